@@ -1,0 +1,98 @@
+"""Commands of `python -m autograder`; each lives in the module that does its work."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; exit status 0 all well, 1 something lost points or failed, 2 the call was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m autograder", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="run one question's hidden checks on Python files")
+    check.add_argument("question", help="<assignment>.<name>, such as vae.kl_gaussian")
+    check.add_argument("--file", action="append", required=True, type=Path, help="repeat for more files")
+    check.add_argument("--seed", type=int, default=0, help="draw the hidden inputs from this seed")
+    check.add_argument("--json", action="store_true", help="one JSON object a file, nothing else")
+    check.set_defaults(run=run_check)
+
+    listing = commands.add_parser("questions", help="list every question")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=run_questions)
+
+    options = parser.parse_args(argv)
+    try:
+        return options.run(options)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def run_check(options) -> int:
+    """`check QUESTION --file student.py …`: one result a file, in order, in one process."""
+    import torch
+
+    from autograder import questions
+    from autograder.question import Exam
+    from autograder.student import Forked
+
+    torch.set_num_threads(1)  # the children are forked: no OpenMP region may run before
+    try:
+        questions.find(options.question)
+    except questions.UnknownQuestion as error:
+        return wrong_call(str(error))
+    missing = [str(path) for path in options.file if not path.is_file()]
+    if missing:
+        return wrong_call(f"no such file: {', '.join(missing)}")
+    all_passed = True
+    for path in options.file:
+        student = Forked(path)
+        try:
+            result = Exam(student, options.seed, questions.find).grade(options.question)
+        finally:
+            student.close()
+        all_passed &= result.passed
+        if options.json:
+            print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
+        else:
+            print(f"{path}\n{result.feedback}\n", flush=True)
+    return 0 if all_passed else 1
+
+
+def run_questions(options) -> int:
+    """`questions`: id, points, title, extra credit, of code questions and inline questions."""
+    from autograder import questions
+
+    rows = []
+    for assignment in questions.ASSIGNMENTS:
+        for q in questions.of(assignment).values():
+            rows.append({"id": q.id, "points": q.points, "title": q.title, "extra_credit": q.extra})
+        for w in questions.WRITTEN.values():
+            if w.assignment == assignment:
+                rows.append(
+                    {"id": w.id, "points": w.points, "title": w.title, "extra_credit": False,
+                     "written": True, "words": w.words}
+                )  # fmt: skip
+    if options.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return 0
+    width = max(len(row["id"]) for row in rows)
+    for row in rows:
+        note = "  (extra credit)" if row["extra_credit"] else ""
+        note += f"  (in words, at most {row['words']})" if row.get("written") else ""
+        print(f"{row['id']:{width}}  {row['points']:4g}  {row['title']}{note}")
+    return 0
+
+
+def wrong_call(message: str) -> int:
+    """Say what was wrong with the call; exit status 2."""
+    print(f"autograder: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,31 @@
+"""Neutral code that runs beside the student's: it calls what it is told on what it is given, and reports.
+
+Nothing here knows a right answer, a tolerance or a mistake: this package is all of the autograder
+that a student's process may see. A probe is a function `(names, inputs) -> evidence`: `names` maps a name to the
+student's object, `inputs` holds numpy arrays and plain values, evidence the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from . import common
+
+PACKAGES = ("common", "autoencoder", "vae", "interpolation", "autodecoder", "explore")
+
+
+def find(name: str):
+    """The probe called "<module>.<function>"."""
+    module, function = name.split(".")
+    if module not in PACKAGES:
+        raise KeyError(f"no probe module {module!r}")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), function)
+
+
+def run(name: str, names, inputs) -> dict:
+    """Run a probe with seeded generators that are put back afterwards; an exception becomes evidence."""
+    with common.seeded(inputs.get("seed", 0)):
+        try:
+            return find(name)(names, inputs)
+        except Exception as error:
+            return {"error": common.told(error)}

@@ -1,0 +1,122 @@
+"""What every probe uses: seeding, calling, gradients, and saying how a call failed."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import traceback
+
+import numpy as np
+import torch
+
+
+@contextlib.contextmanager
+def seeded(seed: int):
+    """Seed torch, numpy and random for one probe, and give them their state back."""
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate(), torch.is_grad_enabled()
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+        torch.set_grad_enabled(states[3])
+
+
+def told(error: BaseException) -> str:
+    """An exception in one line that a student understands, with the line of their own code."""
+    if isinstance(error, NotImplementedError):
+        return f"This is still to be written: {error or 'NotImplementedError'}."
+    if isinstance(error, RecursionError):
+        return "Your code calls itself without end (RecursionError)."
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    frames = [f for f in frames if "probes" not in f.filename and "autograder" not in f.filename]
+    where = f", at line {frames[-1].lineno} of your code: `{frames[-1].line}`" if frames else ""
+    text = str(error).strip().splitlines()
+    return f"Your code raised {type(error).__name__}: {text[0][:300] if text else ''}{where}"
+
+
+def lookup(names, name: str):
+    """The student's object of that name, or a readable error."""
+    try:
+        found = names[name]
+    except KeyError:
+        raise NameError(f"`{name}` is not defined; was its cell run, or the name changed?") from None
+    if not callable(found):
+        raise TypeError(f"`{name}` should be a function or class, but is of type {type(found).__name__}")
+    return found
+
+
+def array(value) -> np.ndarray | None:
+    """A result as a numpy array in double precision; None for what is not numbers."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return (value.double() if value.is_floating_point() else value).numpy().copy()
+    if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+        value = np.asarray(value)
+        return value if value.dtype.kind in "fiub" else None
+    return None
+
+
+def file(evidence: dict, key: str, value) -> None:
+    """Put a result into the evidence: the numbers, and what they came as."""
+    evidence[key] = array(value)
+    evidence[f"{key}.kind"] = type(value).__name__
+    if isinstance(value, torch.Tensor):
+        evidence[f"{key}.dtype"] = str(value.dtype)
+        evidence[f"{key}.attached"] = bool(value.requires_grad)
+
+
+def attempt(evidence: dict, key: str, action) -> object | None:
+    """Do one thing; how it failed goes under "<key>.error", and the others still run."""
+    try:
+        return action()
+    except Exception as error:
+        evidence[f"{key}.error"] = told(error)
+        return None
+
+
+def function(names, inputs) -> dict:
+    """Call `name` once on `args`, and ask for gradients.
+
+    inputs: name; args: list of keys (arrays become float32 or int64 tensors, other values pass as they are);
+        kwargs: {keyword: key}; grad: keys to differentiate; weights: array like the result (the gradient
+        asked for is that of (result * weights).sum()).
+    evidence: value, value.kind, value.dtype, value.attached; grad.<key>; after.<key>: each array argument
+        as the call left it.
+    """
+    given, handed = {}, {}
+    for key in [*inputs["args"], *inputs.get("kwargs", {}).values()]:
+        value = inputs[key]
+        if isinstance(value, np.ndarray):
+            value = torch.from_numpy(value.copy())
+            if value.is_floating_point():
+                value = value.float().requires_grad_(key in inputs.get("grad", ()))
+        given[key] = value
+        # A leaf that requires a gradient cannot be changed in place; its copy shows when one tries.
+        is_leaf = isinstance(value, torch.Tensor) and value.requires_grad
+        handed[key] = value.clone() if is_leaf else value
+    call = lookup(names, inputs["name"])
+    result = call(
+        *(handed[key] for key in inputs["args"]),
+        **{word: handed[key] for word, key in inputs.get("kwargs", {}).items()},
+    )
+    evidence: dict = {}
+    file(evidence, "value", result)
+    for key, value in handed.items():
+        if isinstance(value, torch.Tensor):
+            evidence[f"after.{key}"] = array(value)
+    if inputs.get("grad") and isinstance(result, torch.Tensor) and result.requires_grad:
+        attempt(evidence, "grad", lambda: _gradients(evidence, result, given, inputs))
+    return evidence
+
+
+def _gradients(evidence, result, given, inputs) -> None:
+    weights = torch.as_tensor(inputs.get("weights", 1.0), dtype=result.dtype)
+    leaves = [given[key] for key in inputs["grad"]]
+    grads = torch.autograd.grad((result * weights).sum(), leaves, allow_unused=True)
+    for key, grad in zip(inputs["grad"], grads, strict=True):
+        evidence[f"grad.{key}"] = np.zeros(given[key].shape) if grad is None else array(grad)

@@ -1,0 +1,81 @@
+"""Arrays and plain values over a pipe: a JSON head and a safetensors body, never pickle, always bounded."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import struct
+import time
+
+import numpy as np
+from safetensors.numpy import load, save
+
+LIMIT = 64 * 2**20  # bytes of one message; the largest honest one is below 8 MiB
+HEAD = struct.Struct("!II")
+
+
+class WireError(Exception):
+    """The other side sent something that is no message, too much, or nothing in time."""
+
+
+def pack(message: dict) -> bytes:
+    """{name: array | JSON value} to bytes. Values may be nested in dicts and lists; arrays only at the top."""
+    arrays = {k: np.ascontiguousarray(v) for k, v in message.items() if isinstance(v, np.ndarray)}
+    # safetensors keeps no 0-d shape for some writers; shapes travel in the head.
+    shapes = {k: list(v.shape) for k, v in message.items() if isinstance(v, np.ndarray)}
+    plain = {k: v for k, v in message.items() if k not in arrays}
+    head = json.dumps({"plain": plain, "shapes": shapes}, default=_plain).encode()
+    body = save({k: v.reshape(-1) for k, v in arrays.items()}) if arrays else b""
+    return HEAD.pack(len(head), len(body)) + head + body
+
+
+def _plain(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        raise TypeError("arrays belong at the top level of a message")
+    return str(value)
+
+
+def unpack(head: bytes, body: bytes) -> dict:
+    """The message of `pack`; WireError for anything else."""
+    try:
+        parts = json.loads(head)
+        arrays = load(body) if body else {}
+        shaped = {k: arrays[k].reshape(shape) for k, shape in parts["shapes"].items()}
+        return {**parts["plain"], **shaped}
+    except Exception as error:
+        raise WireError(f"unreadable answer ({type(error).__name__})") from None
+
+
+def send(fd: int, message: dict) -> None:
+    """Write one message."""
+    data = memoryview(pack(message))
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def receive(fd: int, seconds: float | None = None) -> dict:
+    """Read one message; WireError when it is too large, malformed or late, EOFError at the end."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    head_size, body_size = HEAD.unpack(_read(fd, HEAD.size, deadline))
+    if head_size + body_size > LIMIT:
+        raise WireError(f"an answer of {(head_size + body_size) / 2**20:.0f} MiB is over the limit")
+    head = _read(fd, head_size, deadline)
+    return unpack(head, _read(fd, body_size, deadline))
+
+
+def _read(fd: int, size: int, deadline: float | None) -> bytes:
+    parts = []
+    while size:
+        if deadline is not None:
+            ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+        part = os.read(fd, min(size, 1 << 20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

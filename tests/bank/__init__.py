@@ -1,0 +1,51 @@
+"""Wrong and right-but-unusual answers to every question: what the answer key itself is tested with.
+
+`python -m tests.bank` prints who is caught, by which check, and whether the mistake is named rightly.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cache
+
+from autograder.questions import ASSIGNMENTS
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A realistic wrong answer.
+
+    question: the id. why: the mistake it stands for, in a few words, unique within its question.
+    check: the check that is about this mistake. mistake: the id it should be called by, or None where no
+    honest name exists (then the property alone is said). source: a whole Python file.
+    """
+
+    question: str
+    why: str
+    check: str
+    mistake: str | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A right answer that looks unusual; it must get full points."""
+
+    question: str
+    why: str
+    source: str
+
+
+@cache
+def mutants() -> tuple[Mutant, ...]:
+    """Every mutant of every assignment."""
+    modules = (importlib.import_module(f"{__name__}.{assignment}") for assignment in ASSIGNMENTS)
+    return tuple(mutant for module in modules for mutant in module.MUTANTS)
+
+
+@cache
+def variants() -> tuple[Variant, ...]:
+    """Every right-but-unusual answer of every assignment."""
+    modules = (importlib.import_module(f"{__name__}.{assignment}") for assignment in ASSIGNMENTS)
+    return tuple(variant for module in modules for variant in module.VARIANTS)

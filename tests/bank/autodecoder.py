@@ -1,0 +1,4 @@
+"""Answers to `autodecoder`: wrong ones and unusual right ones."""
+
+MUTANTS = ()
+VARIANTS = ()

@@ -1,0 +1,4 @@
+"""Answers to `autoencoder`: wrong ones and unusual right ones."""
+
+MUTANTS = ()
+VARIANTS = ()

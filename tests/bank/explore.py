@@ -1,0 +1,4 @@
+"""Answers to `explore`: wrong ones and unusual right ones."""
+
+MUTANTS = ()
+VARIANTS = ()

@@ -1,0 +1,4 @@
+"""Answers to `interpolation`: wrong ones and unusual right ones."""
+
+MUTANTS = ()
+VARIANTS = ()

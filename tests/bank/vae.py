@@ -1,0 +1,4 @@
+"""Answers to `vae`: wrong ones and unusual right ones."""
+
+MUTANTS = ()
+VARIANTS = ()

@@ -1,0 +1,1 @@
+"""What the notebooks import: data, plots, training, runs, checks and explorers."""
