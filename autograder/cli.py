@@ -25,6 +25,19 @@ def main(argv: list[str] | None = None) -> int:
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(run=run_questions)
 
+    making = commands.add_parser("build", help="masters to notebooks and the student release")
+    making.add_argument("assignment", nargs="*", help="default: all")
+    making.add_argument("--check", action="store_true", help="only say what is out of date")
+    making.set_defaults(run=run_build)
+
+    release = commands.add_parser("release", help="one zip for students")
+    release.add_argument("--to", type=Path, default=Path("dist/vae-course.zip"))
+    release.set_defaults(run=run_release)
+
+    demo = commands.add_parser("demo", help="grade a small class in build/demo and show the table")
+    demo.add_argument("assignment", nargs="?", default="vae")
+    demo.set_defaults(run=run_demo)
+
     options = parser.parse_args(argv)
     try:
         return options.run(options)
@@ -90,6 +103,45 @@ def run_questions(options) -> int:
         note += f"  (in words, at most {row['words']})" if row.get("written") else ""
         print(f"{row['id']:{width}}  {row['points']:4g}  {row['title']}{note}")
     return 0
+
+
+def run_build(options) -> int:
+    """`build`: write what changed; with --check, exit status 1 when something is out of date."""
+    from autograder import build, questions
+
+    assignments = options.assignment or questions.ASSIGNMENTS
+    unknown = [name for name in assignments if name not in questions.ASSIGNMENTS]
+    if unknown:
+        return wrong_call(f"no assignment {', '.join(unknown)}; there are "
+                          f"{', '.join(questions.ASSIGNMENTS)}")  # fmt: skip
+    try:
+        if options.check:
+            stale = build.differences()
+            print("\n".join(stale) or "all generated notebooks are in sync")
+            return 1 if stale else 0
+        build.write_sources(assignments)
+        build.generate(assignments)
+    except build.MasterError as error:
+        print(f"autograder build: {error}", file=sys.stderr)
+        return 1
+    for name in assignments:
+        print(f"assignments/{name}/{name}.ipynb")
+    return 0
+
+
+def run_release(options) -> int:
+    """`release`: the student bundle."""
+    from autograder import build
+
+    print(build.bundle(options.to))
+    return 0
+
+
+def run_demo(options) -> int:
+    """`demo`: a small class graded from start to end."""
+    from autograder import demo
+
+    return demo.run(options.assignment)
 
 
 def wrong_call(message: str) -> int:

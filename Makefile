@@ -1,0 +1,34 @@
+# Each target is one line that calls the real tool; without make, see "Without make" in README.md.
+PYTHON ?= python3.11
+VENV   ?= .venv
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+.PHONY: demo test setup lab release build lint clean
+
+demo: setup      ## build the release, grade a small class, show the table
+	python -m autograder demo
+
+test: setup      ## run the tests
+	python -m pytest
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+lab: setup       ## open JupyterLab on the notebooks
+	jupyter lab assignments
+
+build: setup     ## masters in solutions/*.py to notebooks
+	python -m autograder build
+
+release: setup   ## one zip for students: dist/vae-course.zip
+	python -m autograder release
+
+lint: setup
+	ruff check .
+
+clean:
+	rm -rf build dist submitted autograded feedback gradebook.db

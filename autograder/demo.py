@@ -1,0 +1,163 @@
+"""A small class, graded before your eyes: `make demo`.
+
+Everything happens in `build/demo/`, a course folder of its own: the release is made from the sources, students
+hand in (a perfect one, an empty one, typical mistakes, a crash, a broken file), `nbgrader autograde` grades
+them, and a table says what each got and which mistake was named.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+from autograder import build
+
+COURSE = build.ROOT / "build" / "demo"
+
+# What each student wrote instead of the right answer: {student: {solution cell: source}}.
+MISTAKES = {
+    "casey-half": {
+        "kl_gaussian": """
+def kl_gaussian(mu, logvar):
+    return (mu**2 + logvar.exp() - 1 - logvar).sum(dim=1)
+"""
+    },
+    "dana-variance": {
+        "reparametrize": """
+def reparametrize(mu, logvar):
+    return mu + torch.randn_like(mu) * logvar.exp()
+"""
+    },
+    "emre-mean": {
+        "bernoulli_log_likelihood": """
+def bernoulli_log_likelihood(x, logits):
+    bce = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+    return -bce.flatten(1).mean(1)
+""",
+        "elbo": """
+def elbo(x, logits, mu, logvar, beta=1.0):
+    return (bernoulli_log_likelihood(x, logits) + beta * kl_gaussian(mu, logvar)).mean()
+""",
+    },
+    "fatima-crash": {"reparametrize": "import os\nos._exit(1)\n"},
+}
+
+
+def perfect(source: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The source notebook as a student who got everything right would hand it in."""
+    from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ComputeChecksums
+
+    notebook = nbformat.from_dict(json.loads(json.dumps(source)))
+    for step in (ClearHiddenTests(), ClearMarkScheme(enforce_metadata=False), ComputeChecksums()):
+        notebook, _ = step.preprocess(notebook, {})
+    return notebook
+
+
+def with_cells(notebook: nbformat.NotebookNode, replaced: dict) -> nbformat.NotebookNode:
+    """A copy in which some solution cells hold other code; KeyError where there is no such cell."""
+    notebook = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    cells = {c.metadata.nbgrader.grade_id: c for c in notebook.cells if "nbgrader" in c.metadata}
+    for name, source in replaced.items():
+        cells[name].source = source.strip()
+    return notebook
+
+
+def hand_in(assignment: str, course: Path = COURSE) -> list[str]:
+    """Write the class's submissions; returns the students."""
+    source = nbformat.read(course / "solutions" / assignment / f"{assignment}.ipynb", 4)
+    release = course / "assignments" / assignment / f"{assignment}.ipynb"
+    right = perfect(source)
+    work = {"ada-perfect": nbformat.writes(right), "bo-empty": release.read_text()}
+    for student, replaced in MISTAKES.items():
+        work[student] = nbformat.writes(with_cells(right, replaced))
+    work["gus-broken"] = nbformat.writes(right)[:2000]
+    for student, text in work.items():
+        folder = course / "submitted" / student / assignment
+        folder.mkdir(parents=True)
+        (folder / f"{assignment}.ipynb").write_text(text)
+    return list(work)
+
+
+def nbgrader(*arguments: str, course: Path = COURSE) -> subprocess.CompletedProcess:
+    """The real command, from the repository root with its nbgrader_config.py."""
+    command = [sys.executable, "-m", "nbgrader", *arguments, f"--course-dir={course}"]
+    return subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True)
+
+
+def scores(assignment: str, students, course: Path = COURSE) -> list[dict]:
+    """What the gradebook and the autograded notebooks say, one row a student."""
+    from nbgrader.api import Gradebook, MissingEntry
+
+    rows = []
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        for student in students:
+            graded = course / "autograded" / student / assignment / f"{assignment}.ipynb"
+            row = {"student": student, "score": None, "max": None, "mistakes": []}
+            try:
+                submission = gradebook.find_submission(assignment, student)
+            except MissingEntry:
+                submission = None
+            if graded.exists() and submission:
+                row["score"] = sum(n.code_score for n in submission.notebooks)
+                row["max"] = sum(n.max_code_score for n in submission.notebooks)
+                row["mistakes"] = mistakes(graded)
+            rows.append(row)
+    return rows
+
+
+def mistakes(graded: Path) -> list[str]:
+    """The mistakes named in a graded notebook, as `question: mistake`."""
+    found = []
+    for cell in nbformat.read(graded, 4).cells:
+        for output in cell.get("outputs", []):
+            result = output.get("data", {}).get("application/vnd.autograder+json")
+            if result and result.get("mistake"):
+                found.append(f"{result['question'].split('.')[1]}: {result['mistake']}")
+    return found
+
+
+def run(assignment: str = "vae") -> int:
+    """Build, hand in, autograde, show; exit status 0 when the class was graded."""
+    from tqdm import tqdm
+
+    print("Building the student release from solutions/ …")
+    build.scripts_on_path()
+    build.write_sources()
+    if COURSE.exists():
+        shutil.rmtree(COURSE)
+    shutil.copytree(build.ROOT / "solutions", COURSE / "solutions")
+    made = nbgrader("generate_assignment", assignment, "--force")
+    if made.returncode:
+        print(made.stderr, file=sys.stderr)
+        return 1
+    students = hand_in(assignment)
+    print(f"{len(students)} students hand in {assignment}; nbgrader autogrades them.")
+    for student in tqdm(students, unit=" submission", file=sys.stdout):
+        nbgrader("autograde", assignment, f"--student={student}")
+    nbgrader("generate_feedback", assignment)
+    rows = scores(assignment, students)
+    print_table(rows)
+    shown = COURSE.relative_to(build.ROOT)
+    print(f"""
+Open next:
+  {shown}/feedback/casey-half/{assignment}/{assignment}.html   what a student gets back
+  {shown}/autograded/ada-perfect/{assignment}/{assignment}.ipynb   a graded notebook
+  assignments/{assignment}/{assignment}.ipynb   what students start from
+  {shown}/gradebook.db   nbgrader's gradebook: `nbgrader formgrader --course-dir={shown}`""")
+    return 0 if rows[0]["score"] else 1
+
+
+def print_table(rows: list[dict]) -> None:
+    """Student, points of the code questions, and what was recognised."""
+    print(f"\n{'student':15} {'points':>11}  named mistakes")
+    for row in rows:
+        if row["score"] is None:
+            print(f"{row['student']:15} {'not graded':>11}  the notebook file is not readable")
+        else:
+            points = f"{row['score']:g} / {row['max']:g}"
+            print(f"{row['student']:15} {points:>11}  {', '.join(row['mistakes']) or '–'}")

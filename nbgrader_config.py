@@ -1,0 +1,26 @@
+"""nbgrader's configuration: source and release folders, and the autograder plugged in."""
+
+from pathlib import Path
+
+c = get_config()  # noqa: F821  (given by nbgrader)
+ROOT = Path.cwd()
+
+c.CourseDirectory.course_id = "vae-course"
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "assignments"
+
+# A stub parses and says what to do when it is run.
+c.ClearSolutions.code_stub = {
+    "python": "# YOUR CODE HERE\n"
+    'raise NotImplementedError("write this step, then run the check in the next cell")'
+}
+c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
+c.ClearMarkScheme.enforce_metadata = False  # rubrics stand in read-only cells, not in task cells
+c.GenerateAssignment.post_convert_hook = "autograder.build.clean_release"
+
+# An instructor's own runs must neither be released nor laid over a student's.
+c.Autograde.exclude_overwriting = {
+    folder.name: [str(f.relative_to(folder)) for f in folder.glob("runs/**/*") if f.is_file()]
+    for folder in (ROOT / "solutions").glob("*")
+    if folder.is_dir()
+}
