@@ -63,8 +63,10 @@ class Question:
     reference: {name: object}, a right answer, with everything that it builds on.
     builds_on: names of earlier questions whose reference may stand in when the student's own is broken.
     alike(a, b, inputs): whether two pieces of evidence show the same behaviour.
-    explain(got, want, inputs, failed) -> (id, sentence) | None: names what no fixed code can (a ratio,
-        an unknown architecture); asked only when no mistake matches.
+    explain(got, want, inputs, failed) -> (id, sentence[, what to reread[, credit]]) | None: names what no
+        fixed code can (a ratio, an unknown architecture); asked only when no mistake matches.
+    examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on known
+        inputs, such as a submitted training run; there is then no reference to run beside it.
     """
 
     id: str
@@ -80,6 +82,7 @@ class Question:
     names: tuple[str, ...] = ()
     alike: Callable[[Evidence, Evidence, Mapping], bool] | None = None
     explain: Callable[[Evidence, Evidence, Mapping, list], tuple | None] | None = None
+    examine: Callable[..., dict] | None = None
     seconds: float = 10.0
 
     def __post_init__(self):
@@ -135,7 +138,7 @@ class Result:
 class Exam:
     """Grades the questions of one submission, in any order, each once.
 
-    student: answers `ask(probe, inputs, stand_ins, seconds)`; see `autograder.student`.
+    student: answers `ask(probe, inputs, stand_ins, seconds)` and has a `folder`; see `autograder.student`.
     seed: recorded with the grade; the same submission and seed give the same result.
     lookup(id) -> Question.
     """
@@ -165,13 +168,12 @@ class Exam:
         rng = np.random.default_rng([self.seed, zlib.crc32(question.id.encode())])
         inputs = question.draw(rng)
         inputs.setdefault("seed", int(rng.integers(2**31)))
-        got = self.student.ask(
-            question.probe,
-            inputs,
-            stand_ins={name: question.reference[name] for name in stand_ins},
-            seconds=question.seconds,
-        )
-        want = probes.run(question.probe, question.reference, inputs)
+        own = {name: question.reference[name] for name in stand_ins}
+        if question.examine:
+            got, want = question.examine(self.student, inputs, own, question.seconds), {}
+        else:
+            got = self.student.ask(question.probe, inputs, own, question.seconds)
+            want = probes.run(question.probe, question.reference, inputs)
         return judge(question, got, want, inputs, stand_ins, self.seed)
 
 
@@ -179,7 +181,7 @@ def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
     """Compare evidence with what was wanted, name the mistake, add up the points."""
     outcomes = []
     for check in question.checks:
-        message = got.get("error") or check.test(got, want, inputs)
+        message = got.get("error") or _tested(check, got, want, inputs)
         outcomes.append(Outcome(check, not message, message or ""))
     failed = [outcome for outcome in outcomes if not outcome.passed]
     mistake = None
@@ -196,15 +198,31 @@ def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
     )  # fmt: skip
 
 
+def _tested(check: Check, got, want, inputs) -> str | None:
+    """Evidence comes from an untrusted process: what a test cannot even read has failed it."""
+    try:
+        with np.errstate(all="ignore"):
+            return check.test(got, want, inputs)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return f"what came back could not be read ({type(error).__name__})."
+
+
 def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
     """The one mistake whose evidence is the student's; None when there is none, or more than one kind."""
     alike = question.alike or same_arrays
-    for mistake in question.mistakes:
-        known = probes.run(question.probe, {**question.reference, **mistake.code}, inputs)
-        if alike(got, known, inputs):
-            return mistake
-    named = question.explain and question.explain(got, want, inputs, failed)
-    return Mistake(named[0], named[1], named[2] if len(named) > 2 else "", {}) if named else None
+    try:
+        with np.errstate(all="ignore"):
+            for mistake in question.mistakes:
+                known = probes.run(question.probe, {**question.reference, **mistake.code}, inputs)
+                if alike(got, known, inputs):
+                    return mistake
+            named = question.explain and question.explain(got, want, inputs, failed)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return None  # unreadable evidence has no name
+    if not named:
+        return None
+    reread = named[2] if len(named) > 2 else ""
+    return Mistake(named[0], named[1], reread, {}, credit=named[3] if len(named) > 3 else 0.0)
 
 
 def describe(question, score, outcomes, mistake, error, stand_ins) -> str:

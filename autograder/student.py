@@ -18,10 +18,13 @@ TOO_LONG = "Your code was still running after {:g} seconds and was stopped."
 
 
 class InProcess:
-    """Asks code that lives in this process: a namespace, such as a notebook's."""
+    """Asks code that lives in this process: a namespace, such as a notebook's.
 
-    def __init__(self, names: dict):
-        self.names = names
+    folder: where the submission's files are, such as `runs/`.
+    """
+
+    def __init__(self, names: dict, folder: str | Path = "."):
+        self.names, self.folder = names, Path(folder)
 
     def ask(self, probe: str, inputs: dict, stand_ins=None, seconds: float = 20.0) -> dict:
         """Run a probe over the namespace; what it prints is thrown away; too slow becomes an error."""
@@ -46,6 +49,7 @@ class Forked:
 
     def __init__(self, path: str | Path, load_seconds: float = 30.0):
         self.path, self.load_seconds = Path(path).resolve(), load_seconds
+        self.folder = self.path.parent
         self.pid = 0
         self.broken: str | None = None
 

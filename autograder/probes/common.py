@@ -80,26 +80,18 @@ def attempt(evidence: dict, key: str, action) -> object | None:
 
 
 def function(names, inputs) -> dict:
-    """Call `name` once on `args`, and ask for gradients.
+    """Call `name` once on `args`, and ask for gradients; then, if there are `args2`, call it on those.
 
-    inputs: name; args: list of keys (arrays become float32 or int64 tensors, other values pass as they are);
-        kwargs: {keyword: key}; grad: keys to differentiate; weights: array like the result (the gradient
-        asked for is that of (result * weights).sum()).
+    inputs: name; args, args2: lists of keys (arrays become float32 or int64 tensors, other values pass as
+        they are); kwargs: {keyword: key}; grad: keys to differentiate; weights: array like the result (the
+        gradient asked for is that of (result * weights).sum()).
     evidence: value, value.kind, value.dtype, value.attached; grad.<key>; after.<key>: each array argument
-        as the call left it.
+        as the call left it; second: the result of the second call.
     """
+    call = lookup(names, inputs["name"])
     given, handed = {}, {}
     for key in [*inputs["args"], *inputs.get("kwargs", {}).values()]:
-        value = inputs[key]
-        if isinstance(value, np.ndarray):
-            value = torch.from_numpy(value.copy())
-            if value.is_floating_point():
-                value = value.float().requires_grad_(key in inputs.get("grad", ()))
-        given[key] = value
-        # A leaf that requires a gradient cannot be changed in place; its copy shows when one tries.
-        is_leaf = isinstance(value, torch.Tensor) and value.requires_grad
-        handed[key] = value.clone() if is_leaf else value
-    call = lookup(names, inputs["name"])
+        given[key], handed[key] = _argument(inputs[key], key in inputs.get("grad", ()))
     result = call(
         *(handed[key] for key in inputs["args"]),
         **{word: handed[key] for word, key in inputs.get("kwargs", {}).items()},
@@ -111,7 +103,21 @@ def function(names, inputs) -> dict:
             evidence[f"after.{key}"] = array(value)
     if inputs.get("grad") and isinstance(result, torch.Tensor) and result.requires_grad:
         attempt(evidence, "grad", lambda: _gradients(evidence, result, given, inputs))
+    if inputs.get("args2"):
+        second = [_argument(inputs[key])[1] for key in inputs["args2"]]
+        attempt(evidence, "second", lambda: file(evidence, "second", call(*second)))
     return evidence
+
+
+def _argument(value, grad=False):
+    """(what gradients are asked for, what the call gets): a copy, so that an in-place change shows."""
+    if not isinstance(value, np.ndarray):
+        return value, value
+    value = torch.from_numpy(value.copy())
+    if value.is_floating_point():
+        value = value.float().requires_grad_(grad)
+    # A leaf that requires a gradient cannot be changed in place; its copy can.
+    return value, value.clone() if value.requires_grad else value
 
 
 def _gradients(evidence, result, given, inputs) -> None:
@@ -120,3 +126,9 @@ def _gradients(evidence, result, given, inputs) -> None:
     grads = torch.autograd.grad((result * weights).sum(), leaves, allow_unused=True)
     for key, grad in zip(inputs["grad"], grads, strict=True):
         evidence[f"grad.{key}"] = np.zeros(given[key].shape) if grad is None else array(grad)
+
+
+def defined(names, inputs) -> dict:
+    """Whether `name` is there and callable."""
+    lookup(names, inputs["name"])
+    return {"defined": True}

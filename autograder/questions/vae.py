@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.question import Mistake
+from autograder.question import Check, Mistake, Question
 
 from .formula import formula
 
@@ -41,4 +41,24 @@ KL = formula(
     ),
 )
 
-QUESTIONS = (KL,)
+def _planned(id, points, title, extra=False):
+    name = id.split(".")[1]
+    return Question(
+        id=id, points=points, title=title, probe="common.defined", draw=lambda rng: {"name": name},
+        reference={name: lambda: None}, extra=extra,
+        checks=(Check("defined", 1.0, f"`{name}` is defined", lambda got, want, inputs: None),),
+    )  # fmt: skip
+
+
+QUESTIONS = (
+    _planned("vae.reparametrize", 2, "sampling that gradients pass"),
+    KL,
+    _planned("vae.kl_between", 1, "KL between two diagonal Gaussians"),
+    _planned("vae.bernoulli_log_likelihood", 1, "log-likelihood of an image under its logits"),
+    _planned("vae.elbo", 2, "the evidence lower bound"),
+    _planned("vae.VAE", 7, "the variational autoencoder"),
+    _planned("vae.train_epoch", 2, "the training loop"),
+    _planned("vae.trained", 2, "the runs beta-0 and beta-10, evaluated on held-out images"),
+    _planned("vae.tuned", 5, "the tuned run, evaluated on held-out images"),
+    _planned("vae.iwae_bound", 2, "the importance-weighted bound", extra=True),
+)
