@@ -62,8 +62,8 @@ ORIGINALS = {
 EMBEDDED = Path(__file__).parent / "embedded"
 EMBEDDED_COUNT = {True: 10_000, False: 2_000}  # images, by `train`
 EMBEDDED_SHA256 = {
-    "MNIST": "44681483acba444df29815c56e9fd8755d6a413dd3ec3303c9b1f874a4627d2e",
-    "FashionMNIST": "1a446dcce88c2063d1a4f1d8d135a0861547e48658312d8889032b61400e3e4a",
+    "MNIST": "5cd0c0372472c046f356182bfca145d567503ba80c0ee53e767de9d3274f3fa9",
+    "FashionMNIST": "d08b5d2a1ed609bb531722c45fab046f543f0b84d941677748cd818bd713d239",
 }
 
 PROBE_SECONDS = 1.5  # how long a machine without network waits before it uses the embedded subset
