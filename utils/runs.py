@@ -1,0 +1,243 @@
+"""Run folders: what a training leaves behind, and how to use it again without its code.
+
+A run folder holds `weights.safetensors`, `curves.csv` (one row an epoch), `graph.json` (what the
+model computes, see utils/graph.py) and `run.json` (settings, epochs, versions). While a training is
+unfinished, `resume.safetensors` holds what is needed to go on. Nothing in it is ever unpickled.
+"""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+
+from utils import graph
+
+FORMAT = 1  # of the folder; a folder of another format is refused
+REFERENCE = Path(__file__).parent / "reference"
+CHUNK = 1000  # images computed at a time, which bounds the memory a large test set takes
+
+
+class RunError(Exception):
+    """A run folder cannot be used; the message says why and what to do."""
+
+    def _render_traceback_(self):
+        return [f"{type(self).__name__}: {self}"]
+
+
+# -- loading --------------------------------------------------------------------------------------
+
+
+def load(name):
+    """The trained run of that name as a `Trained`: the student's own, else the kit's reference.
+
+    Own runs are looked for in runs/NAME and in the other notebooks' folders, ../*/runs/NAME. Prints
+    one line that says which was taken. Raises RunError when there is none of that name.
+    """
+    own, why_not = _own(name), "you have no run of this name yet"
+    if own is not None:
+        try:
+            run = Trained(own, "yours")
+        except RunError as error:
+            why_not = f"your run {_short(own)} cannot be used: {error}"
+        else:
+            planned, done = run.info["epochs"], run.info["finished"]
+            state = f"{done} epochs" if done == planned else f"{done} of {planned} epochs"
+            print(f"{name}: your run ({state}), from {_short(own)}")
+            return run
+    if not (REFERENCE / name / "run.json").exists():
+        known = ", ".join(sorted(p.parent.name for p in REFERENCE.glob("*/run.json")))
+        raise RunError(
+            f"there is no run '{name}': {why_not}. Train it in its notebook first. "
+            f"The kit comes with: {known or 'none'}."
+        )
+    print(f"{name}: the kit's reference run ({why_not})")
+    return Trained(REFERENCE / name, "reference")
+
+
+def exists(name):
+    """Whether `load(name)` would find a run, the student's own or the kit's."""
+    return _own(name) is not None or (REFERENCE / name / "run.json").exists()
+
+
+def _own(name):
+    here = Path("runs") / name
+    if (here / "run.json").exists():
+        return here
+    others = [path.parent for path in Path("..").glob(f"*/runs/{name}/run.json")]
+    return max(others, key=lambda path: (path / "run.json").stat().st_mtime, default=None)
+
+
+def _short(path):
+    return os.path.relpath(path)
+
+
+class Trained:
+    """A trained model, run from its folder.
+
+    `nz` latent dimensions, `settings` and `curves` as they were logged, `kind` "vae",
+    "autoencoder" or "decoder", `source` "yours" or "reference". Computes on the CPU, without
+    gradients, in eval mode.
+    """
+
+    def __init__(self, folder, source):
+        self.info, self.source, self.folder = read_info(folder), source, Path(folder)
+        self.settings, self.curves = self.info["settings"], read_curves(folder)
+        self._graph = read_graph(folder)
+        if self._graph is None:
+            raise RunError(self.info.get("no_graph", "graph.json is missing or damaged"))
+        self.kind, self.nz = self._graph["kind"], self._graph["nz"]
+        self._weights = read_weights(folder)
+        try:  # a folder put together from two runs shows here, not in the middle of a notebook
+            self.decode(torch.zeros(1, self.nz))
+        except (KeyError, RuntimeError) as error:
+            raise RunError(f"weights.safetensors does not fit graph.json ({error})") from None
+
+    def encode(self, x):
+        """Latents (B, nz) of images (B, 1, 28, 28); for a VAE the posterior mean."""
+        return self._run("encode", x)[0]
+
+    def posterior(self, x):
+        """(mu, logvar) of q(z|x) for images (B, 1, 28, 28), each (B, nz). VAE only."""
+        if self.kind != "vae":
+            raise RunError(f"a run of kind '{self.kind}' has no posterior; use encode(x)")
+        return tuple(self._run("encode", x))
+
+    def decode(self, z):
+        """Logits (B, 1, 28, 28) of latents (B, nz); images are their sigmoid."""
+        return self._run("decode", z)[0]
+
+    def _run(self, part, x):
+        program = self._graph[part]
+        if program is None:
+            raise RunError(f"this run has no {part}r: its latents were fitted, not computed")
+        if tuple(x.shape[1:]) != tuple(program["input"]):
+            wanted = ", ".join(map(str, program["input"]))
+            raise RunError(f"{part} takes a batch of shape (B, {wanted}), not {tuple(x.shape)}")
+        x = torch.as_tensor(x).detach().cpu().float()
+        with torch.no_grad():
+            chunks = [graph.run(program, self._weights, chunk) for chunk in x.split(CHUNK)]
+        return [torch.cat(parts) for parts in zip(*chunks, strict=True)]
+
+    def __repr__(self):
+        return f"<{self.kind} '{self.folder.name}', nz={self.nz}, {self.source}>"
+
+
+# -- reading and writing a folder -----------------------------------------------------------------
+
+
+def read_info(folder):
+    """run.json as a dict. Raises RunError when it is damaged or of another format."""
+    path = Path(folder) / "run.json"
+    try:
+        info = json.loads(path.read_text("utf8"))
+        version = info["format"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(f"{_short(path)} is missing or damaged") from None
+    if version != FORMAT:
+        raise RunError(f"it has format {version}; this version of the kit reads format {FORMAT}")
+    return info
+
+
+def read_weights(folder):
+    """The state dict of a run as float32 (integer buffers stay)."""
+    path = Path(folder) / "weights.safetensors"
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError):
+        raise RunError(f"{_short(path)} is missing or damaged") from None
+    return {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+
+
+def read_graph(folder):
+    """graph.json as a dict, or None when there is none that can be read."""
+    try:
+        return json.loads((Path(folder) / "graph.json").read_text("utf8"))
+    except (OSError, ValueError):
+        return None
+
+
+def read_curves(folder):
+    """curves.csv as {name: one float an epoch}."""
+    try:
+        with open(Path(folder) / "curves.csv", newline="", encoding="utf8") as file:
+            reader = csv.DictReader(file)
+            rows, names = list(reader), reader.fieldnames[1:]  # the first column is the epoch
+        return {name: [float(row[name]) for row in rows] for name in names}
+    except (OSError, ValueError, TypeError):
+        raise RunError(f"{_short(Path(folder) / 'curves.csv')} is missing or damaged") from None
+
+
+def write(folder, weights, curves, info, graph=None):
+    """Writes a run folder; each file appears whole or not at all, run.json last."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    epochs = max(map(len, curves.values()), default=0)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *curves])
+    for epoch in range(epochs):
+        writer.writerow([epoch + 1, *(curve[epoch] for curve in curves.values())])
+    _replace(folder / "weights.safetensors", save(plain(weights)))
+    _replace(folder / "curves.csv", text.getvalue().encode())
+    if graph is not None:
+        _replace(folder / "graph.json", json.dumps(graph).encode())
+    _replace(folder / "run.json", json.dumps({"format": FORMAT} | info, indent=1).encode())
+
+
+def plain(weights):
+    """A state dict as safetensors takes it: contiguous CPU tensors that share no memory."""
+    form = torch.contiguous_format
+    return {k: v.detach().cpu().clone(memory_format=form) for k, v in weights.items()}
+
+
+def write_state(path, state):
+    """Saves nested dicts and lists of tensors, numbers, strings and None as a safetensors file."""
+    tensors = {}
+    tree = _split(state, tensors)
+    _replace(Path(path), save(plain(tensors), {"state": json.dumps(tree)}))
+
+
+def read_state(path):
+    """What write_state saved. Raises RunError when the file is damaged."""
+    try:
+        with safe_open(path, "pt") as file:
+            tree = json.loads(file.metadata()["state"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        raise RunError(f"{_short(path)} is damaged") from None
+    return _join(tree, tensors)
+
+
+def _split(value, tensors):
+    """The JSON form of a state. Dicts become lists of pairs, because their keys may be numbers."""
+    if isinstance(value, torch.Tensor):
+        tensors[f"{len(tensors)}"] = value
+        return {"tensor": f"{len(tensors) - 1}"}
+    if isinstance(value, dict):
+        return {"dict": [[key, _split(v, tensors)] for key, v in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_split(v, tensors) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{type(value).__name__} cannot be saved")
+
+
+def _join(tree, tensors):
+    if isinstance(tree, list):
+        return [_join(v, tensors) for v in tree]
+    if isinstance(tree, dict):
+        if "tensor" in tree:
+            return tensors[tree["tensor"]]
+        return {key: _join(v, tensors) for key, v in tree["dict"]}
+    return tree
+
+
+def _replace(path, content):
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, path)
