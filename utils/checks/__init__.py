@@ -1,24 +1,161 @@
-"""Visible checks, one module a notebook: `checks.vae.kl_gaussian(kl_gaussian)` says what it found.
+"""The checks that stand below every step: `checks.<assignment>.<name>(what you wrote)`.
 
-A check prints "Passed: …" or raises CheckFailed. It looks at shapes, signs, symmetries and a few
-worked values: enough to notice a slip, not enough to be sure. The graded tests look closer.
+A check prints one sentence that begins with "Passed", or raises `CheckFailed`, whose message says what was
+received and where to look. Checks look at shapes, signs, symmetries and a few worked values: passing them is a
+good sign, not a proof. Below are the helpers that they share.
 """
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import math
+import textwrap
+import traceback
+from pathlib import Path
+
+ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
+
+
+def __getattr__(name: str):
+    """`checks.vae` and its sisters are imported when they are first used: they need torch."""
+    if name in ASSIGNMENTS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"there are checks for {', '.join(ASSIGNMENTS)}, none for {name!r}")
 
 
 class CheckFailed(AssertionError):
-    """A step is not right yet. The message says what was received and what to look at.
+    """A failed check: its message is for the student, and a notebook shows it without a traceback."""
 
-    Notebooks show the message alone, without a traceback.
+    def _render_traceback_(self) -> list[str]:
+        return ["Not yet. " + textwrap.fill(str(self), 96, subsequent_indent="         ")]
+
+
+def check(function):
+    """Make a visible check of a function that returns its sentence of success.
+
+    The check runs with its own random numbers and leaves the student's as they were. Whatever goes wrong
+    inside the student's code becomes a `CheckFailed` that names the line.
     """
 
-    def _render_traceback_(self):
-        return [f"Not yet: {self}"]
+    @functools.wraps(function)
+    def checked(*args, **kwargs):
+        failure = None
+        try:
+            with _own_randomness():
+                said = function(*args, **kwargs)
+        except CheckFailed as error:
+            failure = str(error)
+        except NotImplementedError as error:
+            failure = f"This step is still to be written. {error}".strip()
+        except Exception as error:
+            failure = told(error)
+        if failure:
+            raise CheckFailed(failure)
+        print(f"Passed: {said}")
+
+    return checked
 
 
-def __getattr__(name):
-    """Import the checks of a notebook when it first asks for them."""
-    import importlib
+def require(condition, message: str) -> None:
+    """Fail with `message` unless `condition` holds."""
+    if not condition:
+        raise CheckFailed(message)
 
-    if name in ("autoencoder", "vae", "interpolation", "autodecoder", "explore"):
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def told(error: Exception) -> str:
+    """What the student's code raised, in which of their lines, in one sentence."""
+    here = Path(__file__).parent
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "site-packages" not in f.filename and here not in Path(f.filename).parents]
+    where = f" in your line `{own[-1].line}`" if own and own[-1].line else ""
+    return f"Your code raised {type(error).__name__}{where}: {str(error).strip() or 'no message'}"
+
+
+def tensor(value, shape: tuple, what: str, look: str = ""):
+    """`value`, once it is known to be a finite float tensor of that shape. `look` says where to look."""
+    import torch
+
+    if value is None:
+        raise CheckFailed(f"{what} is None. Is a `return` missing?")
+    require(
+        isinstance(value, torch.Tensor),
+        f"{what} should be a tensor, but is a {type(value).__name__}. {look}",
+    )
+    require(
+        tuple(value.shape) == tuple(shape),
+        f"{what} has shape {tuple(value.shape)} where {tuple(shape)} was expected. {look}",
+    )
+    require(value.is_floating_point(), f"{what} holds {value.dtype}, not floating-point numbers. {look}")
+    bad = int((~torch.isfinite(value)).sum())
+    require(not bad, f"{what} holds {bad} values that are NaN or infinite. {look}")
+    return value
+
+
+def attached(value, what: str) -> None:
+    """Fail when no gradient can flow through `value`."""
+    require(
+        value.requires_grad,
+        f"{what} carries no gradient, so nothing could be learned through it. Look for `.detach()`, "
+        "`.item()`, `.data`, numpy or `torch.no_grad` on the way.",
+    )
+
+
+def close(got, want, rtol: float = 1e-3, atol: float = 1e-4) -> bool:
+    """Equal within float32 rounding; broadcasting is not equality."""
+    import torch
+
+    got = torch.as_tensor(got).detach().double().cpu()
+    want = torch.as_tensor(want).double()
+    return got.shape == want.shape and bool(torch.allclose(got, want, rtol=rtol, atol=atol))
+
+
+def shown(value) -> str:
+    """A few numbers in short, such as `[0.5, 1.25, …]`."""
+    import torch
+
+    value = torch.as_tensor(value).detach().flatten().tolist()
+    numbers = [f"{v:.4g}" for v in value[:4]] + (["…"] if len(value) > 4 else [])
+    return numbers[0] if len(value) == 1 else f"[{', '.join(numbers)}]"
+
+
+def device_of(module) -> str:
+    """Where a model's parameters live, so that a check can send its inputs there."""
+    return next((p.device for p in module.parameters()), "cpu")
+
+
+def learns(curve, what: str, least: float = 0.0) -> None:
+    """Fail unless a training curve is finite and ends lower than it began by the share `least`."""
+    numbers = [float(v) for v in curve]
+    require(numbers, f"{what} is empty: nothing was logged.")
+    require(
+        all(math.isfinite(v) for v in numbers),
+        f"{what} holds NaN or infinite values: the training diverged. Lower the learning rate, or look for "
+        "a log or exp of a large number.",
+    )
+    if len(numbers) > 1:
+        require(
+            numbers[-1] < (1 - least) * numbers[0],
+            f"{what} went from {numbers[0]:.1f} to {numbers[-1]:.1f}: it should fall. Is `optimizer.step()` "
+            "called once a batch, and is `loss` what you minimise?",
+        )
+
+
+@contextlib.contextmanager
+def _own_randomness():
+    import random
+
+    import numpy as np
+    import torch
+
+    states = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(), torch.enable_grad():
+        torch.manual_seed(0)
+        np.random.seed(0)
+        random.seed(0)
+        try:
+            yield
+        finally:
+            np.random.set_state(states[0])
+            random.setstate(states[1])
