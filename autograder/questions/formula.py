@@ -142,11 +142,13 @@ def formula(
     extra: bool = False,
     rtol: float = 1e-4,
     args2: tuple[str, ...] = (),
+    explain: Callable | None = None,
 ) -> Question:
     """A Question about one function call.
 
     about: the values in words ("the KL of every image"), for messages and the public list of what is tested.
     args2: arguments of a second call, whose result `more` tests as "second".
+    explain: as in Question; asked before `named_by_values`.
     weights: of form, values, gradients, manners (gradients 0 without `grad`); `more` takes the rest.
     """
     name = id.split(".")[1]
@@ -176,5 +178,5 @@ def formula(
         builds_on=tuple(upstream or ()),
         extra=extra,
         alike=lambda a, b, inputs: same_arrays(a, b),
-        explain=named_by_values,
+        explain=lambda *case: (explain and explain(*case)) or named_by_values(*case),
     )
