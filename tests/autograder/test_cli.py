@@ -1,0 +1,76 @@
+"""`python -m autograder`: the command line that the contract fixes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from autograder import build, questions
+
+RIGHT = """
+import torch
+def kl_gaussian(mu, logvar):
+    q = torch.distributions.Normal(mu, (0.5 * logvar).exp())
+    return torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1)
+"""
+TWICE = "def kl_gaussian(mu, logvar):\n    return (mu**2 + logvar.exp() - 1 - logvar).sum(1)\n"
+CRASH = "import os\ndef kl_gaussian(mu, logvar):\n    os.abort()\n"
+PRINTS = RIGHT + "print('x' * 100_000)\nimport sys; sys.stdout.flush(); sys.__stdout__.write('forged')\n"
+EXITS = "raise SystemExit(0)\n"
+BROKEN = "def kl_gaussian(mu, logvar)\n"
+
+
+def autograder(*arguments):
+    """The command as a person calls it, from the repository."""
+    command = [sys.executable, "-m", "autograder", *map(str, arguments)]
+    return subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("students")
+    paths = {}
+    for name, text in {"right": RIGHT, "twice": TWICE, "crash": CRASH, "prints": PRINTS,
+                       "exits": EXITS, "broken": BROKEN}.items():  # fmt: skip
+        paths[name] = folder / f"{name}.py"
+        paths[name].write_text(text)
+    return paths
+
+
+def test_one_json_object_a_file_in_order_and_nothing_else(files):
+    order = ["crash", "right", "broken", "prints", "exits", "twice"]
+    called = autograder("check", "vae.kl_gaussian", "--json",
+                        *[a for name in order for a in ("--file", files[name])])  # fmt: skip
+    rows = dict(zip(order, map(json.loads, called.stdout.splitlines()), strict=True))
+    assert called.returncode == 1
+    fields = {"question", "score", "points", "passed", "mistake", "feedback"}
+    assert all(set(row) == fields and row["question"] == "vae.kl_gaussian" for row in rows.values())
+    assert rows["right"]["passed"] and rows["prints"]["passed"]
+    assert rows["right"]["score"] == rows["right"]["points"] == 2
+    assert rows["crash"]["score"] == rows["broken"]["score"] == rows["exits"]["score"] == 0
+    assert "SIGABRT" in rows["crash"]["feedback"] and "line 1" in rows["broken"]["feedback"]
+    assert 0 < rows["twice"]["score"] < 2 and rows["twice"]["mistake"]
+
+
+def test_exit_status_says_full_points_lost_points_or_a_wrong_call(files):
+    assert autograder("check", "vae.kl_gaussian", "--file", files["right"]).returncode == 0
+    unknown = autograder("check", "vae.kl", "--file", files["right"])
+    assert unknown.returncode == 2 and "vae.kl_gaussian" in unknown.stderr
+    absent = autograder("check", "vae.kl_gaussian", "--file", "nowhere.py")
+    assert absent.returncode == 2 and "nowhere.py" in absent.stderr
+    assert autograder("check", "vae.kl_gaussian").returncode == 2
+    assert not any("Traceback" in c.stderr for c in (unknown, absent))
+
+
+def test_the_points_are_those_of_the_contract():
+    rows = json.loads(autograder("questions", "--json").stdout)
+    code = [row for row in rows if not row.get("written") and not row["extra_credit"]]
+    total = {a: sum(r["points"] for r in code if r["id"].startswith(a + ".")) for a in questions.ASSIGNMENTS}
+    assert total == {"autoencoder": 17, "vae": 24, "interpolation": 6, "autodecoder": 16, "explore": 2}
+    words = {row["id"]: row["points"] for row in rows if row.get("written")}
+    assert sum(words.values()) == 24 and len(words) == 8
+    assert {r["id"] for r in rows if r["extra_credit"]} == {
+        "vae.iwae_bound", "interpolation.slerp", "autodecoder.rsample_uniform", "autodecoder.kl_uniform",
+        "autodecoder.rsample_full_gaussian", "autodecoder.kl_full_gaussian",
+    }  # fmt: skip
