@@ -1,0 +1,127 @@
+"""Figures are labelled, describe themselves, and appear exactly once in a notebook."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from utils import plots
+
+X = torch.rand(10, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def texts(figure):
+    """Every text that a figure shows."""
+    found = [figure.get_suptitle()]
+    for axes in figure.axes:
+        found += [axes.get_title(), axes.get_xlabel(), axes.get_ylabel()]
+        found += [text.get_text() for text in axes.texts]
+        if axes.get_legend():
+            found += [text.get_text() for text in axes.get_legend().get_texts()]
+    return found
+
+
+def drawn(axes):
+    return np.asarray(axes.images[0].get_array())
+
+
+FIGURES = {
+    "images": lambda: plots.images(X, title="T"),
+    "pairs": lambda: plots.pairs(X, X, title="T"),
+    "strips": lambda: plots.strips({"a": X, "b": X}, title="T"),
+    "grid": lambda: plots.grid(torch.rand(56, 84), title="T", extent=(-4, 4, -4, 4)),
+    "curves": lambda: plots.curves({"kl": [3.0, 2.0]}, title="T"),
+    "latents": lambda: plots.latents(torch.randn(50, 2), torch.arange(50) % 10, title="T"),
+    "bars": lambda: plots.bars({"a": 0.5, "b": 0.7}, title="T", ylabel="accuracy"),
+}
+
+
+@pytest.mark.parametrize("make", FIGURES.values(), ids=FIGURES)
+def test_every_figure_has_title_alt_text_and_renders(make):
+    figure = make()
+    assert figure.get_suptitle() == "T"
+    assert figure.alt.startswith("T: ") and len(figure.alt) > 10
+    assert figure.png().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["grid", "curves", "latents", "bars"])
+def test_axes_are_labelled(name):
+    axes = FIGURES[name]().axes[0]
+    assert axes.get_ylabel() and (axes.get_xlabel() or name == "bars")
+
+
+def test_alt_text_can_be_given():
+    assert plots.images(X, alt="ten noisy squares").alt == "ten noisy squares"
+
+
+def test_a_montage_holds_the_images_row_by_row():
+    shown = drawn(plots.images(X, rows=2).axes[0])
+    np.testing.assert_allclose(shown[:28, :28], X[0, 0])
+    np.testing.assert_allclose(shown[30:58, 30:58], X[6, 0])
+
+
+def test_square_numbers_make_a_square():
+    assert drawn(plots.images(X[:9]).axes[0]).shape == (88, 88)
+
+
+def test_titles_stand_over_their_images():
+    assert {"t0", "t9"} <= set(texts(plots.images(X, titles=[f"t{i}" for i in range(10)])))
+
+
+def test_a_grid_names_the_latents_at_the_centres_of_the_outer_tiles():
+    figure = plots.grid(np.zeros((588, 588)), extent=(-4, 4, -4, 4))
+    left, right, bottom, top = figure.axes[0].images[0].get_extent()
+    assert (left, right, bottom, top) == pytest.approx((-4.2, 4.2, -4.2, 4.2))
+
+
+def test_classes_are_named_on_the_map_and_in_the_legend():
+    figure = plots.latents(torch.randn(20, 2), torch.arange(20) % 2, names=["boot", "bag"])
+    assert texts(figure).count("boot") == 2 and texts(figure).count("bag") == 2
+
+
+def test_lines_differ_in_more_than_colour():
+    lines = plots.curves({"a": [1, 2], "b": [2, 1]}).axes[0].get_lines()
+    assert lines[0].get_linestyle() != lines[1].get_linestyle()
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: plots.images(X[:, 0]), r"\(N, 1, 28, 28\), not \(10, 28, 28\)"),
+        (lambda: plots.images(X, rows=2, cols=2), "10 images do not fit"),
+        (lambda: plots.images(X[:0]), "no images"),
+        (lambda: plots.images(X, titles=["a"]), "1 titles for 10 images"),
+        (lambda: plots.latents(torch.zeros(5, 3), torch.zeros(5)), "two latent dimensions, not 3"),
+    ],
+)
+def test_wrong_input_is_explained(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_a_table_reads_as_text_and_as_html():
+    made = plots.table({"a<b": {"n": 3, "score": 0.12345}, "c": {"score": "none"}}, title="T")
+    assert "0.123" in str(made) and "a<b" in str(made)
+    assert "a&lt;b" in made._repr_html_() and "<caption>T" in made._repr_html_()
+
+
+NOTEBOOK = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shown = []
+shell.display_pub.publish = lambda data, metadata=None, **_: shown.append((data, metadata))
+shell.run_cell("import torch; from utils import plots")
+for cell in ("plots.images(torch.rand(3, 1, 28, 28), alt='noise')",
+             "f = plots.bars({'a': 1}); plots.bars({'b': 2}); print('end')", "f"):
+    shown.clear()
+    shell.run_cell(cell, store_history=True)
+    print("\\nSHOWN", [m["image/png"]["alt"] for d, m in shown])
+"""
+
+
+def test_a_notebook_shows_each_figure_once_with_alt_text():
+    done = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True)
+    shown = [line[6:] for line in done.stdout.splitlines() if line.startswith("SHOWN")]
+    assert shown == ["['noise']", "['Bars: a 1.', 'Bars: b 2.']", "['Bars: a 1.']"], done.stderr
