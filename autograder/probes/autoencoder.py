@@ -1,0 +1,262 @@
+"""Beside the student's autoencoder: what networks, loops and samplers are seen to do."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from . import common
+
+INSTANCES = 6  # so many fresh networks show both signs in some output, unless it is squashed
+LOUDER = 10.0  # parameters times this: an output that stays small, or of one sign, then is squashed
+
+
+class _Shapes(TorchDispatchMode):
+    """Notes the shape of every feature map of a batch, (C, H, W), however it is computed."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+        self.seen: list[list[int]] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.ndim == 4 and len(result) == self.batch:
+            shape = list(result.shape[1:])
+            if shape not in self.seen:
+                self.seen.append(shape)
+        return result
+
+
+def network(names, inputs) -> dict:
+    """Build a network a few times and look at it from outside.
+
+    inputs: name; sizes: two nz; input.<nz>: a batch for each.
+    evidence: out.<nz>; in evaluation mode alone.<nz> (the first input by itself), together.<nz> and
+        again.<nz> (the whole batch, twice); shapes; unreached, frozen, parameters; shared, apart;
+        copied and original (a network that took over another's state, and that other); lowest, highest
+        and totals of outputs under large parameters; bend (distance from an affine function).
+    """
+    build = common.lookup(names, inputs["name"])
+    sizes = [int(nz) for nz in inputs["sizes"]]
+    batches = {nz: torch.from_numpy(inputs[f"input.{nz}"]).float() for nz in sizes}
+    evidence: dict = {}
+    for nz in sizes:
+        common.attempt(evidence, f"out.{nz}", lambda nz=nz: _output(evidence, build, nz, batches[nz]))
+        common.attempt(evidence, f"alone.{nz}", lambda nz=nz: _alone(evidence, build, nz, batches[nz]))
+    nz, x = sizes[0], batches[sizes[0]]
+    common.attempt(evidence, "structure", lambda: structure(evidence, build(nz), x))
+    common.attempt(evidence, "instances", lambda: instances(evidence, [build(nz) for _ in range(INSTANCES)], x))
+    return evidence
+
+
+def _output(evidence, build, nz, x):
+    model = build(nz)
+    with _Shapes(len(x)) as shapes:
+        result = model(x)
+    common.file(evidence, f"out.{nz}", result)
+    evidence.setdefault("shapes", shapes.seen)
+
+
+def _alone(evidence, build, nz, x):
+    model = build(nz).eval()
+    with torch.no_grad():
+        common.file(evidence, f"alone.{nz}", model(x[:1]))
+        common.file(evidence, f"together.{nz}", model(x))
+        common.file(evidence, f"again.{nz}", model(x))
+
+
+def structure(evidence, model, x) -> None:
+    """Which parameters there are, which a gradient reaches, and whether the output bends."""
+    parameters = dict(model.named_parameters())
+    evidence["parameters"] = len(parameters)
+    evidence["frozen"] = [name for name, p in parameters.items() if not p.requires_grad]
+    model.train()
+    result = model(x)
+    total = (result * torch.randn_like(result)).sum()
+    if total.requires_grad:
+        total.backward()
+    evidence["unreached"] = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
+    model.eval()
+    with torch.no_grad():
+        half = len(x) // 2
+        a, b = x[:half], x[half : 2 * half]
+        middle, ends = model((a + b) / 2), (model(a) + model(b)) / 2
+        evidence["bend"] = float((middle - ends).abs().max() / (model(a) - model(b)).abs().max())
+
+
+def instances(evidence, models, x) -> None:
+    """What several fresh networks of one class share, and what their outputs look like."""
+    first, second = models[0].eval(), models[1].eval()
+    own = {t.data_ptr() for t in [*first.parameters(), *first.buffers()] if t.numel()}
+    evidence["shared"] = sum(t.data_ptr() in own for t in [*second.parameters(), *second.buffers()])
+    with torch.no_grad():
+        first_output = first(x)
+        evidence["apart"] = float((first_output - second(x)).abs().max())
+        second.load_state_dict(first.state_dict())
+        evidence["copied"], evidence["original"] = common.array(second(x)), common.array(first_output)
+        outputs = [louder(model)(x) for model in models]
+        evidence["lowest"] = float(min(output.min() for output in outputs))
+        evidence["highest"] = float(max(output.max() for output in outputs))
+        totals = [output.flatten(1).sum(1) for output in outputs]
+        evidence["totals"] = [float(min(t.min() for t in totals)), float(max(t.max() for t in totals))]
+
+
+def louder(model):
+    """A copy in evaluation mode whose parameters, also those that begin at zero, are large."""
+    model = copy.deepcopy(model).eval()
+    for p in model.parameters():
+        p.add_(0.05 * torch.randn_like(p)).mul_(LOUDER)
+    return model
+
+
+# -- training -------------------------------------------------------------------------------------
+
+
+class _Small(nn.Module):
+    """Something to train that is small, depends on its mode, and remembers how it was called."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        self.inner = nn.Linear(784, 3)
+        self.norm = nn.BatchNorm1d(3)
+        self.outer = nn.Linear(3, 784)
+        with torch.no_grad():
+            self.inner.weight.copy_(torch.from_numpy(inputs["inner"]))
+            self.outer.weight.copy_(torch.from_numpy(inputs["outer"]))
+            self.inner.bias.zero_()
+            self.outer.bias.zero_()
+        self.calls: list[tuple[int, bool, bool]] = []
+
+    def forward(self, x):
+        self.calls.append((len(x), self.training, torch.is_grad_enabled()))
+        return self.outer(self.norm(self.inner(x.flatten(1)))).view_as(x)
+
+
+class _Steps(torch.optim.SGD):
+    """Counts its steps."""
+
+    count = 0
+
+    def step(self, closure=None):
+        self.count += 1
+        return super().step(closure)
+
+
+def batches(inputs) -> list:
+    """The (x, y) batches of a tiny data set, in order and of unequal size."""
+    x = torch.from_numpy(inputs["x"]).float()
+    y = torch.from_numpy(inputs["y"])
+    return list(zip(x.split(inputs["batches"]), y.split(inputs["batches"]), strict=True))
+
+
+def weights_of(model) -> np.ndarray:
+    """All parameters in one vector."""
+    return np.concatenate([common.array(p).ravel() for p in model.parameters()])
+
+
+def trained(evidence, model, optimizer, run) -> None:
+    """One epoch of `run()`, begun in evaluation mode: what it returned and what it did to the model."""
+    model.eval()
+    before = weights_of(model)
+    result = run()
+    evidence["update"] = weights_of(model) - before
+    evidence["steps"] = optimizer.count
+    evidence["sizes"] = [size for size, _, _ in model.calls]
+    evidence["in train mode"] = [training for _, training, _ in model.calls]
+    evidence["kind"] = type(result).__name__
+    evidence["result"] = common.array(result)
+    if isinstance(result, (list, tuple)):
+        evidence["kinds"] = sorted({type(entry).__name__ for entry in _leaves(result)})
+        evidence["alive"] = any(getattr(entry, "requires_grad", False) for entry in _leaves(result))
+        common.attempt(evidence, "result", lambda: common.file(evidence, "result", _numbers(result)))
+        evidence["kind"] = type(result).__name__
+
+
+def _leaves(result):
+    for entry in result:
+        yield from entry if isinstance(entry, (list, tuple)) else [entry]
+
+
+def _numbers(result):
+    return np.array([[float(e) for e in r] if isinstance(r, (list, tuple)) else float(r) for r in result])
+
+
+def training(names, inputs) -> dict:
+    """Have `train_epoch(model, loader, loss_fn, optimizer)` train a small network for one epoch.
+
+    evidence: update, steps, sizes, "in train mode", result, kind, kinds, alive; statistics: what batch
+        normalisation has gathered.
+    """
+    train_epoch = common.lookup(names, "train_epoch")
+    model, evidence = _Small(inputs), {}
+    optimizer = _Steps(model.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
+
+    def loss_fn(network, x):
+        return (network(x) - x).pow(2).mean() * inputs["scale"]
+
+    trained(evidence, model, optimizer, lambda: train_epoch(model, batches(inputs), loss_fn, optimizer))
+    evidence["statistics"] = common.array(model.norm.running_mean)
+    return evidence
+
+
+# -- decoding -------------------------------------------------------------------------------------
+
+
+class _Painter(nn.Module):
+    """A decoder whose picture tells which latent it was given; remembers latents and modes."""
+
+    def __init__(self, paint):
+        super().__init__()
+        self.paint = nn.Parameter(torch.from_numpy(paint).float())
+        self.drop = nn.Dropout(0.0)
+        self.latents: list[torch.Tensor] = []
+        self.logits: list[torch.Tensor] = []
+        self.modes: list[bool] = []
+
+    def forward(self, z):
+        self.latents.append(z.detach().clone())
+        self.modes.append(self.training)
+        logits = (self.drop(z) @ self.paint).view(-1, 1, 28, 28)
+        self.logits.append(logits.detach())
+        return logits
+
+
+def sampling(names, inputs) -> dict:
+    """Call `sample_prior(decoder, n, nz)` with the decoder in either mode, and once more.
+
+    evidence: for mode "train" and "eval": images.<mode>, latents.<mode>, painted.<mode> (the logits),
+        modes.<mode> (while decoding), after.<mode>, children.<mode> (mode of a layer afterwards).
+    """
+    sample = common.lookup(names, "sample_prior")
+    evidence: dict = {}
+    for mode in ("train", "eval"):
+        painter = _Painter(inputs["paint"]).train(mode == "train")
+        images = sample(painter, int(inputs["n"]), len(inputs["paint"]))
+        common.file(evidence, f"images.{mode}", images)
+        if painter.latents:
+            evidence[f"latents.{mode}"] = common.array(torch.cat(painter.latents))
+            evidence[f"painted.{mode}"] = common.array(torch.cat(painter.logits))
+        evidence[f"modes.{mode}"] = painter.modes
+        evidence[f"after.{mode}"] = painter.training
+        evidence[f"children.{mode}"] = painter.drop.training
+    return evidence
+
+
+def gridding(names, inputs) -> dict:
+    """Call `latent_grid(decoder, n, span)`, and with its defaults.
+
+    evidence: grid, default; latents, default latents: what the decoder was given, in order.
+    """
+    grid = common.lookup(names, "latent_grid")
+    evidence: dict = {}
+    for key, arguments in (("grid", (int(inputs["n"]), float(inputs["span"]))), ("default", ())):
+        painter = _Painter(inputs["paint"]).eval()
+        common.attempt(evidence, key, lambda k=key, p=painter, a=arguments: common.file(evidence, k, grid(p, *a)))
+        if painter.latents:
+            evidence[f"{key} latents"] = common.array(torch.cat(painter.latents))
+    return evidence

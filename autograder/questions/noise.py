@@ -1,0 +1,76 @@
+"""Whether numbers look like independent draws of N(0, 1).
+
+Every bound is six standard deviations of the statistic's sampling distribution under that
+hypothesis, so that one right answer in about a billion would be turned away.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SIGMAS = 6.0
+BINS = 8
+
+
+def level(noise) -> str | None:
+    """None, or a sentence: the mean of (N, d) noise is not 0."""
+    if abs(noise.mean()) > SIGMAS / np.sqrt(noise.size):
+        return "the noise does not have mean 0."
+    if (np.abs(noise.mean(0)) > SIGMAS / np.sqrt(len(noise))).any():
+        return "in some latent dimensions the noise does not have mean 0."
+    return None
+
+
+def spread(noise, by=None) -> str | None:
+    """None, or a sentence: the variance of the noise is not 1, overall or where `by` is large or small."""
+    if abs(noise.var() - 1) > SIGMAS * np.sqrt(2 / noise.size):
+        return f"the spread is too {'large' if noise.var() > 1 else 'small'}."
+    for part in bins(noise, by) if by is not None else ():
+        if abs(part.var() - 1) > SIGMAS * np.sqrt(2 / part.size):
+            return "the spread does not follow logvar in the right way."
+    return None
+
+
+def shape(noise) -> str | None:
+    """None, or a sentence: skewness or kurtosis are not those of a normal distribution."""
+    z = (noise - noise.mean()) / noise.std()
+    if abs((z**3).mean()) > SIGMAS * np.sqrt(6 / z.size):
+        return "the noise is lopsided."
+    if abs((z**4).mean() - 3) > SIGMAS * np.sqrt(24 / z.size):
+        return f"the tails of the noise are too {'heavy' if (z**4).mean() > 3 else 'light'}."
+    return None
+
+
+def dependence(noise) -> str | None:
+    """None, or a sentence: rows (images) or columns (dimensions) share their noise."""
+    z = (noise - noise.mean()) / noise.std()
+    rows, columns = row_correlation(z), column_correlation(z)
+    if rows > SIGMAS / np.sqrt(z.size - 3 * z.shape[1]):
+        return "different images share their noise."
+    if columns > SIGMAS / np.sqrt(len(z)):
+        return "different latent dimensions share their noise."
+    return None
+
+
+def row_correlation(z) -> float:
+    """The largest correlation between each row and the next, the third next, and one half a batch away."""
+    lags = {1, 3, len(z) // 2}
+    return max(abs(float((z[lag:] * z[:-lag]).mean())) * np.sqrt((len(z) - lag) / len(z)) for lag in lags)
+
+
+def column_correlation(z) -> float:
+    """The largest correlation between two columns."""
+    products = z.T @ z / len(z)
+    return float(np.abs(products - np.diag(np.diag(products))).max())
+
+
+def same(first, second) -> bool:
+    """Whether two batches of noise are correlated."""
+    if first.shape != second.shape or not first.std() or not second.std():
+        return first.shape == second.shape
+    return abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) > SIGMAS / np.sqrt(first.size)
+
+
+def bins(noise, by) -> list:
+    """The noise in equal parts, by the size of `by`."""
+    return np.array_split(noise.ravel()[np.argsort(by.ravel(), kind="stable")], BINS)
