@@ -1,8 +1,8 @@
 """The checks that stand below every step: `checks.<assignment>.<name>(what you wrote)`.
 
-A check prints one sentence that begins with "Passed", or raises `CheckFailed`, whose message says what was
-received and where to look. Checks look at shapes, signs, symmetries and a few worked values: passing them is a
-good sign, not a proof. Below are the helpers that they share.
+A check prints one sentence that begins with "Passed", or raises `CheckFailed`, whose message says
+what was received and where to look. Checks look at shapes, signs, symmetries and a few worked
+values: passing them is a good sign, not a proof. Below are the helpers that they share.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def __getattr__(name: str):
 
 
 class CheckFailed(AssertionError):
-    """A failed check: its message is for the student, and a notebook shows it without a traceback."""
+    """A failed check: its message is for the student; a notebook shows it without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
-        return ["Not yet. " + textwrap.fill(str(self), 96, subsequent_indent="         ")]
+        return [textwrap.fill(f"Not yet. {self}", 96, subsequent_indent="  ")]
 
 
 def check(function):
     """Make a visible check of a function that returns its sentence of success.
 
-    The check runs with its own random numbers and leaves the student's as they were. Whatever goes wrong
-    inside the student's code becomes a `CheckFailed` that names the line.
+    The check runs with its own random numbers and leaves the student's as they were. Whatever goes
+    wrong inside the student's code becomes a `CheckFailed` that names the line.
     """
 
     @functools.wraps(function)
@@ -61,33 +61,34 @@ def check(function):
 def require(condition, message: str) -> None:
     """Fail with `message` unless `condition` holds."""
     if not condition:
-        raise CheckFailed(message)
+        raise CheckFailed(message.strip())
 
 
 def told(error: Exception) -> str:
     """What the student's code raised, in which of their lines, in one sentence."""
     here = Path(__file__).parent
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "site-packages" not in f.filename and here not in Path(f.filename).parents]
+    own = [f for f in frames if "site-packages" not in f.filename]
+    own = [f for f in own if here not in Path(f.filename).parents]
     where = f" in your line `{own[-1].line}`" if own and own[-1].line else ""
     return f"Your code raised {type(error).__name__}{where}: {str(error).strip() or 'no message'}"
 
 
 def tensor(value, shape: tuple, what: str, look: str = ""):
-    """`value`, once it is known to be a finite float tensor of that shape. `look` says where to look."""
+    """`value`, once it is known to be a finite float tensor of that shape; `look` helps if not."""
     import torch
 
-    if value is None:
-        raise CheckFailed(f"{what} is None. Is a `return` missing?")
+    require(value is not None, f"{what} is None. Is a `return` missing?")
+    kind = type(value).__name__
     require(
-        isinstance(value, torch.Tensor),
-        f"{what} should be a tensor, but is a {type(value).__name__}. {look}",
+        isinstance(value, torch.Tensor), f"{what} should be a tensor, but is of type {kind}. {look}"
     )
+    got, wanted = tuple(value.shape), tuple(shape)
+    require(got == wanted, f"{what} has shape {got} where {wanted} was expected. {look}")
     require(
-        tuple(value.shape) == tuple(shape),
-        f"{what} has shape {tuple(value.shape)} where {tuple(shape)} was expected. {look}",
+        value.is_floating_point(),
+        f"{what} holds {value.dtype} numbers where floating-point ones were expected. {look}",
     )
-    require(value.is_floating_point(), f"{what} holds {value.dtype}, not floating-point numbers. {look}")
     bad = int((~torch.isfinite(value)).sum())
     require(not bad, f"{what} holds {bad} values that are NaN or infinite. {look}")
     return value
@@ -97,8 +98,8 @@ def attached(value, what: str) -> None:
     """Fail when no gradient can flow through `value`."""
     require(
         value.requires_grad,
-        f"{what} carries no gradient, so nothing could be learned through it. Look for `.detach()`, "
-        "`.item()`, `.data`, numpy or `torch.no_grad` on the way.",
+        f"{what} carries no gradient, so nothing could be learned through it. Look for "
+        "`.detach()`, `.item()`, `.data`, numpy or `torch.no_grad` on the way.",
     )
 
 
@@ -107,7 +108,7 @@ def close(got, want, rtol: float = 1e-3, atol: float = 1e-4) -> bool:
     import torch
 
     got = torch.as_tensor(got).detach().double().cpu()
-    want = torch.as_tensor(want).double()
+    want = torch.as_tensor(want).detach().double().cpu()
     return got.shape == want.shape and bool(torch.allclose(got, want, rtol=rtol, atol=atol))
 
 
@@ -115,35 +116,57 @@ def shown(value) -> str:
     """A few numbers in short, such as `[0.5, 1.25, …]`."""
     import torch
 
-    value = torch.as_tensor(value).detach().flatten().tolist()
-    numbers = [f"{v:.4g}" for v in value[:4]] + (["…"] if len(value) > 4 else [])
-    return numbers[0] if len(value) == 1 else f"[{', '.join(numbers)}]"
+    value = torch.as_tensor(value).detach()
+    numbers = [f"{v:.4g}" for v in value.flatten()[:4].tolist()]
+    more = ["…"] if value.numel() > 4 else []
+    return f"[{', '.join(numbers + more)}]" if value.ndim else numbers[0]
 
 
-def device_of(module) -> str:
+def device_of(module):
     """Where a model's parameters live, so that a check can send its inputs there."""
     return next((p.device for p in module.parameters()), "cpu")
 
 
-def learns(curve, what: str, least: float = 0.0) -> None:
-    """Fail unless a training curve is finite and ends lower than it began by the share `least`."""
+def model(build, name: str, nz: int):
+    """`build(nz)`, once it is known to be an nn.Module with parameters."""
+    from torch import nn
+
+    require(isinstance(build, type), f"`{name}` should be a class, but is {build!r}.")
+    made = build(nz)
+    require(
+        isinstance(made, nn.Module),
+        f"`{name}({nz})` is a {type(made).__name__}, not an nn.Module: is `nn.Module` its base "
+        "class, and is `super().__init__()` the first line of `__init__`?",
+    )
+    require(
+        sum(p.numel() for p in made.parameters()),
+        f"`{name}({nz})` has no parameters that an optimizer would see. Layers must be attributes "
+        "of `self`, or stand in nn.Sequential or nn.ModuleList; a plain list hides them.",
+    )
+    return made
+
+
+def falls(curve, what: str) -> list[float]:
+    """`curve` as floats, once it is finite and ends lower than it began."""
     numbers = [float(v) for v in curve]
     require(numbers, f"{what} is empty: nothing was logged.")
     require(
         all(math.isfinite(v) for v in numbers),
-        f"{what} holds NaN or infinite values: the training diverged. Lower the learning rate, or look for "
-        "a log or exp of a large number.",
+        f"{what} holds NaN or infinite values: the training diverged. Lower the learning rate, or "
+        "look for the log or exp of a large number.",
     )
     if len(numbers) > 1:
         require(
-            numbers[-1] < (1 - least) * numbers[0],
-            f"{what} went from {numbers[0]:.1f} to {numbers[-1]:.1f}: it should fall. Is `optimizer.step()` "
-            "called once a batch, and is `loss` what you minimise?",
+            numbers[-1] < numbers[0],
+            f"{what} went from {numbers[0]:.1f} to {numbers[-1]:.1f}, but should fall. Does the "
+            "optimizer hold this model's parameters, and is the loss the thing that is minimised?",
         )
+    return numbers
 
 
 @contextlib.contextmanager
 def _own_randomness():
+    """Fixed seeds inside; outside, the random numbers go on as if nothing had happened."""
     import random
 
     import numpy as np
