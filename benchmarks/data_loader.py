@@ -106,8 +106,9 @@ def machine():
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.processor() or platform.machine()
     torchvision = _torchvision.load()
-    return (f"{name}, {os.cpu_count()} cores, {platform.system()}, "
-            f"Python {platform.python_version()}, torch {torch.__version__}, "
+    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    return (f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads for torch{load}, "
+            f"{platform.system()}, Python {platform.python_version()}, torch {torch.__version__}, "
             f"torchvision {torchvision.__version__}")  # fmt: skip
 
 
