@@ -79,6 +79,13 @@ def attempt(evidence: dict, key: str, action) -> object | None:
         return None
 
 
+def nothing_came(evidence: dict, labels) -> None:
+    """Where every attempt failed, how the first one failed is all there is to say."""
+    labels = list(labels)
+    if all(f"{label}.error" in evidence for label in labels):
+        evidence["error"] = evidence[f"{labels[0]}.error"]
+
+
 def function(names, inputs) -> dict:
     """Call `name` once on `args`, and ask for gradients; then, if there are `args2`, call it on those.
 

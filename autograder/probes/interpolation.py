@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .common import array, attempt, file, lookup
+from .common import array, attempt, file, lookup, nothing_came
 
 
 def walks(names, inputs) -> dict:
@@ -24,6 +24,7 @@ def walks(names, inputs) -> dict:
         attempt(evidence, label, lambda: file(evidence, label, walk(z0, z1, steps)))  # noqa: B023
     for key, latent in latents.items():
         evidence[f"after.{key}"] = array(latent)
+    nothing_came(evidence, inputs["walks"])
     return evidence
 
 
@@ -65,14 +66,12 @@ def images(names, inputs) -> dict:
                 evidence[f"{label}.logits"] = array(torch.cat(logits))
         for key, x in given.items():
             evidence[f"after.{key}"] = array(x.flatten())
+        nothing_came(evidence, inputs["walks"])
         return evidence
 
     evidence = go((1, 1, 28, 28))
-    if all(f"{label}.error" in evidence for label in inputs["walks"]):
-        single = go((1, 28, 28))
-        if not all(f"{label}.error" in single for label in inputs["walks"]):
-            return single
-    return evidence
+    single = go((1, 28, 28)) if "error" in evidence else evidence
+    return evidence if "error" in single else single
 
 
 def scores(names, inputs) -> dict:
@@ -91,4 +90,5 @@ def scores(names, inputs) -> dict:
         attempt(evidence, label, lambda: file(evidence, label, probe(*data.values())))  # noqa: B023
         for key, value in data.items():
             evidence[f"after.{label}.{key}"] = array(value)
+    nothing_came(evidence, inputs["sets"])
     return evidence

@@ -1,0 +1,188 @@
+"""Probes of `autodecoder`: the same call with other arguments, a decoder, fitted latents, a score."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from .common import array, attempt, file, function, lookup, nothing_came, seeded
+
+
+def variations(names, inputs) -> dict:
+    """`common.function`, then the same call once more for every variation.
+
+    inputs: those of `common.function`, and variations: {label: {argument: key of what takes its place}};
+        an entry for "args" gives the list of keys of a shorter or longer call.
+    evidence: that of `common.function`, and the same for each variation as "<label>.value" and so on.
+    """
+    evidence = function(names, inputs)
+    for label, changes in inputs["variations"].items():
+        changed = {argument: inputs[key] for argument, key in changes.items()}
+        more = attempt(evidence, label, lambda: function(names, {**inputs, **changed}))  # noqa: B023
+        evidence.update({f"{label}.{key}": value for key, value in (more or {}).items()})
+    return evidence
+
+
+def decoder(names, inputs) -> dict:
+    """Build a decoder of each size, look at its output, its gradients and its weights.
+
+    inputs: name; sizes: {label: nz}; "<label>.z" (B, nz); main: the label that gets the closer look; weights:
+        (784,); pushes, rate: how many steps of Adam, and how large, push its outputs.
+    evidence: for each label its output in eval mode ("<label>"), "<label>.single", that of the first row
+        alone, and "<label>.training", that in train mode. For main: first and again (two calls), copied (the
+        output of a second decoder with the first one's state_dict), attached, grad (B, nz): the gradient of
+        row 0 of the weighted output; parameters: how many numbers there are to learn; frozen: how
+        many parameters may not change; up, down: extremes of the output after it was pushed there;
+        after.<label>.z.
+    """
+    build = lookup(names, inputs["name"])
+    evidence: dict = {}
+    for label, nz in inputs["sizes"].items():
+        z = torch.from_numpy(inputs[f"{label}.z"].copy()).float()
+        attempt(evidence, label, lambda: _forward(evidence, build(nz), label, z))  # noqa: B023
+        evidence[f"after.{label}.z"] = array(z)
+    nothing_came(evidence, inputs["sizes"])
+    nz, z = inputs["sizes"][inputs["main"]], inputs[f"{inputs['main']}.z"]
+    z, weights = torch.from_numpy(z.copy()).float(), torch.from_numpy(inputs["weights"]).float()
+    attempt(evidence, "closer", lambda: _closer(evidence, build, nz, z, weights))
+    for label in ("up", "down"):
+        attempt(evidence, label, lambda: _push(evidence, build(nz), label, z, inputs))  # noqa: B023
+    return evidence
+
+
+def _forward(evidence, model, label, z) -> None:
+    model.eval()
+    file(evidence, label, model(z))
+    file(evidence, f"{label}.single", model(z[:1]))
+    model.train()
+    file(evidence, f"{label}.training", model(z))
+
+
+def _closer(evidence, build, nz, z, weights) -> None:
+    model, other = build(nz), build(nz)
+    parameters = list(model.parameters())
+    evidence["parameters"] = sum(p.numel() for p in parameters)
+    evidence["frozen"] = sum(not p.requires_grad for p in parameters)
+    other.load_state_dict(model.state_dict())
+    model.eval()
+    other.eval()
+    file(evidence, "first", model(z))
+    file(evidence, "again", model(z))
+    file(evidence, "copied", other(z))
+    leaf = z.clone().requires_grad_()
+    result = model(leaf.clone())
+    evidence["attached"] = bool(result.requires_grad)
+    if result.requires_grad:
+        (gradient,) = torch.autograd.grad(
+            (result.reshape(len(z), -1)[0] * weights).sum(), [leaf], allow_unused=True
+        )
+        evidence["grad"] = array(torch.zeros_like(z) if gradient is None else gradient)
+
+
+def _push(evidence, model, label, z, inputs) -> None:
+    """Train the outputs upwards or downwards, to see how far they can go."""
+    model.train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=inputs["rate"])
+    for _ in range(inputs["pushes"]):
+        optimizer.zero_grad()
+        mean = model(z).mean()
+        (-mean if label == "up" else mean).backward()
+        optimizer.step()
+    result = model(z).detach()
+    evidence[label] = float(result.max() if label == "up" else result.min())
+
+
+class SmallDecoder(nn.Module):
+    """Latents to logits through batch normalisation: a decoder with parameters and buffers to disturb."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        into, out = (torch.from_numpy(inputs[key].copy()).float() for key in ("into", "out"))
+        self.into = nn.Linear(into.shape[0], into.shape[1], bias=False)
+        self.norm = nn.BatchNorm1d(into.shape[1])
+        self.out = nn.Linear(*out.shape)
+        self.calls = 0
+        with torch.no_grad():
+            self.into.weight.copy_(into.T)
+            self.out.weight.copy_(out.T)
+            self.out.bias.copy_(torch.from_numpy(inputs["bias"].copy()))
+            self.norm.running_mean.copy_(torch.from_numpy(inputs["mean"].copy()))
+            self.norm.running_var.copy_(torch.from_numpy(inputs["var"].copy()))
+
+    def forward(self, z):
+        self.calls += 1
+        return self.out(self.norm(self.into(z))).reshape(-1, 1, 28, 28)
+
+
+def fitting(names, inputs) -> dict:
+    """Fit latents with `fit_latents(decoder, x, nz, steps, lr)` to a small decoder, several times.
+
+    inputs: into, out, bias, mean, var: the decoder; x (N, 784); nz; fits: {label: [steps, lr, "train" | "eval": the decoder's mode]}.
+    evidence: for each label the latents; "<label>.calls" of the decoder; "<label>.decoded", the logits of the
+        latents in eval mode, and "<label>.normed" in train mode; "<label>.mode" after;
+        "<label>.flags", the parameters' requires_grad after; "<label>.parameters" and
+        "<label>.buffers" after, flattened. before.parameters, before.buffers; after.x.
+    """
+    fit = lookup(names, "fit_latents")
+    evidence: dict = {}
+    for label, (steps, lr, mode) in inputs["fits"].items():
+        model = SmallDecoder(inputs).train(mode == "train")
+        evidence["before.parameters"], evidence["before.buffers"] = _state(model)
+        x = torch.from_numpy(inputs["x"].copy()).float().reshape(-1, 1, 28, 28)
+        with seeded(inputs["seed"]):
+            z = attempt(evidence, label, lambda: fit(model, x, inputs["nz"], steps, lr))  # noqa: B023
+        evidence[f"{label}.calls"] = model.calls
+        evidence[f"{label}.mode"] = "train" if model.training else "eval"
+        evidence[f"{label}.flags"] = [p.requires_grad for p in model.parameters()]
+        evidence[f"{label}.parameters"], evidence[f"{label}.buffers"] = _state(model)
+        if f"{label}.error" in evidence:
+            continue
+        file(evidence, label, z)
+        attempt(evidence, f"{label}.decoded", lambda: _decode(evidence, label, z, inputs))  # noqa: B023
+        evidence["after.x"] = array(x.reshape(len(x), -1))
+    nothing_came(evidence, inputs["fits"])
+    return evidence
+
+
+def _state(model):
+    parameters = torch.cat([p.detach().flatten() for p in model.parameters()])
+    buffers = torch.cat([b.detach().flatten().double() for b in model.buffers()])
+    return array(parameters), array(buffers)
+
+
+def _decode(evidence, label, z, inputs) -> None:
+    model = SmallDecoder(inputs)
+    z = torch.as_tensor(z).detach().float()
+    with torch.no_grad():
+        evidence[f"{label}.decoded"] = array(copy.deepcopy(model).eval()(z))
+        evidence[f"{label}.normed"] = array(copy.deepcopy(model).train()(z))
+
+
+def score(names, inputs) -> dict:
+    """Call `batch_rmse_score(x, x_rec)` on pairs that fit, and on pairs that do not.
+
+    inputs: pairs: {label: [key, key]}; misfits: {label: [key, key]}; the arrays.
+    evidence: for each pair its result or "<label>.error"; "<label>.returned" for each misfit: whether the
+        call returned something instead of raising; after.<key>.
+    """
+    scored = lookup(names, "batch_rmse_score")
+    evidence: dict = {}
+    images: dict = {}
+    for label, keys in {**inputs["pairs"], **inputs["misfits"]}.items():
+        for key in keys:
+            images.setdefault(key, torch.from_numpy(inputs[key].copy()).float())
+        given = [images[key] for key in keys]
+        if label in inputs["pairs"]:
+            attempt(evidence, label, lambda: file(evidence, label, scored(*given)))  # noqa: B023
+            continue
+        try:
+            scored(*given)
+            evidence[f"{label}.returned"] = True
+        except Exception:
+            evidence[f"{label}.returned"] = False
+    for key, image in images.items():
+        evidence[f"after.{key}"] = array(image)
+    nothing_came(evidence, inputs["pairs"])
+    return evidence
