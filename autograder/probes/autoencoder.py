@@ -137,7 +137,7 @@ class _Small(nn.Module):
         return self.outer(self.norm(self.inner(x.flatten(1)))).view_as(x)
 
 
-class _Steps(torch.optim.SGD):
+class Steps(torch.optim.SGD):
     """Counts its steps."""
 
     count = 0
@@ -194,7 +194,7 @@ def training(names, inputs) -> dict:
     """
     train_epoch = common.lookup(names, "train_epoch")
     model, evidence = _Small(inputs), {}
-    optimizer = _Steps(model.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
+    optimizer = Steps(model.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
 
     def loss_fn(network, x):
         return (network(x) - x).pow(2).mean() * inputs["scale"]

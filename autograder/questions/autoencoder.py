@@ -56,7 +56,7 @@ class Decoder(nn.Module):
         return self.layers(self.head(z))
 
 
-def _blobs(rng, count):
+def blobs(rng, count):
     """Coarse random pictures, all different in brightness."""
     coarse = rng.uniform(0, 1, (count, 1, 7, 7)) * rng.uniform(0.3, 1, (count, 1, 1, 1))
     return np.kron(coarse, np.ones((1, 1, 4, 4)))
@@ -141,15 +141,15 @@ def network_trainable(got, want, inputs):
     if not got["parameters"]:
         return "it has no parameters that an optimizer could find."
     if got["frozen"]:
-        return f"{_some(got['frozen'])} cannot be trained (requires_grad is off)."
+        return f"{some(got['frozen'])} cannot be trained (requires_grad is off)."
     if got["unreached"]:
-        return f"no gradient reaches {_some(got['unreached'])}."
+        return f"no gradient reaches {some(got['unreached'])}."
     if not got.get("instances.error") and not close(got["copied"], got["original"], 1e-3, 1e-4):
         return "a network that loads another's state_dict does not become the same network."
     return None
 
 
-def _some(names):
+def some(names):
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
@@ -313,7 +313,7 @@ ENCODER = _network(
     "autoencoder.Encoder",
     "the encoder",
     Encoder,
-    lambda rng, count, nz: _blobs(rng, count),
+    lambda rng, count, nz: blobs(rng, count),
     lambda count, nz: (count, nz),
     STAGES,
     (
@@ -506,7 +506,7 @@ def training_inputs(rng):
     brightness = np.repeat(rng.permutation([0.4, 0.6, 0.8, 1.0]), sizes)
     return {
         "batches": sizes,
-        "x": _blobs(rng, sum(sizes)) * brightness[:, None, None, None],
+        "x": blobs(rng, sum(sizes)) * brightness[:, None, None, None],
         "y": rng.integers(0, 10, sum(sizes)),
         "inner": rng.normal(0, 0.05, (3, 784)),
         "outer": rng.normal(0, 0.3, (784, 3)),

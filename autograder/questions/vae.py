@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from autograder.question import Check, Mistake, Question, matches
+from autograder.question import Check, Mistake, Question, close, matches, well_formed
 
-from .formula import formula
+from . import noise
+from .autoencoder import blobs, loop_alike, loop_graph, loop_list, loop_mode, loop_update, some, training_inputs
+from .formula import formula, inputs_unchanged, named_by_values
 
 CLOSED_FORM = "the KL divergence in closed form"
 CONVENTION = "the convention for losses: sum over dimensions, mean over the batch"
@@ -610,6 +614,1226 @@ ELBO = formula(
     ),
 )
 
+# -- sampling -------------------------------------------------------------------------------------
+
+
+def reparametrize(mu, logvar):
+    """A sample of N(mu, exp(logvar)), shaped like mu, differentiable in both. Equation 10, section 2.4."""
+    return mu + (0.5 * logvar).exp() * torch.randn_like(mu)
+
+
+def _noise_inputs(rng):
+    """Enough draws for statistics, with means and spreads that differ from element to element."""
+    shape = 2400, 6
+    return {
+        "args": ["mu", "logvar"],
+        "grad": ["mu", "logvar"],
+        "mu": rng.normal(0.4, 1.5, shape),
+        "logvar": rng.uniform(-3, 1.5, shape),
+        "weights": rng.uniform(0.5, 2, shape),
+    }
+
+
+def _standard(got, inputs, key="value"):
+    """The noise that a sample must have been made of, (N, nz)."""
+    mu, logvar = (inputs[k].astype(np.float32).astype(float) for k in ("mu", "logvar"))
+    return (got[key] - mu) / np.exp(0.5 * logvar)
+
+
+def _sample_form(got, want, inputs):
+    return well_formed(got, want, "value", "the result")
+
+
+def _sample_centre(got, want, inputs):
+    e = _standard(got, inputs)
+    if noise.level(e):
+        return "the samples are not centred on mu."
+    for part in noise.bins(e, inputs["mu"]):
+        if abs(part.mean()) > noise.SIGMAS * max(part.std(), 1e-3) / np.sqrt(part.size):
+            return "the samples do not follow mu."
+    return None
+
+
+def _sample_spread(got, want, inputs):
+    e = _standard(got, inputs)
+    if np.ptp(e - e.mean()) < 1e-4:
+        return "there is no noise in the samples."
+    return noise.spread(e, by=inputs["logvar"])
+
+
+def _sample_shape(got, want, inputs):
+    return noise.shape(_standard(got, inputs))
+
+
+def _sample_independent(got, want, inputs):
+    if got.get("second") is None:
+        return got.get("second.error") or "a second call gave nothing."
+    e = _standard(got, inputs)
+    if not e.std() > 1e-6:
+        return "there is no noise in the samples."
+    again = _standard(got, inputs, "second")
+    if noise.same(e - e.mean(), again - again.mean()):
+        return "a second call used the same noise again."
+    return noise.dependence(e)
+
+
+def _sample_gradients(got, want, inputs):
+    if not got.get("value.attached"):
+        return "the samples carry no gradient."
+    if got.get("grad.error"):
+        return f"asking for a gradient failed: {got['grad.error']}"
+    weights, mu = inputs["weights"], inputs["mu"].astype(np.float32).astype(float)
+    if not close(got["grad.mu"], weights, 1e-3, 1e-4):
+        return f"the gradient with respect to mu {_zero(got['grad.mu'])}."
+    if not close(got["grad.logvar"], weights * 0.5 * (got["value"] - mu), 1e-3, 1e-4):
+        return f"the gradient with respect to logvar {_zero(got['grad.logvar'])}."
+    return None
+
+
+def _zero(gradient):
+    return "is not the right one" if np.any(gradient) else "is zero everywhere"
+
+
+def _noise_alike(a, b, inputs):
+    """Whether two samplers behave alike: their statistics, not their numbers."""
+    for key in ("value.attached", "grad.error"):
+        if bool(a.get(key)) != bool(b.get(key)):
+            return False
+    first, second = _sampler(a, inputs), _sampler(b, inputs)
+    if first is None or second is None:
+        return first is second and a.get("value.kind") == b.get("value.kind")
+    return bool(np.all(np.abs(first - second) <= _sampler_tolerance(first, second, inputs)))
+
+
+def _sampler(got, inputs):
+    """A sampler in numbers: noise by logvar and by mu, its shape, what is shared, gradients, manners."""
+    value = got.get("value")
+    if value is None or np.shape(value) != inputs["mu"].shape:
+        return None
+    e = _standard(got, inputs)
+    centred = (e - e.mean()) / max(e.std(), 1e-9)
+    again = _standard(got, inputs, "second") if np.shape(got.get("second")) == e.shape else e
+    shares = [
+        noise.row_correlation(centred) > 0.2,
+        noise.column_correlation(centred) > 0.2,
+        bool(noise.same(e - e.mean(), again - again.mean())),
+    ]
+    weights = inputs["weights"]
+    slopes = []
+    for key in ("mu", "logvar"):
+        gradient = got.get(f"grad.{key}")
+        slope = np.zeros_like(e) if gradient is None else gradient / weights
+        slopes += [slope.mean(), slope.std()]
+    touched = [not close(got[f"after.{key}"], inputs[key], 1e-4) for key in ("mu", "logvar")]
+    by = [[p.mean(), np.log(p.std() + 1e-9)] for p in noise.bins(e, inputs["logvar"])]
+    by += [[p.mean(), np.log(p.std() + 1e-9)] for p in noise.bins(e, inputs["mu"])]
+    kurtosis = (centred**4).mean()
+    return np.nan_to_num(np.array([*np.ravel(by), kurtosis, *shares, *slopes, *touched], float), nan=1e3)
+
+
+def _sampler_tolerance(a, b, inputs):
+    """Six standard errors of a difference in each number, for bins of heavy-tailed noise."""
+    count = inputs["mu"].size / noise.BINS
+    scale = np.exp(np.maximum(a[1:32:2], b[1:32:2]).clip(-5, 5))
+    by = np.stack([8 * scale / np.sqrt(count), np.full(16, 12 / np.sqrt(count))], -1).ravel()
+    kurtosis = 0.15 * max(a[32], b[32])
+    return np.concatenate([by, [kurtosis, 0.5, 0.5, 0.5], 0.1 + 0.15 * np.abs(a[36:40]), [0.5, 0.5]])
+
+
+def _named_sampler(got, want, inputs, failed):
+    if failed == ["gradients"] or failed == ["manners"]:
+        return named_by_values({**got, "value": want["value"]}, want, inputs, failed)
+    if got.get("value") is None or np.shape(got["value"]) != inputs["mu"].shape:
+        return named_by_values(got, want, inputs, failed)
+    e = _standard(got, inputs)
+    if not np.isfinite(e).all():
+        return "not-finite", "The spread is not defined for some logvar: it may be negative.", LOGVAR
+    if "spread" in failed and not {"centre", "shape", "independent"} & set(failed):
+        if not noise.spread(e / e.std(), by=inputs["logvar"]):
+            return "noise-scaled", "The noise is multiplied by a constant: its spread before scaling is not 1."
+    return None
+
+
+def _noise_mistake(id, says, of, credit=0.0, reread="the reparametrization trick"):
+    return Mistake(id, says, reread, {"reparametrize": of}, credit)
+
+
+def _sampled(std=lambda lv: (0.5 * lv).exp(), eps=torch.randn_like, centre=lambda mu: mu):
+    """A `reparametrize` with one of its parts wrong."""
+    return lambda mu, logvar: centre(mu) + std(logvar) * eps(mu)
+
+
+def _seeded(mu, logvar):
+    state = torch.get_rng_state()
+    torch.manual_seed(0)
+    z = reparametrize(mu, logvar)
+    torch.set_rng_state(state)
+    return z
+
+
+def _in_place(mu, logvar):
+    return mu.add_((0.5 * logvar).exp() * torch.randn_like(mu))
+
+
+def _in_place_logvar(mu, logvar):
+    return mu + logvar.mul_(0.5).exp_() * torch.randn_like(mu)
+
+
+REPARAMETRIZE = Question(
+    id="vae.reparametrize",
+    points=2,
+    title="sampling that gradients pass",
+    probe="vae.noise",
+    draw=_noise_inputs,
+    reference={"reparametrize": reparametrize},
+    checks=(
+        Check("form", 0.1, "it returns one finite sample for each entry of mu", _sample_form),
+        Check("centre", 0.15, "samples are centred on mu", _sample_centre),
+        Check("spread", 0.25, "samples spread as logvar says, large or small", _sample_spread),
+        Check("shape", 0.1, "the noise is normally distributed", _sample_shape),
+        Check(
+            "independent",
+            0.15,
+            "every image and every dimension gets its own noise, fresh in every call",
+            _sample_independent,
+        ),
+        Check("gradients", 0.2, "gradients flow to mu and logvar and fit the sample", _sample_gradients),
+        Check("manners", 0.05, "the arguments are left as they were", inputs_unchanged),
+    ),
+    alike=_noise_alike,
+    explain=_named_sampler,
+    mistakes=(
+        _noise_mistake(
+            "variance-as-std",
+            "The spread of your samples equals exp(logvar), which is the variance. If your logvar means the "
+            "logarithm of the standard deviation, that is another convention than the course's.",
+            _sampled(std=lambda lv: lv.exp()),
+            credit=0.5,
+            reread=LOGVAR,
+        ),
+        _noise_mistake(
+            "logvar-as-std",
+            "Your noise is multiplied by logvar itself, the logarithm of a variance, which may be negative.",
+            _sampled(std=lambda lv: lv),
+            reread=LOGVAR,
+        ),
+        _noise_mistake(
+            "logvar-as-std",
+            "Your noise is multiplied by half of logvar, without taking the exponential.",
+            _sampled(std=lambda lv: 0.5 * lv),
+            reread=LOGVAR,
+        ),
+        _noise_mistake(
+            "inverse-std",
+            "Your samples spread less where logvar is large: a sign in the exponent is wrong.",
+            _sampled(std=lambda lv: (-0.5 * lv).exp()),
+            reread=LOGVAR,
+        ),
+        _noise_mistake(
+            "exponent-doubled",
+            "The exponent is too large: instead of half of logvar it is a multiple of it.",
+            _sampled(std=lambda lv: (2 * lv).exp()),
+            reread=LOGVAR,
+        ),
+        _noise_mistake(
+            "exponent-quartered",
+            "A square root was taken once too often: the spread grows too slowly with logvar.",
+            _sampled(std=lambda lv: (0.25 * lv).exp()),
+            reread=LOGVAR,
+        ),
+        _noise_mistake(
+            "half-outside",
+            "The factor of one half stands outside the exponential, where it only scales.",
+            _sampled(std=lambda lv: 0.5 * lv.exp()),
+            reread=LOGVAR,
+        ),
+        _noise_mistake(
+            "unit-noise",
+            "Your samples spread equally whatever logvar is.",
+            _sampled(std=lambda lv: torch.ones_like(lv)),
+        ),
+        _noise_mistake(
+            "no-noise",
+            "There is no noise: you return the mean (or the mean plus a fixed amount).",
+            lambda mu, logvar: mu + 0 * logvar,
+        ),
+        _noise_mistake(
+            "no-noise",
+            "There is no noise: you return the mean (or the mean plus a fixed amount).",
+            lambda mu, logvar: mu + (0.5 * logvar).exp(),
+        ),
+        _noise_mistake(
+            "mean-missing",
+            "Your samples are centred on 0 wherever mu is.",
+            _sampled(centre=lambda mu: 0 * mu),
+        ),
+        _noise_mistake(
+            "roles-swapped",
+            "Mean and spread have changed places: the noise is multiplied by mu.",
+            lambda mu, logvar: (0.5 * logvar).exp() + mu * torch.randn_like(mu),
+        ),
+        _noise_mistake(
+            "roles-swapped",
+            "The two arguments have changed places.",
+            lambda mu, logvar: reparametrize(logvar, mu),
+        ),
+        _noise_mistake(
+            "noise-on-both",
+            "The noise multiplies the mean as well.",
+            lambda mu, logvar: (mu + (0.5 * logvar).exp()) * torch.randn_like(mu),
+        ),
+        _noise_mistake(
+            "uniform",
+            "Your noise is uniform between 0 and 1; it should be normal, with mean 0.",
+            _sampled(eps=torch.rand_like),
+        ),
+        _noise_mistake(
+            "uniform",
+            "Your noise is uniform; it should be normal.",
+            _sampled(eps=lambda mu: 2 * torch.rand_like(mu) - 1),
+        ),
+        _noise_mistake(
+            "uniform",
+            "Your noise is uniform; it should be normal.",
+            _sampled(eps=lambda mu: (2 * torch.rand_like(mu) - 1) * 3**0.5),
+        ),
+        _noise_mistake(
+            "absolute",
+            "Your noise is never negative: samples lie on one side of mu.",
+            _sampled(eps=lambda mu: torch.randn_like(mu).abs()),
+        ),
+        _noise_mistake(
+            "laplace",
+            "Your noise has the heavy tails of another distribution; it should be normal.",
+            _sampled(eps=lambda mu: torch.distributions.Laplace(0.0, 1.0).sample(mu.shape)),
+        ),
+        _noise_mistake(
+            "shared-batch",
+            "All images of the batch get the same noise: the shape of your noise lacks the batch.",
+            _sampled(eps=lambda mu: torch.randn(1, mu.shape[1])),
+        ),
+        _noise_mistake(
+            "shared-dims",
+            "All dimensions of a latent get the same noise: one number is drawn for each image.",
+            _sampled(eps=lambda mu: torch.randn(len(mu), 1)),
+        ),
+        _noise_mistake(
+            "fixed-seed",
+            "Every call uses the same noise: a seed is set inside the function, or the noise is drawn once.",
+            _seeded,
+        ),
+        _noise_mistake(
+            "detached",
+            "The samples are right but cut off from the graph (sample instead of rsample, detach, no_grad, "
+            "numpy), so nothing can be learned through them.",
+            lambda mu, logvar: reparametrize(mu, logvar).detach(),
+        ),
+        _noise_mistake(
+            "logvar-detached",
+            "The samples are right, but no gradient reaches logvar: the spread is cut off from the graph.",
+            lambda mu, logvar: reparametrize(mu, logvar.detach()) + 0 * logvar,
+        ),
+        _noise_mistake(
+            "mu-detached",
+            "The samples are right, but no gradient reaches mu: the mean is cut off from the graph.",
+            lambda mu, logvar: reparametrize(mu.detach(), logvar) + 0 * mu,
+        ),
+        _noise_mistake(
+            "in-place",
+            "The call overwrites its arguments: look for operations that end in an underscore, or for `+=`.",
+            _in_place,
+        ),
+        _noise_mistake(
+            "in-place",
+            "The call overwrites its arguments: look for operations that end in an underscore, or for `*=`.",
+            _in_place_logvar,
+        ),
+        *(
+            _noise_mistake(
+                "one-number",
+                "One single number is drawn for the whole batch; every entry needs its own noise.",
+                _sampled(eps=lambda mu, value=value: torch.full((), value)),
+            )
+            for value in (0.5,)
+        ),
+    ),
+)
+
+
+# -- the model ------------------------------------------------------------------------------------
+
+
+class VAE(nn.Module):
+    """A small convolutional VAE with Bernoulli pixels. Kingma & Welling 2014, appendix C."""
+
+    def __init__(self, nz):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(1, 16, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32 * 7 * 7, 2 * nz),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(nz, 32 * 7 * 7),
+            nn.ReLU(),
+            nn.Unflatten(1, (32, 7, 7)),
+            nn.ConvTranspose2d(32, 16, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(16, 1, 4, stride=2, padding=1),
+        )
+
+    def encode(self, x):
+        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        return mu, logvar
+
+    def decode(self, z):
+        return self.decoder(z)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(reparametrize(mu, logvar)), mu, logvar
+
+    def reconstruct(self, x):
+        return self.decode(self.encode(x)[0]).sigmoid()
+
+
+EXPONENTS = {0.5: "right", 1.0: "variance-as-std", 0.0: "unit-noise", -0.5: "inverse-std", 0.25: "exponent-quartered"}
+
+
+def _model_inputs(rng):
+    sizes = [int(n) for n in rng.permutation([2, 5])]
+    views = rng.normal(0, 1, (784, 6)) / 28
+    return {
+        "sizes": sizes,
+        "x": blobs(rng, 7),
+        **{f"z.{nz}": rng.normal(0, 1.5, (6, nz)) for nz in sizes},
+        "draws": 1500,
+        "views": views,
+        "exponents": list(EXPONENTS),
+    }
+
+
+def _cases(inputs):
+    """(tag, nz, number of images, number of latents) of every way in which the model was called."""
+    for nz in inputs["sizes"]:
+        yield f".{nz}", nz, len(inputs["x"]), len(inputs[f"z.{nz}"])
+        yield f".{nz}.one", nz, 1, 1
+
+
+def _shaped(got, key, shape, what):
+    """None, or what is wrong with the form of one result of the model."""
+    if got.get(f"{key}.error"):
+        return f"{what}: {got[f'{key}.error']}"
+    if got.get(key) is None:
+        return f"{what}: received a {got.get(f'{key}.kind')}, not a tensor."
+    if got[key].shape != shape:
+        return f"{what}: received shape {got[key].shape}, expected {shape}."
+    if not np.isfinite(got[key]).all():
+        return f"{what}: received values that are NaN or infinite."
+    return None
+
+
+def _built(got, inputs):
+    for nz in inputs["sizes"]:
+        if got.get(f"build.{nz}.error"):
+            return got[f"build.{nz}.error"]
+    return None
+
+
+def _model_encode(got, want, inputs):
+    problem = _built(got, inputs)
+    for tag, nz, images, _ in _cases(inputs):
+        problem = problem or got.get(f"encode{tag}.error")
+        if not problem and got.get(f"encode{tag}.count") != 2:
+            problem = f"encode gave {got.get(f'encode{tag}.count')} things, not mu and logvar."
+        for i, part in enumerate(("mu", "logvar")):
+            problem = problem or _shaped(got, f"encode{tag}.{i}", (images, nz), part)
+    if problem:
+        return problem
+    if got.get("mu lowest") is None:
+        return got.get("instances.error")
+    if got["mu lowest"] >= 0 or (got["mu lowest"] >= -1 - 1e-6 and got["mu highest"] <= 1 + 1e-6):
+        return "mu is confined to a part of the numbers."
+    if got["logvar lowest"] >= 0 or got["logvar highest"] <= 0:
+        return "logvar is confined to one sign."
+    return None
+
+
+def _model_decode(got, want, inputs):
+    problem = _built(got, inputs)
+    for tag, _, _, latents in _cases(inputs):
+        problem = problem or got.get(f"decode{tag}.error")
+        problem = problem or _shaped(got, f"decode{tag}", (latents, 1, 28, 28), "logits")
+    if problem:
+        return problem
+    if got.get("logits lowest") is None:
+        return got.get("instances.error")
+    if got["logits lowest"] >= 0 or (got["logits lowest"] >= -1 - 1e-6 and got["logits highest"] <= 1 + 1e-6):
+        return "the decoder's output is confined to a part of the numbers, as no logits are."
+    return None
+
+
+def _model_forward(got, want, inputs):
+    problem = _built(got, inputs)
+    for tag, nz, images, _ in _cases(inputs):
+        problem = problem or got.get(f"forward{tag}.error")
+        if not problem and got.get(f"forward{tag}.count") != 3:
+            problem = f"forward gave {got.get(f'forward{tag}.count')} things, not logits, mu and logvar."
+        shapes = (images, 1, 28, 28), (images, nz), (images, nz)
+        for i, part in enumerate(("logits", "mu", "logvar")):
+            problem = problem or _shaped(got, f"forward{tag}.{i}", shapes[i], f"{part} of forward")
+    if problem:
+        return problem
+    for nz in inputs["sizes"]:
+        for i, part in ((1, "mu"), (2, "logvar")):
+            if got.get(f"encode.{nz}.all.{i - 1}") is None:
+                return "without a working encode, forward cannot be compared with it."
+            if not close(got[f"forward.{nz}.all.{i}"], got[f"encode.{nz}.all.{i - 1}"], 1e-3, 1e-4):
+                return f"the {part} that forward returns is not the one of encode."
+    return None
+
+
+def _same_spread(a, b):
+    """Whether two samples (N, views) have equal means and covariances, at six standard errors."""
+    n = len(a)
+    for x, y in zip(a.T, b.T, strict=True):
+        error = np.sqrt((x.var() + y.var()) / n)
+        if abs(x.mean() - y.mean()) > noise.SIGMAS * error + 1e-5:
+            return False
+        squares = [(v - v.mean()) ** 2 for v in (x, y)]
+        error = np.sqrt(sum(s.var() for s in squares) / n)
+        if abs(squares[0].mean() - squares[1].mean()) > noise.SIGMAS * error + 1e-8:
+            return False
+    return True
+
+
+def _varies(got, mode):
+    return np.ptp(got[f"sampled.{mode}"], 0).max() > 1e-5 * (1 + np.abs(got[f"centre.{mode}"]).max())
+
+
+def _model_sampling(got, want, inputs):
+    for mode in ("train", "eval"):
+        if got.get(f"samples.{mode}.error"):
+            return got[f"samples.{mode}.error"]
+    if not _varies(got, "train"):
+        return "in train mode, forward gives one image the same logits every time."
+    if not _varies(got, "eval"):
+        return "in evaluation mode, forward gives one image the same logits every time."
+    if not _same_spread(got["sampled.eval"], got["candidate.0.eval"]):
+        return "the logits of forward are not spread like those of samples from the posterior."
+    return None
+
+
+def _model_reconstruct(got, want, inputs):
+    problem = _built(got, inputs)
+    for tag, _, images, _ in _cases(inputs):
+        problem = problem or got.get(f"reconstruct{tag}.error")
+        problem = problem or _shaped(got, f"reconstruct{tag}", (images, 1, 28, 28), "images")
+    problem = problem or got.get("rebuilding.error")
+    if problem:
+        return problem
+    rebuilt = got["rebuilt"]
+    if rebuilt.min() < 0 or rebuilt.max() > 1:
+        return "pixels are below 0 or above 1."
+    if not close(rebuilt, got["rebuilt twice"], 1e-4, 1e-5):
+        return "the same images give different reconstructions every time."
+    if not close(rebuilt, 1 / (1 + np.exp(-got["at mean"])), 1e-3, 1e-4):
+        return "the images are not those decoded from the posterior mean."
+    return None
+
+
+def _model_trainable(got, want, inputs):
+    if got.get("structure.error"):
+        return got["structure.error"]
+    if not got["parameters"]:
+        return "it has no parameters that an optimizer could find."
+    if got["frozen"]:
+        return f"{some(got['frozen'])} cannot be trained (requires_grad is off)."
+    if got["unreached"]:
+        return f"no gradient reaches {some(got['unreached'])}."
+    for part in ("image", "mu"):
+        if not got[f"{part} gradient"]:
+            return f"the reconstruction sends no gradient back through the sample to {part}."
+    if got.get("uncopied", 0) > 1e-4:
+        return "a model that loads another's state_dict does not become the same model."
+    return None
+
+
+def _model_independent(got, want, inputs):
+    if got.get("instances.error"):
+        return got["instances.error"]
+    if got["shared"] or got["apart"] == 0:
+        return "two models built one after the other are not independent of each other."
+    for nz in inputs["sizes"]:
+        for part in ("encode", "decode"):
+            keys = [f".{i}" for i in range(2)] if part == "encode" else [""]
+            for key in keys:
+                one, every, again = (got.get(f"{part}.{nz}.{t}{key}") for t in ("one", "all", "again"))
+                if one is None or every is None or again is None:
+                    return f"{part} gave no result in evaluation mode."
+                if not close(every, again, 1e-3, 1e-4):
+                    return f"in evaluation mode, {part} gives different results for the same input."
+                if not close(every[:1].ravel(), one.ravel(), 1e-3, 1e-4):
+                    return f"in evaluation mode, {part} of an input depends on the others of its batch."
+    return None
+
+
+def _model_named(got, want, inputs, failed):
+    """What usually makes a VAE behave as it was seen to, the plainest first."""
+    nz, other = inputs["sizes"]
+    if _built(got, inputs):
+        return None
+    for part in ("encode", "forward", "decode", "reconstruct"):
+        if f"has no attribute '{part}'" in str(got.get(f"{part}.{nz}.error")):
+            return "method-missing", f"The class has no method `{part}`; the notebook lists the four it needs."
+        for tag in ("", ".one"):
+            if "invalid for input of size" in str(got.get(f"{part}.{nz}{tag}.error")):
+                return "fixed-batch", "A batch size is written into a view or reshape; it must work for any."
+    mu, mu2 = got.get(f"encode.{nz}.0"), got.get(f"encode.{other}.0")
+    decode_failed = got.get(f"decode.{nz}.error") or got.get(f"decode.{other}.error") or ""
+    if (mu is not None and mu2 is not None and mu.ndim == 2 and mu.shape[1:] == mu2.shape[1:]) or (
+        "mat1 and mat2" in decode_failed
+    ):
+        return "nz-ignored", "The number of latent dimensions is written into a layer instead of taken from nz."
+    count = got.get(f"encode.{nz}.count")
+    if count == 1:
+        return "not-split", "encode gives one tensor; mean and logvar are two, each with nz columns."
+    return (
+        _model_form_named(got, inputs, nz)
+        or _model_range_named(got, failed)
+        or _model_sample_named(got, failed)
+        or _model_reconstruct_named(got, failed)
+        or _model_state_named(got, failed)
+    )
+
+
+def _model_form_named(got, inputs, nz):
+    images = len(inputs["x"])
+    forward = [got.get(f"forward.{nz}.{i}") for i in range(3)]
+    if got.get(f"forward.{nz}.count") == 1:
+        return "forward-alone", "forward returns the logits alone; the loss needs mu and logvar as well."
+    if got.get(f"forward.{nz}.count") == 2:
+        return "forward-incomplete", "forward returns two of the three things that the loss needs."
+    if forward[0] is not None and forward[0].shape != (images, 1, 28, 28):
+        if any(part is not None and part.shape == (images, 1, 28, 28) for part in forward):
+            return "forward-order", "forward returns the right things in another order."
+    decoded = got.get(f"decode.{nz}")
+    if decoded is not None and decoded.shape == (len(inputs[f"z.{nz}"]), 784):
+        return "not-unflattened", "Logits come as flat lists of pixels; give them the shape of images."
+    mean, logvar = got.get(f"encode.{nz}.all.0"), got.get(f"encode.{nz}.all.1")
+    if forward[1] is not None and mean is not None and logvar is not None:
+        forward_mu = got.get(f"forward.{nz}.all.1")
+        if close(forward_mu, logvar, 1e-3) and not close(forward_mu, mean, 1e-3):
+            return "forward-order", "mu and logvar change places between encode and forward."
+        forward_logvar = got.get(f"forward.{nz}.all.2")
+        if close(forward_mu, mean, 1e-3) and not close(forward_logvar, logvar, 1e-3):
+            if close(forward_logvar, np.exp(0.5 * logvar), 1e-3):
+                return "std-returned", "forward returns the standard deviation where logvar belongs.", LOGVAR
+            if close(forward_logvar, np.exp(logvar), 1e-3):
+                return "variance-returned", "forward returns the variance where its logarithm belongs.", LOGVAR
+        if forward_mu is not None and forward_mu.shape == mean.shape and not close(forward_mu, mean, 1e-3):
+            return "sample-returned", "forward returns another tensor than encode's mu, such as the sample."
+    for part in ("encode.{}.one.0", "decode.{}.one"):
+        alone, whole = got.get(part.format(nz)), got.get(part.format(nz).replace("one", "all"))
+        if alone is not None and whole is not None and alone.size == whole[0].size:
+            if alone.ndim < whole.ndim:
+                return "squeezed-batch", "With one image the batch axis is lost, as squeeze() without an axis does."
+    return None
+
+
+def _model_range_named(got, failed):
+    if got.get("logits lowest") is None:
+        return None
+    if "decode" in failed and got["logits lowest"] >= 0:
+        if got["logits highest"] <= 1 + 1e-6:
+            return "sigmoid", "decode returns pixels: a sigmoid stands at its end, but logits are asked for.", (
+                "why decoders return logits"
+            )
+        return "relu", "A ReLU at the end of the decoder lets no logit be negative.", "why decoders return logits"
+    if "decode" in failed and got["logits highest"] <= 1 + 1e-6 and got["logits lowest"] >= -1 - 1e-6:
+        return "tanh", "The decoder's output is bounded, as by a tanh; logits may be any number.", (
+            "why decoders return logits"
+        )
+    if "encode" in failed and (got["logvar lowest"] >= 0 or got["logvar highest"] <= 0):
+        return "logvar-one-sided", (
+            "logvar is never negative (or never positive): it passed through a ReLU, softplus, exp or the like. "
+            "It is the logarithm of a variance, and may be any number."
+        ), LOGVAR  # fmt: skip
+    if "encode" in failed and "confined" in (_model_encode(got, {}, {"sizes": []}) or ""):
+        return "mu-squashed", "mu passed through a ReLU, sigmoid or tanh; means may be any number."
+    return None
+
+
+def _model_sample_named(got, failed):
+    if "sampling" not in failed or any(got.get(f"samples.{m}.error") for m in ("train", "eval")):
+        return None
+    train, evaluation = _varies(got, "train"), _varies(got, "eval")
+    if not train and close(got["sampled.eval"], got["centre.eval"], 1e-3, 1e-4) and not evaluation:
+        return "no-sampling", "forward decodes the mean of the posterior; training needs a sample of it."
+    if train and not evaluation and close(got["sampled.eval"], got["centre.eval"], 1e-3, 1e-4):
+        return "mean-in-eval", (
+            "forward samples only in train mode. It should always: the ELBO of a test image is about samples, "
+            "and the mean has a method of its own."
+        )
+    if not evaluation:
+        return "shared-noise", "All images of a batch get the same noise."
+    for i, name in enumerate(EXPONENTS.values()):
+        if i and _same_spread(got["sampled.eval"], got[f"candidate.{i}.eval"]):
+            says = {
+                "variance-as-std": "The spread of the sample equals exp(logvar), which is the variance.",
+                "unit-noise": "The sample spreads equally whatever logvar is.",
+                "inverse-std": "The sample spreads less where logvar is large.",
+                "exponent-quartered": "The spread of the sample grows too slowly with logvar.",
+            }[name]
+            return name, says, LOGVAR
+    return None
+
+
+def _model_reconstruct_named(got, failed):
+    if "reconstruct" not in failed or got.get("rebuilding.error") or got.get("rebuilt") is None:
+        return None
+    rebuilt, logits = got["rebuilt"], got["at mean"]
+    right = 1 / (1 + np.exp(-logits))
+    if rebuilt.shape == logits.shape:
+        if close(rebuilt, logits, 1e-3, 1e-4):
+            return "no-sigmoid", "reconstruct returns logits; it should return images.", "logits and images"
+        if close(rebuilt, 1 / (1 + np.exp(-right)), 1e-3, 1e-4):
+            return "sigmoid-twice", "In reconstruct the pixels go through a sigmoid twice."
+        if close(rebuilt, right > 0.5, 1e-3, 1e-4):
+            return "thresholded", "reconstruct rounds pixels to ink and paper."
+        if not close(rebuilt, got["rebuilt twice"], 1e-4, 1e-5):
+            return "reconstruct-samples", "reconstruct decodes a sample; it should decode the posterior mean."
+    return None
+
+
+def _model_state_named(got, failed):
+    if got.get("instances.error") or got.get("structure.error"):
+        return None
+    if "independent" in failed and (got["shared"] or got["apart"] == 0):
+        return "shared-layers", (
+            "Layers are made once and shared by all models of the class (or a seed is set in it); make them "
+            "in __init__, as attributes of self."
+        )
+    if "trainable" in failed:
+        if got["frozen"]:
+            return "frozen", "Some parameters are switched off for training."
+        if not got["parameters"] or got["uncopied"] > 1e-4:
+            return "unregistered", (
+                "Some layers are not registered: in a plain list, or made during a call, the optimizer and "
+                "state_dict never see them. nn.Sequential and nn.ModuleList are lists that torch can see into."
+            )
+        if got["unreached"]:
+            return "no-gradient", "Those layers are not used, or the graph is cut after them (detach, no_grad)."
+        return "sample-detached", (
+            "The sample is cut off from the graph: the encoder learns from the KL alone, not from reconstructions."
+        )
+    if "independent" in failed:
+        nz = next(int(key.split(".")[1]) for key in got if key.startswith("encode."))
+        same = [
+            close(got[f"{part}.{nz}.all{i}"], got[f"{part}.{nz}.again{i}"], 1e-3, 1e-4)
+            for part, i in (("encode", ".0"), ("encode", ".1"), ("decode", ""))
+        ]
+        if all(same):
+            return "batch-mixing", "Something is computed over the batch also in evaluation mode."
+        return "random-in-eval", "Something besides the sample stays random in evaluation mode, such as dropout."
+    return None
+
+
+MODEL = Question(
+    id="vae.VAE",
+    points=7,
+    title="the variational autoencoder",
+    probe="vae.model",
+    draw=_model_inputs,
+    reference={"VAE": VAE, "reparametrize": reparametrize},
+    builds_on=("reparametrize",),
+    checks=(
+        Check("encode", 0.15, "encode gives mu and logvar (B, nz), free to be any number", _model_encode),
+        Check("decode", 0.15, "decode gives logits (B, 1, 28, 28), free to be any number", _model_decode),
+        Check("forward", 0.15, "forward gives logits, and the mu and logvar of encode", _model_forward),
+        Check(
+            "sampling",
+            0.2,
+            "forward decodes a fresh sample of each image's posterior, in either mode",
+            _model_sampling,
+        ),
+        Check(
+            "reconstruct",
+            0.15,
+            "reconstruct gives images in [0, 1], decoded from the posterior mean",
+            _model_reconstruct,
+        ),
+        Check(
+            "trainable",
+            0.1,
+            "every parameter is registered, and gradients reach it, also through the sample",
+            _model_trainable,
+        ),
+        Check(
+            "independent",
+            0.1,
+            "in evaluation mode an image's result depends on that image alone, and two models share nothing",
+            _model_independent,
+        ),
+    ),
+    explain=_model_named,
+    seconds=30,
+)
+
+
+# -- the training loop ----------------------------------------------------------------------------
+
+
+def train_epoch(model, loader, optimizer, beta):
+    """One pass in train mode that maximises elbo; [(reconstruction, kl)] in nats per image, one a batch."""
+    model.train()
+    pairs = []
+    for x, _ in loader:
+        logits, mu, logvar = model(x)
+        loss = -elbo(x, logits, mu, logvar, beta)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        reconstruction = -bernoulli_log_likelihood(x, logits).mean()
+        pairs.append((reconstruction.item(), kl_gaussian(mu, logvar).mean().item()))
+    return pairs
+
+
+def _loop_inputs(rng):
+    return {
+        **training_inputs(rng),
+        "inner": rng.normal(0, 0.05, (6, 784)),
+        "outer": rng.normal(0, 0.1, (784, 3)),
+        "lr": 2e-3,
+        "beta": float(rng.uniform(2, 4)),
+    }
+
+
+def _pair_values(got, want, inputs):
+    """The reconstruction may be logged as a loss or as a log-likelihood: its sign is left open."""
+    if np.shape(got["result"]) != np.shape(want["result"]):
+        return "there is not one pair for each batch."
+    for column, part in enumerate(("reconstruction", "KL")):
+        a, b = got["result"][:, column], want["result"][:, column]
+        if not close(np.abs(a), b, 2e-2):
+            return f"the {part} numbers are not those of the batches, in nats per image."
+    return None
+
+
+def _pair_loop(loss=None, pair=None, train=True, clear="before", step=True, batches=slice(None), last=None,
+               twice=False, keep=lambda t: t.item()):  # fmt: skip
+    """A `train_epoch` with one of its parts wrong."""
+
+    def mistaken(model, loader, optimizer, beta):
+        if train:
+            model.train()
+        pairs = []
+        for x, _ in list(loader)[batches]:
+            logits, mu, logvar = model(x)
+            rec, kl = -bernoulli_log_likelihood(x, logits), kl_gaussian(mu, logvar)
+            if clear == "before":
+                optimizer.zero_grad()
+            ((loss or (lambda rec, kl, beta: (rec + beta * kl).mean()))(rec, kl, beta)).backward()
+            if clear == "between":
+                optimizer.zero_grad()
+            for _ in range(2 if twice else 1):
+                if step:
+                    optimizer.step()
+            both = (pair or (lambda rec, kl, beta: (rec.mean(), kl.mean())))(rec, kl, beta)
+            pairs.append(tuple(keep(t) for t in both) if isinstance(both, tuple) else keep(both))
+        return last(pairs) if last else pairs
+
+    def once(model, loader, optimizer, beta):
+        optimizer.zero_grad()
+        return mistaken(model, loader, optimizer, beta)
+
+    return once if clear == "once" else mistaken
+
+
+def _pair_mistake(id, says, of, credit=0.0, reread="the training loop of the VAE"):
+    return Mistake(id, says, reread, {"train_epoch": of}, credit)
+
+
+LOOP = Question(
+    id="vae.train_epoch",
+    points=2,
+    title="the training loop",
+    probe="vae.training",
+    draw=_loop_inputs,
+    reference={
+        "train_epoch": train_epoch,
+        "elbo": elbo,
+        "kl_gaussian": kl_gaussian,
+        "bernoulli_log_likelihood": bernoulli_log_likelihood,
+        "reparametrize": reparametrize,
+    },
+    builds_on=("reparametrize", "kl_gaussian", "bernoulli_log_likelihood", "elbo"),
+    checks=(
+        Check("list", 0.15, "it returns a list of pairs of floats, one a batch", loop_list("pairs of floats", 2)),
+        Check("values", 0.2, "a pair is the reconstruction and the KL of its batch, in nats per image", _pair_values),
+        Check("graph", 0.1, "no graph is kept alive in the list", loop_graph),
+        Check("mode", 0.15, "the model is in train mode while it is trained", loop_mode),
+        # The small model's own noise moves the parameters by about a thousandth of an update.
+        Check("update", 0.4, "every batch moves the parameters up the ELBO of that beta, once", loop_update(0.02)),
+    ),
+    alike=loop_alike(0.02),
+    mistakes=(
+        _pair_mistake(
+            "sign",
+            "The parameters move the wrong way: the ELBO is minimised. An optimizer minimises, so give it the "
+            "negative.",
+            _pair_loop(loss=lambda rec, kl, beta: -(rec + beta * kl).mean()),
+        ),
+        _pair_mistake(
+            "beta-ignored",
+            "The same happens whatever beta is: it is not handed on to the loss.",
+            _pair_loop(loss=lambda rec, kl, beta: (rec + kl).mean()),
+        ),
+        _pair_mistake(
+            "kl-missing",
+            "Only the reconstruction is trained; the KL does not enter the loss.",
+            _pair_loop(loss=lambda rec, kl, beta: rec.mean()),
+        ),
+        _pair_mistake(
+            "kl-sign",
+            "The KL is driven up instead of down: its sign in the loss is wrong.",
+            _pair_loop(loss=lambda rec, kl, beta: (rec - beta * kl).mean()),
+        ),
+        _pair_mistake(
+            "beta-on-likelihood",
+            "Beta multiplies the reconstruction; it weighs the KL.",
+            _pair_loop(loss=lambda rec, kl, beta: (beta * rec + kl).mean()),
+        ),
+        _pair_mistake(
+            "batch-sum",
+            "The loss is summed over the batch, so steps grow with its size.",
+            _pair_loop(loss=lambda rec, kl, beta: (rec + beta * kl).sum()),
+            credit=0.25,
+            reread=CONVENTION,
+        ),
+        _pair_mistake(
+            "mean-pixels",
+            "The reconstruction in the loss is a mean over pixels, the KL a sum: beta means something else then.",
+            _pair_loop(loss=lambda rec, kl, beta: (rec / 784 + beta * kl).mean()),
+            credit=0.25,
+            reread=CONVENTION,
+        ),
+        _pair_mistake(
+            "no-zero-grad",
+            "Gradients pile up from batch to batch: they are never set back to zero.",
+            _pair_loop(clear="once"),
+        ),
+        _pair_mistake(
+            "zero-grad-too-late",
+            "Gradients are set to zero between backward and step, so nothing is learned.",
+            _pair_loop(clear="between"),
+        ),
+        _pair_mistake("no-step", "The optimizer never makes a step.", _pair_loop(step=False)),
+        _pair_mistake("two-steps", "The optimizer makes two steps for each batch.", _pair_loop(twice=True)),
+        _pair_mistake(
+            "eval-mode",
+            "The model stays in the mode that it was handed over in; put it into train mode.",
+            _pair_loop(train=False),
+            credit=0.5,
+        ),
+        _pair_mistake(
+            "first-batch-only",
+            "Only the first batch was used: is there a return or break inside the loop?",
+            _pair_loop(batches=slice(1)),
+        ),
+        _pair_mistake("last-batch-missing", "The last batch was left out.", _pair_loop(batches=slice(-1))),
+        _pair_mistake(
+            "mean-returned",
+            "You return one mean pair; a pair for every batch is asked for.",
+            _pair_loop(last=lambda pairs: tuple(sum(p) / len(pairs) for p in zip(*pairs, strict=True))),
+            credit=0.5,
+        ),
+        _pair_mistake(
+            "two-lists",
+            "You return two lists; a list of pairs is asked for, one pair for every batch.",
+            _pair_loop(last=lambda pairs: tuple(list(p) for p in zip(*pairs, strict=True))),
+            credit=0.5,
+        ),
+        _pair_mistake(
+            "elbo-returned",
+            "You return one number for every batch; reconstruction and KL are asked for as a pair.",
+            _pair_loop(pair=lambda rec, kl, beta: -(rec + beta * kl).mean()),
+        ),
+        _pair_mistake(
+            "elbo-returned",
+            "You return one number for every batch; reconstruction and KL are asked for as a pair.",
+            _pair_loop(pair=lambda rec, kl, beta: (rec + beta * kl).mean()),
+        ),
+        _pair_mistake(
+            "pair-swapped",
+            "The two numbers of a pair have changed places: reconstruction first, then KL.",
+            _pair_loop(pair=lambda rec, kl, beta: (kl.mean(), rec.mean())),
+            credit=0.5,
+        ),
+        _pair_mistake(
+            "kl-weighted",
+            "The KL that you log is already multiplied by beta, so runs of different beta cannot be compared.",
+            _pair_loop(pair=lambda rec, kl, beta: (rec.mean(), beta * kl.mean())),
+            credit=0.5,
+        ),
+        _pair_mistake(
+            "sums-returned",
+            "The numbers that you log are sums over the batch, not nats per image.",
+            _pair_loop(pair=lambda rec, kl, beta: (rec.sum(), kl.sum())),
+            credit=0.5,
+            reread=CONVENTION,
+        ),
+        _pair_mistake(
+            "pixel-mean-returned",
+            "The reconstruction that you log is per pixel, not per image.",
+            _pair_loop(pair=lambda rec, kl, beta: (rec.mean() / 784, kl.mean())),
+            credit=0.5,
+            reread=CONVENTION,
+        ),
+        _pair_mistake(
+            "keeps-graph",
+            "The list holds tensors with their graph, so the memory of every batch is kept: store numbers.",
+            _pair_loop(keep=lambda t: t),
+            credit=0.25,
+        ),
+        _pair_mistake(
+            "tensors",
+            "The list holds tensors, where plain floats are asked for.",
+            _pair_loop(keep=lambda t: t.detach()),
+            credit=0.25,
+        ),
+    ),
+)
+
+
+# -- the importance-weighted bound ----------------------------------------------------------------
+
+
+def _log_weights(model, x, k, exponent=0.5):
+    """(log p(x|z), log p(z), log q(z|x)) of k samples for every image, each (k, B), nats."""
+    mu, logvar = model.encode(x)
+    eps = torch.randn(k, *mu.shape)
+    z = mu + (exponent * logvar).exp() * eps
+    logits = model.decode(z.flatten(0, 1)).view(k, *x.shape)
+    likelihood = -F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
+    constant = math.log(2 * math.pi)
+    prior = -0.5 * (z**2 + constant).sum(-1)
+    posterior = -0.5 * (eps**2 + logvar + constant).sum(-1)
+    return likelihood.flatten(2).sum(-1), prior, posterior
+
+
+def iwae_bound(model, x, k):
+    """log of the mean of k importance weights, (B,), nats. Burda et al. 2016 (arXiv:1509.00519), eq. 8."""
+    likelihood, prior, posterior = _log_weights(model, x, k)
+    return torch.logsumexp(likelihood + prior - posterior, 0) - math.log(k)
+
+
+KS = {1: 800, 6: 400, 40: 120}
+
+
+def _bound_inputs(rng):
+    return {
+        "x": blobs(rng, 3),
+        "to mu": rng.normal(0, 0.05, (784, 3)),
+        "to logvar": rng.normal(0, 0.03, (784, 3)) - 0.002,
+        "to logits": rng.normal(0, 0.06, (3, 784)),
+        "ks": list(KS),
+        "repeats": list(KS.values()),
+    }
+
+
+def _bound_form(got, want, inputs):
+    for k, repeats in KS.items():
+        value, rows = got.get(f"bound.{k}"), len(inputs["x"]) * repeats
+        if value is None:
+            return f"received a {got.get(f'bound.{k}.kind')} where one tensor is asked for."
+        if value.shape != want[f"bound.{k}"].shape:
+            return f"for {rows} images and k = {k}: received shape {value.shape}, expected ({rows},)."
+        if not np.isfinite(value).all():
+            return f"for k = {k}: received values that are NaN or infinite."
+    return None
+
+
+def _same_mean(a, b):
+    """Whether two samples (images, repeats) have equal means at six standard errors, image by image."""
+    error = np.sqrt(a.var(1) / a.shape[1] + b.var(1) / b.shape[1])
+    return bool((np.abs(a.mean(1) - b.mean(1)) <= noise.SIGMAS * error + 1e-4).all())
+
+
+def _bound_at(*ks):
+    def test(got, want, inputs):
+        problem = _bound_form(got, want, inputs)
+        if problem:
+            return problem
+        for k in ks:
+            if not _same_mean(got[f"bound.{k}"], want[f"bound.{k}"]):
+                return f"for k = {k} the bound is, on average, not the right one."
+        return None
+
+    return test
+
+
+def _bound_noise(got, want, inputs):
+    problem = _bound_form(got, want, inputs)
+    if problem:
+        return problem
+    if any(np.ptp(got[f"bound.{k}"], 1).max() < 1e-6 for k in KS):
+        return "the same image, many times in one batch, gets the same value every time."
+    return None
+
+
+def _bound_alike(a, b, inputs):
+    for k in KS:
+        x, y = a.get(f"bound.{k}"), b.get(f"bound.{k}")
+        if x is None or y is None:
+            return x is y and not a.get("error") and not b.get("error")
+        if x.shape != y.shape:
+            return False
+        if np.isfinite(x).all() != np.isfinite(y).all():
+            return False
+        if not np.isfinite(x).all():
+            continue
+        if x.ndim == 2:
+            frozen = np.ptp(x, 1).max() < 1e-6, np.ptp(y, 1).max() < 1e-6
+            if frozen[0] != frozen[1] or not (frozen[0] or _same_mean(x, y)):
+                return False
+        elif x.ndim == 0 and abs(x - y) > 0.02 * abs(y) + 0.5:
+            return False
+    return True
+
+
+def _bound_of(combine, exponent=0.5):
+    """An `iwae_bound` with its weights put together in another way: combine(rec, prior, posterior, k)."""
+    return lambda model, x, k: combine(*_log_weights(model, x, k, exponent), k)
+
+
+def _shared_noise(model, x, k):
+    state = torch.get_rng_state()
+    rows = []
+    for row in x.split(1):
+        torch.set_rng_state(state)
+        rows.append(iwae_bound(model, row, k))
+    return torch.cat(rows)
+
+
+def _bound_mistake(id, says, of, credit=0.0, reread="the importance-weighted bound"):
+    return Mistake(id, says, reread, {"iwae_bound": of}, credit)
+
+
+IWAE = Question(
+    id="vae.iwae_bound",
+    points=2,
+    title="the importance-weighted bound",
+    probe="vae.bound",
+    draw=_bound_inputs,
+    reference={
+        "iwae_bound": iwae_bound,
+        "reparametrize": reparametrize,
+        "kl_gaussian": kl_gaussian,
+        "bernoulli_log_likelihood": bernoulli_log_likelihood,
+    },
+    builds_on=("reparametrize", "kl_gaussian", "bernoulli_log_likelihood"),
+    extra=True,
+    checks=(
+        Check("form", 0.2, "it returns one finite value per image, shape (B,)", _bound_form),
+        Check("one", 0.25, "with one sample it is, on average, the ELBO", _bound_at(1)),
+        Check("many", 0.4, "with more samples it rises as the bound does", _bound_at(6, 40)),
+        Check("noise", 0.15, "every image gets its own samples", _bound_noise),
+    ),
+    alike=_bound_alike,
+    mistakes=(
+        _bound_mistake(
+            "mean-of-logs",
+            "Your value does not rise with k: it is the mean of the logarithms, an ordinary ELBO. The "
+            "logarithm comes after the mean.",
+            _bound_of(lambda rec, prior, posterior, k: (rec + prior - posterior).mean(0)),
+        ),
+        _bound_mistake(
+            "sum-not-mean",
+            "Your value rises too fast with k: the weights are added up, not averaged.",
+            _bound_of(lambda rec, prior, posterior, k: torch.logsumexp(rec + prior - posterior, 0)),
+            credit=0.5,
+        ),
+        _bound_mistake(
+            "underflow",
+            "The weights of whole images are too small for floating-point numbers: take the exponential only "
+            "inside a log-sum-exp.",
+            _bound_of(lambda rec, prior, posterior, k: (rec + prior - posterior).exp().mean(0).log()),
+        ),
+        _bound_mistake(
+            "posterior-missing",
+            "The density of the posterior, from which you sample, does not enter the weights.",
+            _bound_of(lambda rec, prior, posterior, k: torch.logsumexp(rec + prior, 0) - math.log(k)),
+        ),
+        _bound_mistake(
+            "prior-missing",
+            "The prior does not enter the weights.",
+            _bound_of(lambda rec, prior, posterior, k: torch.logsumexp(rec - posterior, 0) - math.log(k)),
+        ),
+        _bound_mistake(
+            "likelihood-only",
+            "Only the likelihood enters the weights; prior and posterior are missing.",
+            _bound_of(lambda rec, prior, posterior, k: torch.logsumexp(rec, 0) - math.log(k)),
+        ),
+        _bound_mistake(
+            "ratio-inverted",
+            "Prior and posterior have changed places in the weights.",
+            _bound_of(
+                lambda rec, prior, posterior, k: torch.logsumexp(rec - prior + posterior, 0) - math.log(k)
+            ),
+        ),
+        _bound_mistake(
+            "closed-form-kl",
+            "The KL in closed form is subtracted from the averaged likelihood; each sample needs a weight of "
+            "its own.",
+            lambda model, x, k: (
+                torch.logsumexp(_log_weights(model, x, k)[0], 0) - math.log(k) - kl_gaussian(*model.encode(x))
+            ),
+        ),
+        _bound_mistake(
+            "sign",
+            "Your value has the wrong sign: it is a loss, not a bound.",
+            lambda model, x, k: -iwae_bound(model, x, k),
+            credit=0.5,
+        ),
+        _bound_mistake(
+            "batch-mean",
+            "You averaged over the batch; every image keeps its own bound.",
+            lambda model, x, k: iwae_bound(model, x, k).mean(),
+            credit=0.5,
+            reread=CONVENTION,
+        ),
+        _bound_mistake(
+            "k-ignored",
+            "The same comes out for every k: only one sample is drawn.",
+            lambda model, x, k: iwae_bound(model, x, 1),
+        ),
+        _bound_mistake(
+            "variance-as-std",
+            "The samples spread as exp(logvar), which is the variance.",
+            _bound_of(
+                lambda rec, prior, posterior, k: torch.logsumexp(rec + prior - posterior, 0) - math.log(k),
+                exponent=1.0,
+            ),
+            reread=LOGVAR,
+        ),
+        _bound_mistake(
+            "shared-noise",
+            "All images of the batch share their samples' noise; each needs its own.",
+            _shared_noise,
+        ),
+        _bound_mistake(
+            "maximum",
+            "You take the largest weight where their mean belongs.",
+            _bound_of(lambda rec, prior, posterior, k: (rec + prior - posterior).max(0).values),
+        ),
+    ),
+)
+
+
 def _planned(id, points, title, extra=False):
     name = id.split(".")[1]
     return Question(
@@ -620,14 +1844,14 @@ def _planned(id, points, title, extra=False):
 
 
 QUESTIONS = (
-    _planned("vae.reparametrize", 2, "sampling that gradients pass"),
+    REPARAMETRIZE,
     KL,
     KL_BETWEEN,
     LIKELIHOOD,
     ELBO,
-    _planned("vae.VAE", 7, "the variational autoencoder"),
-    _planned("vae.train_epoch", 2, "the training loop"),
+    MODEL,
+    LOOP,
     _planned("vae.trained", 2, "the runs beta-0 and beta-10, evaluated on held-out images"),
     _planned("vae.tuned", 5, "the tuned run, evaluated on held-out images"),
-    _planned("vae.iwae_bound", 2, "the importance-weighted bound", extra=True),
+    IWAE,
 )

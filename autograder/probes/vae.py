@@ -1,0 +1,293 @@
+"""Beside the student's variational autoencoder: noise, posteriors, loops, bounds, submitted weights."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import torch
+from torch import nn
+
+from . import autoencoder, common
+
+
+def noise(names, inputs) -> dict:
+    """Call `reparametrize(mu, logvar)` twice on the same tensors, and ask for gradients of the first.
+
+    evidence: as `common.function`; second: the result of the second call.
+    """
+    return common.function(names, {**inputs, "name": "reparametrize", "args2": ["mu", "logvar"]})
+
+
+# -- the model ------------------------------------------------------------------------------------
+
+
+def model(names, inputs) -> dict:
+    """Build `VAE(nz)` a few times and look at it from outside.
+
+    inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled;
+        exponents: candidates c for a spread exp(c logvar).
+    evidence, for each nz: mu, logvar, logits, decoded, forward mu, forward logvar, rebuilt; one.* the same
+        for one image in evaluation mode; again, differs.*; sampled.*: see `_samples`.
+    """
+    build = common.lookup(names, "VAE")
+    x = torch.from_numpy(inputs["x"]).float()
+    evidence: dict = {}
+    for nz in (int(n) for n in inputs["sizes"]):
+        z = torch.from_numpy(inputs[f"z.{nz}"]).float()
+        vae = common.attempt(evidence, f"build.{nz}", lambda nz=nz: build(nz))
+        if vae is None:
+            continue
+        _parts(evidence, f".{nz}", vae, x, z)
+        vae.eval()
+        with torch.no_grad():
+            _parts(evidence, f".{nz}.one", vae, x[:1], z[:1])
+            _parts(evidence, f".{nz}.all", vae, x, z)
+            _parts(evidence, f".{nz}.again", vae, x, z)
+    nz = int(inputs["sizes"][0])
+    common.attempt(evidence, "structure", lambda: _structure(evidence, build(nz), x))
+    common.attempt(evidence, "instances", lambda: _instances(evidence, build, nz, x, inputs))
+    for mode in ("train", "eval"):
+        common.attempt(evidence, f"samples.{mode}", lambda m=mode: _samples(evidence, m, build(nz), x, inputs))
+    common.attempt(evidence, "rebuilding", lambda: _rebuilding(evidence, build(nz), x))
+    return evidence
+
+
+def _parts(evidence, tag, vae, x, z):
+    def pair(key, values, count):
+        values = tuple(values) if isinstance(values, (tuple, list)) else (values,)
+        evidence[f"{key}{tag}.count"] = len(values)
+        if len(values) == count:
+            for i, value in enumerate(values):
+                common.file(evidence, f"{key}{tag}.{i}", value)
+
+    common.attempt(evidence, f"encode{tag}", lambda: pair("encode", vae.encode(x), 2))
+    common.attempt(evidence, f"decode{tag}", lambda: common.file(evidence, f"decode{tag}", vae.decode(z)))
+    common.attempt(evidence, f"forward{tag}", lambda: pair("forward", vae(x), 3))
+    common.attempt(
+        evidence, f"reconstruct{tag}", lambda: common.file(evidence, f"reconstruct{tag}", vae.reconstruct(x))
+    )
+
+
+def _structure(evidence, vae, x):
+    parameters = dict(vae.named_parameters())
+    evidence["parameters"] = len(parameters)
+    evidence["frozen"] = [name for name, p in parameters.items() if not p.requires_grad]
+    vae.train()
+    logits, mu, logvar = vae(x)
+    total = sum((part * torch.randn_like(part)).sum() for part in (logits, mu, logvar))
+    if total.requires_grad:
+        total.backward()
+    evidence["unreached"] = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
+    # Through the sample alone: do the images teach the encoder?
+    x = x.clone().requires_grad_(True)
+    logits, mu, logvar = vae(x)
+    evidence["image gradient"] = _reaches(logits.pow(2).sum(), x)
+    evidence["mu gradient"] = _reaches(logits.pow(2).sum(), mu)
+    evidence["logvar gradient"] = _reaches(logits.pow(2).sum(), logvar)
+
+
+def _reaches(value, leaf) -> bool:
+    if not value.requires_grad or not leaf.requires_grad:
+        return False
+    (gradient,) = torch.autograd.grad(value, leaf, retain_graph=True, allow_unused=True)
+    return gradient is not None and bool(gradient.abs().max() > 0)
+
+
+def _instances(evidence, build, nz, x, inputs):
+    first, second = build(nz).eval(), build(nz).eval()
+    own = {t.data_ptr() for t in [*first.parameters(), *first.buffers()] if t.numel()}
+    evidence["shared"] = sum(t.data_ptr() in own for t in [*second.parameters(), *second.buffers()])
+    z = torch.from_numpy(inputs[f"z.{nz}"]).float()
+    with torch.no_grad():
+        mine = [*first.encode(x), first.decode(z)]
+        others = [*second.encode(x), second.decode(z)]
+        evidence["apart"] = float(max((a - b).abs().max() for a, b in zip(mine, others, strict=True)))
+        second.load_state_dict(first.state_dict())
+        copied = [*second.encode(x), second.decode(z)]
+        evidence["uncopied"] = float(max((a - b).abs().max() for a, b in zip(mine, copied, strict=True)))
+        louds = [autoencoder.louder(build(nz)) for _ in range(autoencoder.INSTANCES)]
+        for key, outputs in (
+            ("mu", [loud.encode(x)[0] for loud in louds]),
+            ("logvar", [loud.encode(x)[1] for loud in louds]),
+            ("logits", [loud.decode(z) for loud in louds]),
+        ):
+            evidence[f"{key} lowest"] = float(min(output.min() for output in outputs))
+            evidence[f"{key} highest"] = float(max(output.max() for output in outputs))
+
+
+def _samples(evidence, mode, vae, x, inputs):
+    """What forward decodes, beside what candidates for its sample would give.
+
+    `sampled.<mode>` holds random projections of the logits of one image, drawn many times; the same
+    of decode(mu + exp(c logvar) eps) for each exponent c goes under candidate.<i>.<mode>.
+    """
+    vae.eval()
+    with torch.no_grad():
+        image = _stretched(vae, x)[:1]
+        mu, logvar = vae.encode(image)
+        vae.train(mode == "train")
+        draws, views = int(inputs["draws"]), torch.from_numpy(inputs["views"]).float()
+        # One image many times: batch normalisation then sees nothing else, in either mode.
+        logits = vae(image.expand(draws, -1, -1, -1))[0]
+        evidence[f"sampled.{mode}"] = common.array(logits.flatten(1) @ views)
+        evidence[f"logvar.{mode}"] = common.array(logvar)
+        for i, c in enumerate(inputs["exponents"]):
+            eps = torch.randn(draws, mu.shape[1])
+            decoded = vae.decode(mu + (c * logvar).exp() * eps)
+            evidence[f"candidate.{i}.{mode}"] = common.array(decoded.flatten(1) @ views)
+        evidence[f"centre.{mode}"] = common.array(vae.decode(mu.expand(draws, -1)).flatten(1) @ views)
+
+
+def _stretched(vae, x, target=1.5):
+    """Makes the weights of a fresh model larger until logvar is well away from 0; returns x."""
+    for _ in range(12):
+        spread = vae.encode(x)[1].abs().mean()
+        if spread > target or not torch.isfinite(spread):
+            break
+        for p in vae.parameters():
+            p.mul_(1.15)
+    return x
+
+
+def _rebuilding(evidence, vae, x):
+    """`reconstruct` twice, and its neighbours: decode at mu and forward."""
+    vae.eval()
+    with torch.no_grad():
+        _stretched(vae, x)
+        mu, _ = vae.encode(x)
+        evidence["at mean"] = common.array(vae.decode(mu))
+    common.file(evidence, "rebuilt", vae.reconstruct(x))
+    with contextlib.suppress(Exception):
+        evidence["rebuilt twice"] = common.array(vae.reconstruct(x))
+
+
+# -- training -------------------------------------------------------------------------------------
+
+
+class _SmallVAE(nn.Module):
+    """A VAE small enough to step exactly; narrow posteriors, so that its noise hardly matters."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        self.inner = nn.Linear(784, 6)
+        self.norm = nn.BatchNorm1d(6)
+        self.outer = nn.Linear(3, 784)
+        with torch.no_grad():
+            self.inner.weight.copy_(torch.from_numpy(inputs["inner"]))
+            self.outer.weight.copy_(torch.from_numpy(inputs["outer"]))
+            self.inner.bias.zero_()
+            self.outer.bias.zero_()
+        self.calls: list[tuple[int, bool, bool]] = []
+
+    def encode(self, x):
+        self.calls.append((len(x), self.training, torch.is_grad_enabled()))
+        mu, logvar = self.norm(self.inner(x.flatten(1))).chunk(2, dim=1)
+        return mu, logvar - 14
+
+    def decode(self, z):
+        return self.outer(z).view(-1, 1, 28, 28)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(mu + (0.5 * logvar).exp() * torch.randn_like(mu)), mu, logvar
+
+    def reconstruct(self, x):
+        return self.decode(self.encode(x)[0]).sigmoid()
+
+
+def training(names, inputs) -> dict:
+    """Have `train_epoch(model, loader, optimizer, beta)` train a small VAE for one epoch.
+
+    evidence: as `autoencoder.training`.
+    """
+    train_epoch = common.lookup(names, "train_epoch")
+    vae, evidence = _SmallVAE(inputs), {}
+    optimizer = autoencoder.Steps(vae.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
+    batches = autoencoder.batches(inputs)
+    autoencoder.trained(evidence, vae, optimizer, lambda: train_epoch(vae, batches, optimizer, inputs["beta"]))
+    return evidence
+
+
+# -- the importance-weighted bound ----------------------------------------------------------------
+
+
+class _Given(nn.Module):
+    """A VAE given by its matrices, the same in either mode."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        for key in ("to mu", "to logvar", "to logits"):
+            self.register_buffer(key.replace(" ", "_"), torch.from_numpy(inputs[key]).float())
+        self.given = []
+
+    def encode(self, x):
+        flat = x.flatten(1)
+        return flat @ self.to_mu, flat @ self.to_logvar
+
+    def decode(self, z):
+        self.given.append(tuple(z.shape))
+        return (z @ self.to_logits).view(-1, 1, 28, 28)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(mu + (0.5 * logvar).exp() * torch.randn_like(mu)), mu, logvar
+
+    def reconstruct(self, x):
+        return self.decode(self.encode(x)[0]).sigmoid()
+
+
+def bound(names, inputs) -> dict:
+    """Call `iwae_bound(model, x, k)` on each image repeated many times, for several k.
+
+    inputs: x; repeats: one for each of ks. evidence: bound.<k>: (images, repeats).
+    """
+    iwae_bound = common.lookup(names, "iwae_bound")
+    vae, evidence = _Given(inputs), {}
+    x = torch.from_numpy(inputs["x"]).float()
+    for k, repeats in zip(inputs["ks"], inputs["repeats"], strict=True):
+        rows = x.repeat_interleave(int(repeats), 0)
+        with torch.no_grad():
+            result = iwae_bound(vae, rows, int(k))
+        common.file(evidence, f"bound.{k}", result)
+        value = evidence[f"bound.{k}"]
+        if value is not None and value.shape == (len(rows),):
+            evidence[f"bound.{k}"] = value.reshape(len(x), int(repeats))
+    return evidence
+
+
+# -- submitted runs -------------------------------------------------------------------------------
+
+
+def _loaded(names, inputs):
+    """The student's model of that class, with the submitted weights."""
+    nz = int(inputs["nz"])
+    weights = {
+        key[8:]: torch.from_numpy(np.ascontiguousarray(value))
+        for key, value in inputs.items()
+        if key.startswith("weights.")
+    }
+    models = [common.lookup(names, name)(nz) for name in inputs["classes"]]
+    for model, prefix in zip(models, inputs["prefixes"], strict=True):
+        own = {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
+        model.load_state_dict(own)
+        model.eval()
+    return models
+
+
+def encode(names, inputs) -> dict:
+    """Build `classes[0]`, load the weights, encode x. evidence: mu, logvar (for a VAE)."""
+    model = _loaded(names, inputs)[0]
+    with torch.no_grad():
+        x = torch.from_numpy(inputs["x"]).float()
+        result = model.encode(x) if hasattr(model, "encode") else model(x)
+    parts = result if isinstance(result, (tuple, list)) else (result,)
+    return {key: common.array(part) for key, part in zip(("mu", "logvar"), parts, strict=False)}
+
+
+def decode(names, inputs) -> dict:
+    """Build `classes[-1]`, load the weights, decode z. evidence: logits."""
+    model = _loaded(names, inputs)[-1]
+    with torch.no_grad():
+        z = torch.from_numpy(inputs["z"]).float()
+        return {"logits": common.array(model.decode(z) if hasattr(model, "decode") else model(z))}
