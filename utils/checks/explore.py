@@ -1,65 +1,59 @@
-"""Visible check of the notebook `explore`: it prints a line, or says what to look at."""
+"""Visible check of the notebook `explore`: the statistics of every digit's latents."""
+
+from __future__ import annotations
 
 import math
 
 import torch
 
-from utils.checks import CheckFailed
+from utils.checks import check, close, require
 
 
+@check
 def digit_statistics(student):
-    """Two (10, nz) tables: order of the classes, n - 1, one column a latent dimension, NaN."""
+    """Two (10, nz) tables: rows by class, n - 1, NaN where a class is absent."""
     mu = torch.tensor([[1.0, 10.0], [0.0, 0.0], [3.0, 10.0], [5.0, 40.0], [2.0, 2.0]])
     y = torch.tensor([7, 2, 7, 7, 2])
     before = mu.clone()
     result = student(mu, y)
-    if not isinstance(result, tuple | list) or len(result) != 2:
-        raise CheckFailed(
-            "digit_statistics should return two tensors, the means and the standard deviations; "
-            f"it returned {_said(result)}."
+    require(
+        isinstance(result, tuple | list) and len(result) == 2,
+        "digit_statistics should return two tensors, the means and the standard deviations.",
+    )
+    require(torch.equal(mu, before), "digit_statistics changed mu in place; leave it as it was.")
+    names = ("means", "standard deviations")
+    for name, table in zip(names, result, strict=True):
+        shape = tuple(table.shape) if isinstance(table, torch.Tensor) else type(table).__name__
+        require(
+            shape == (10, 2),
+            "with two latent dimensions both tables have a row for every digit 0 to 9 and two "
+            f"columns, shape (10, 2); your {name} have {shape}.",
         )
-    if not torch.equal(mu, before):
-        raise CheckFailed("digit_statistics changed mu in place; compute new tensors instead.")
-    for name, table in zip(("means", "standard deviations"), result, strict=True):
-        if not isinstance(table, torch.Tensor) or tuple(table.shape) != (10, 2):
-            raise CheckFailed(
-                "with two latent dimensions each table has a row for every digit 0 to 9 and two "
-                f"columns, shape (10, 2); your {name} are {_said(table)}."
-            )
     means, stds = result
-    if not torch.allclose(means[7], torch.tensor([3.0, 20.0]), atol=1e-4):
-        raise CheckFailed(
-            "the three latents of digit 7 are (1, 10), (3, 10), (5, 40), so row 7 of the means "
-            f"should be (3, 20); yours is ({_numbers(means[7])}). Rows are digits, columns latent "
-            "dimensions."
+    seven = "the three latents of digit 7 are (1, 10), (3, 10) and (5, 40), so row 7 of the"
+    require(
+        close(means[7], torch.tensor([3.0, 20.0])),
+        f"{seven} means should be (3, 20); yours is ({_all(means[7])}). Rows are digits, columns "
+        "latent dimensions.",
+    )
+    require(
+        not close(stds[7, 0], math.sqrt(8 / 3)),
+        "your standard deviations divide by n; divide by n - 1, because the mean was estimated "
+        "from the same images.",
+    )
+    require(
+        close(stds[7], torch.tensor([2.0, math.sqrt(300)])),
+        f"{seven} standard deviations should be (2, 17.3); yours is ({_all(stds[7])}).",
+    )
+    absent = [0, 1, 3, 4, 5, 6, 8, 9]
+    for name, table in zip(names, result, strict=True):
+        require(
+            table[absent].isnan().all(),
+            f"there is no image of digit 0 in this example, so row 0 of the {name} should be NaN "
+            f"(unknown); yours is ({_all(table[0])}). The same for every digit that is absent.",
         )
-    if math.isclose(stds[7, 0], math.sqrt(8 / 3), rel_tol=1e-3):
-        raise CheckFailed(
-            "your standard deviations divide by n; divide by n - 1, because the mean was estimated "
-            "from the same images."
-        )
-    if math.isclose(stds[7, 0], 4.0, rel_tol=1e-3):
-        raise CheckFailed("these are variances; a standard deviation is the square root.")
-    if not torch.allclose(stds[7], torch.tensor([2.0, math.sqrt(300)]), rtol=1e-3):
-        raise CheckFailed(
-            "the three latents of digit 7 are (1, 10), (3, 10), (5, 40), so row 7 of the standard "
-            f"deviations should be (2, 17.3); yours is ({_numbers(stds[7])})."
-        )
-    absent = [digit for digit in range(10) if digit not in (2, 7)]
-    for name, table in (("means", means), ("standard deviations", stds)):
-        if not table[absent].isnan().all():
-            raise CheckFailed(
-                f"there is no image of digit {absent[0]} in this example, so its row of the {name} "
-                f"should be NaN (unknown); yours is ({_numbers(table[absent[0]])})."
-            )
-    print("Passed: digit_statistics has a row a digit, divides by n - 1, says NaN for no images.")
+    return "digit_statistics has a row a digit, divides by n - 1, and says NaN for no images."
 
 
-def _numbers(values):
-    return ", ".join(f"{value:.3g}" for value in torch.as_tensor(values).flatten().tolist())
-
-
-def _said(value):
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return "None: is there a return?" if value is None else f"a {type(value).__name__}"
+def _all(values):
+    return ", ".join(f"{value:.3g}" for value in values.tolist())
