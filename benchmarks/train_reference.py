@@ -21,18 +21,20 @@ from utils import data, runs, training
 HERE = Path(__file__).parents[1]
 
 # hidden widths of the encoder (the decoder mirrors them), latent dimensions, β (None: autoencoder)
-SMALL = {"widths": [128], "nz": 16, "epochs": 20}
+SMALL = {"widths": [128], "nz": 16, "epochs": 10}
 PLANE = {"widths": [128, 128], "nz": 2, "epochs": 25}
 RUNS = {
     "plane": PLANE | {"dataset": "MNIST", "beta": 1.0},
-    "plane-autoencoder": PLANE | {"dataset": "MNIST", "beta": None},
+    "plane-autoencoder": PLANE | {"dataset": "MNIST", "beta": None, "epochs": 10},
     "autoencoder": SMALL | {"dataset": "MNIST", "beta": None},
     "beta-0": SMALL | {"dataset": "MNIST", "beta": 0.0},
     "beta-10": SMALL | {"dataset": "MNIST", "beta": 10.0},
-    "fashion-plane": PLANE | {"dataset": "FashionMNIST", "beta": 1.0},
-    "fashion-plane-autoencoder": PLANE | {"dataset": "FashionMNIST", "beta": None},
+    "fashion-plane": PLANE | {"dataset": "FashionMNIST", "beta": 1.0, "epochs": 12},
+    "fashion-plane-autoencoder": PLANE
+    | {"dataset": "FashionMNIST", "beta": None, "epochs": 10},
+    "tuned": {"dataset": "MNIST", "widths": [512, 512], "nz": 24, "beta": 1.0, "epochs": 60},
 }
-BATCH, RATE = 250, 2e-3
+BATCH, RATE = 250, 3e-3
 
 
 class Model(nn.Module):
@@ -52,7 +54,7 @@ class Model(nn.Module):
 
 def _layers(sizes):
     for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-        yield from (nn.Linear(n_in, n_out), nn.LayerNorm(n_out), nn.SiLU())
+        yield from (nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.SiLU())
 
 
 def terms(encoded, decode, x):
@@ -79,7 +81,8 @@ def train(name, root, folder):
         model.decoder[-2].bias.copy_(mean.logit())
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
     steps = spec["epochs"] * len(loader)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    cycle = torch.optim.lr_scheduler.OneCycleLR
+    scheduler = cycle(optimizer, RATE, total_steps=steps, pct_start=0.1)
     settings = spec | {"train_images": len(images), "batch": BATCH}
     run = training.Run(
         name, model, optimizer, settings, scheduler=scheduler, loader=loader, folder=folder
