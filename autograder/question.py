@@ -67,6 +67,8 @@ class Question:
         fixed code can (a ratio, an unknown architecture); asked only when no mistake matches.
     examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on known
         inputs, such as a submitted training run; there is then no reference to run beside it.
+    compared: whether its tests need the reference's evidence; where they look at the student's alone, the
+        probe is not run a second time.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Question:
     alike: Callable[[Evidence, Evidence, Mapping], bool] | None = None
     explain: Callable[[Evidence, Evidence, Mapping, list], tuple | None] | None = None
     examine: Callable[..., dict] | None = None
+    compared: bool = True
     seconds: float = 10.0
 
     def __post_init__(self):
@@ -173,7 +176,7 @@ class Exam:
             got, want = question.examine(self.student, inputs, own, question.seconds), {}
         else:
             got = self.student.ask(question.probe, inputs, own, question.seconds)
-            want = probes.run(question.probe, question.reference, inputs)
+            want = probes.run(question.probe, question.reference, inputs) if question.compared else {}
         return judge(question, got, want, inputs, stand_ins, self.seed)
 
 

@@ -127,16 +127,18 @@ def _samples(evidence, mode, vae, x, inputs):
         image = _stretched(vae, x)[:1]
         mu, logvar = vae.encode(image)
         vae.train(mode == "train")
-        draws, views = int(inputs["draws"]), torch.from_numpy(inputs["views"]).float()
+        # Whether train mode samples at all shows in few draws; how evaluation mode does, in many.
+        draws = int(inputs["draws"]) if mode == "eval" else 32
+        views = torch.from_numpy(inputs["views"]).float()
         # One image many times: batch normalisation then sees nothing else, in either mode.
         logits = vae(image.expand(draws, -1, -1, -1))[0]
         evidence[f"sampled.{mode}"] = common.array(logits.flatten(1) @ views)
         evidence[f"logvar.{mode}"] = common.array(logvar)
-        for i, c in enumerate(inputs["exponents"]):
+        evidence[f"centre.{mode}"] = common.array(vae.decode(mu.expand(2, -1)).flatten(1) @ views)
+        for i, c in enumerate(inputs["exponents"] if mode == "eval" else ()):
             eps = torch.randn(draws, mu.shape[1])
             decoded = vae.decode(mu + (c * logvar).exp() * eps)
             evidence[f"candidate.{i}.{mode}"] = common.array(decoded.flatten(1) @ views)
-        evidence[f"centre.{mode}"] = common.array(vae.decode(mu.expand(draws, -1)).flatten(1) @ views)
 
 
 def _stretched(vae, x, target=1.5):

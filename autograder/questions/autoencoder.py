@@ -305,6 +305,7 @@ def _network(id, title, reference, draw, expected, stages, words, reread):
         reference={name: reference},
         checks=network_checks(name, expected, stages, words),
         explain=network_named(expected, stages, reread),
+        compared=False,
         seconds=20,
     )
 
@@ -924,6 +925,7 @@ SAMPLES = Question(
         Check("gradient", 0.15, "no gradient is kept", _sampled_gradient),
     ),
     explain=_sampling_named,
+    compared=False,
 )
 
 

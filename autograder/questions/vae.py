@@ -1010,7 +1010,7 @@ def _model_inputs(rng):
         "sizes": sizes,
         "x": blobs(rng, 7),
         **{f"z.{nz}": rng.normal(0, 1.5, (6, nz)) for nz in sizes},
-        "draws": 1500,
+        "draws": 1000,
         "views": views,
         "exponents": list(EXPONENTS),
     }
@@ -1271,9 +1271,9 @@ def _model_sample_named(got, failed):
     if "sampling" not in failed or any(got.get(f"samples.{m}.error") for m in ("train", "eval")):
         return None
     train, evaluation = _varies(got, "train"), _varies(got, "eval")
-    if not train and close(got["sampled.eval"], got["centre.eval"], 1e-3, 1e-4) and not evaluation:
+    if not train and close(got["sampled.eval"][:2], got["centre.eval"], 1e-3, 1e-4) and not evaluation:
         return "no-sampling", "forward decodes the mean of the posterior; training needs a sample of it."
-    if train and not evaluation and close(got["sampled.eval"], got["centre.eval"], 1e-3, 1e-4):
+    if train and not evaluation and close(got["sampled.eval"][:2], got["centre.eval"], 1e-3, 1e-4):
         return "mean-in-eval", (
             "forward samples only in train mode. It should always: the ELBO of a test image is about samples, "
             "and the mean has a method of its own."
@@ -1380,6 +1380,7 @@ MODEL = Question(
         ),
     ),
     explain=_model_named,
+    compared=False,
     seconds=30,
 )
 
@@ -1407,7 +1408,7 @@ def _loop_inputs(rng):
         **training_inputs(rng),
         "inner": rng.normal(0, 0.05, (6, 784)),
         "outer": rng.normal(0, 0.1, (784, 3)),
-        "lr": 2e-3,
+        "lr": 5e-3,
         "beta": float(rng.uniform(2, 4)),
     }
 
