@@ -35,11 +35,6 @@ def reparametrize(sample):
         not close(z[0] - mu[0], z[1] - mu[1]),
         "Two rows got the same noise. Every element of z needs noise of its own.",
     )
-    noise = (z - mu).detach() / stds.detach()
-    require(
-        abs(torch.corrcoef(noise.T)[0, 1:]).max() < 0.2,
-        "The three latent dimensions of a row got the same noise. Every element needs its own.",
-    )
     require(
         close(means, mu[0], atol=0.3),
         f"Over 4000 samples the means should be [0.5, -1, 2] (mu), but are {shown(means)}.",
@@ -48,6 +43,11 @@ def reparametrize(sample):
         close(stds, [0.368, 1.0, 3.0], rtol=0.08),
         "Where logvar is [-2, 0, 2.2], the standard deviations should be [0.37, 1, 3], but are "
         f"{shown(stds)}. Of what is logvar the logarithm?",
+    )
+    noise = (z - mu).detach() / stds.detach()
+    require(
+        abs(torch.corrcoef(noise.T)[0, 1:]).max() < 0.2,
+        "The three latent dimensions of a row got the same noise. Every element needs its own.",
     )
     require(
         not close(sample(mu, logvar), z),
@@ -166,8 +166,8 @@ def bernoulli_log_likelihood(likelihood):
         not close(-value, LIKELIHOOD), f"{said}: the sign is wrong. A log-probability is below 0."
     )
     require(not close(value * 784, LIKELIHOOD), f"{said}: the mean over pixels, not the sum.")
-    swapped = likelihood(LOGITS, X)
-    require(not close(swapped, LIKELIHOOD), f"{said}: images and logits have changed places.")
+    swapped = [-317.015, -1466.985]
+    require(not close(value, swapped), f"{said}: images and logits have changed places.")
     require(close(value, LIKELIHOOD), f"{said}. Are these logits, not probabilities, to you?")
     x, logits = torch.rand(4, 1, 28, 28), torch.randn(4, 1, 28, 28)
     require(
@@ -202,7 +202,7 @@ def elbo(elbo):
         close(got[0.0], right[0.0]),
         f"At β = 0 it should be {right[0.0]}, the mean log-likelihood, but is {shown(got[0.0])}.",
     )
-    rise = float(got[2.5] - got[0.0])
+    rise = (got[2.5] - got[0.0]).item()
     require(rise < 0, f"A larger β raised the ELBO by {rise:.3g}: the KL is a price, not a gain.")
     for beta in (1.0, 2.5):
         require(
@@ -346,7 +346,7 @@ def train_epoch(train_epoch):
         f"{moved:.3g}. Gradients add up unless they are cleared, once for every batch.",
     )
     require(
-        close(net.mu, MU[0]) and close(net.logvar, LOGVAR[0]),
+        close(net.mu, MU[0], 0, 1e-7) and close(net.logvar, LOGVAR[0], 0, 1e-7),
         "At β = 0 the KL has no weight, but it changed the posterior. Is `beta` handed on?",
     )
     _, net = _train(train_epoch, beta=2000.0)
@@ -374,12 +374,47 @@ def curves(curves):
 
 
 @check
+def prior_samples(sample):
+    """sample(decode, n, nz): images in [0, 1] of z ~ N(0, I); decode is a plain function."""
+    received = []
+
+    def decode(z):
+        received.append(z.detach().cpu())
+        return 20 * z[:, :1, None, None] * torch.ones(1, 1, 28, 28, device=z.device)
+
+    images = tensor(sample(decode, 4000, 3), (4000, 1, 28, 28), "The result for n = 4000")
+    require(received, "decode was never called.")
+    z = tensor(torch.cat(received), (4000, 3), "The z that decode received")
+    require(
+        0 <= images.min() and images.max() <= 1,
+        f"The images run from {images.min():.2g} to {images.max():.2g}, not from 0 to 1: what "
+        "decode returns are logits.",
+    )
+    require(
+        abs(z.mean()) < 0.06 and abs(z.std() - 1) < 0.06,
+        f"The prior is N(0, I), but your z have mean {z.mean():.2f}, spread {z.std():.2f}.",
+    )
+    return "images in [0, 1] from z ~ N(0, I)."
+
+
+@check
 def manifold(manifold):
     """manifold(decode, n, span): the latent grid again, of any function from z to logits."""
     check_grid(lambda decoder: lambda n, span: manifold(decoder.forward, n, span))
     image = manifold(lambda z: torch.zeros(len(z), 1, 28, 28))
     tensor(image, (588, 588), "With the defaults the image", "21 tiles of 28 pixels a side.")
     return "588×588, z₀ grows to the right and z₁ upwards, from −4 to 4."
+
+
+@check
+def BETA(beta):
+    """The β that the student chose: a positive number."""
+    number = isinstance(beta, int | float) and not isinstance(beta, bool)
+    require(number, f"BETA should be a number, but is {_kind(beta)}.")
+    require(
+        0 < beta < 10, f"β = {beta:g} is one of the extremes that you have just seen, or beyond."
+    )
+    return f"β = {beta:g}. Whether it was a good choice, the pictures will tell."
 
 
 @check
