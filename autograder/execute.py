@@ -1,16 +1,28 @@
-"""nbgrader plug-ins: execute a submission, and store what its questions scored."""
+"""nbgrader plug-ins: execute a submission in isolation, and store what its questions scored.
+
+`Execute` takes the place of nbgrader's preprocessor of that name, `SaveAutoGrades` that of the
+other; both are named in `nbgrader_config.py`.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
+from functools import cache
+from pathlib import Path
 
+from nbformat import NotebookNode
 from nbgrader import utils as nbgrader_utils
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute as StockExecute
 from nbgrader.preprocessors import SaveAutoGrades as StockSaveAutoGrades
-from traitlets import Enum, Integer
+from traitlets import Enum, Float, Integer
 
 from autograder import incell, questions, verdict
+from autograder.box import Limits
+
+MEBI = 2**20
 
 
 def question_of(cell) -> str | None:
@@ -23,6 +35,29 @@ def question_of(cell) -> str | None:
         return questions.find(question_id).id
     except questions.UnknownQuestion:
         return None
+
+
+def course_of(preprocessor) -> CourseDirectory | None:
+    """The course that a preprocessor works for; nbgrader hangs it on the converter above."""
+    above = preprocessor
+    while above is not None:
+        if isinstance(getattr(above, "coursedir", None), CourseDirectory):
+            return above.coursedir
+        above = above.parent
+    return None
+
+
+@cache
+def warm(limits: Limits, hidden: tuple[Path, ...]):
+    """This process's warm server; it ends with the process."""
+    import torch
+
+    from autograder.warm import Warm
+
+    torch.set_num_threads(1)
+    started = Warm(limits, hidden)
+    atexit.register(started.close)
+    return started
 
 
 class Execute(StockExecute):
@@ -40,13 +75,71 @@ class Execute(StockExecute):
         help="Draw all hidden inputs from this seed; by default each submission gets its own.",
     ).tag(config=True)
 
+    memory = Integer(2048, help="MiB of memory for one submission.").tag(config=True)
+    disk = Integer(256, help="MiB that one submission may hold and write.").tag(config=True)
+    processes = Integer(64, help="Processes and threads of one submission.").tag(config=True)
+    seconds = Float(300.0, help="Wall time for one submission; `timeout` is that of a cell.").tag(
+        config=True
+    )
+
     def preprocess(self, nb, resources=None, km=None):
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
+        if self.sandbox == "bubblewrap":
+            return self._isolated(nb, resources, seed)
         os.environ[incell.SEED] = str(seed)
         try:
             return super().preprocess(nb, resources, km)
         finally:
             del os.environ[incell.SEED]
+
+    def _isolated(self, nb, resources, seed):
+        from autograder import examiner
+
+        folder = Path(resources["metadata"]["path"] or ".")
+        about = resources.get("nbgrader", {})
+        cells = [cell for cell in nb.cells if cell.cell_type == "code"]
+        limits = self.limits()
+        files, left_out = examiner.files_of(folder, limits.disk // 2, self._links(about))
+        examined = examiner.examine(
+            [examiner.Cell(cell.source, question_of(cell)) for cell in cells],
+            folder,
+            files,
+            about.get("assignment", "submission"),
+            seed,
+            warm(limits, self._hidden()),
+        )
+        for number, (cell, outputs) in enumerate(zip(cells, examined.outputs, strict=True), 1):
+            cell.outputs = [NotebookNode(output) for output in outputs]
+            cell.execution_count = number
+        for note in [f"not copied: {name}" for name in left_out] + examined.notes:
+            self.log.warning("%s: %s", about.get("student", folder), note)
+        return nb, resources
+
+    def limits(self) -> Limits:
+        """The configured limits."""
+        return Limits(
+            memory=self.memory * MEBI,
+            disk=self.disk * MEBI,
+            file=self.disk * MEBI // 2,
+            processes=self.processes,
+            cell_seconds=float(self.timeout or self.seconds),
+            seconds=self.seconds,
+            cpu_seconds=int(self.seconds),
+        )
+
+    def _hidden(self) -> tuple[Path, ...]:
+        course = course_of(self)
+        return (Path(course.root).resolve(),) if course else ()
+
+    def _links(self, about: dict) -> set[str]:
+        """Files that were links when submitted: nbgrader has copied what they point to."""
+        course = course_of(self)
+        if not course or not about:
+            return set()
+        submitted = Path(
+            course.format_path(course.submitted_directory, about["student"], about["assignment"])
+        )
+        return {str(p.relative_to(submitted)) for p in submitted.rglob("*") if p.is_symlink()}
 
 
 class SaveAutoGrades(StockSaveAutoGrades):

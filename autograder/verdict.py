@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable
 
@@ -71,7 +72,15 @@ def read(cell) -> dict | None:
     return None
 
 
-def printable(text: str) -> str:
-    """Text without terminal escapes and other control characters: it may quote an exception."""
-    odd = "\N{REPLACEMENT CHARACTER}"
-    return "".join(c if c in "\n\t" or c.isprintable() else odd for c in text)
+# Control characters, marks that reorder or hide text, and halves of characters; not tab and
+# newline.
+_ODD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Text without terminal escapes and the like: what comes from a student may be shown
+    anywhere.
+    """
+    return _ODD.sub(lambda m: m[0] if m[0] in keep else "\N{REPLACEMENT CHARACTER}", str(text))

@@ -1,17 +1,23 @@
-"""Arrays and plain values over a pipe: a JSON head and a safetensors body, never pickle, always bounded."""
+"""Arrays and plain values over a pipe: a JSON head and a safetensors body, never pickle, always
+bounded.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import struct
 import time
+from collections.abc import Callable
 
 import numpy as np
 from safetensors.numpy import load, save
 
 LIMIT = 64 * 2**20  # bytes of one message; the largest honest one is below 8 MiB
+HEAD_LIMIT = 4 * 2**20  # bytes of its JSON, which takes twenty times the room when it is read
+WATCH = 0.1  # seconds between looks at a silent sender
 HEAD = struct.Struct("!II")
 
 
@@ -20,7 +26,9 @@ class WireError(Exception):
 
 
 def pack(message: dict) -> bytes:
-    """{name: array | JSON value} to bytes. Values may be nested in dicts and lists; arrays only at the top."""
+    """{name: array | JSON value} to bytes. Values may be nested in dicts and lists; arrays
+    only at the top.
+    """
     arrays = {k: np.ascontiguousarray(v) for k, v in message.items() if isinstance(v, np.ndarray)}
     # safetensors keeps no 0-d shape for some writers; shapes travel in the head.
     shapes = {k: list(v.shape) for k, v in message.items() if isinstance(v, np.ndarray)}
@@ -49,30 +57,48 @@ def unpack(head: bytes, body: bytes) -> dict:
         raise WireError(f"unreadable answer ({type(error).__name__})") from None
 
 
-def send(fd: int, message: dict) -> None:
-    """Write one message."""
-    data = memoryview(pack(message))
-    while data:
-        data = data[os.write(fd, data) :]
+def send(fd: int, message: dict, seconds: float | None = None) -> None:
+    """Write one message; TimeoutError when the other side does not read it in time."""
+    write(fd, pack(message), seconds)
 
 
-def receive(fd: int, seconds: float | None = None) -> dict:
-    """Read one message; WireError when it is too large, malformed or late, EOFError at the end."""
+def write(fd: int, data: bytes, seconds: float | None = None) -> None:
+    """Write the bytes of one message. With `seconds`, the descriptor must be non-blocking."""
     deadline = None if seconds is None else time.monotonic() + seconds
-    head_size, body_size = HEAD.unpack(_read(fd, HEAD.size, deadline))
-    if head_size + body_size > LIMIT:
+    data = memoryview(data)
+    while data:
+        if deadline is not None:
+            left = max(0, deadline - time.monotonic())
+            if not select.select([], [fd], [], left)[1]:
+                raise TimeoutError
+        with contextlib.suppress(BlockingIOError):
+            data = data[os.write(fd, data) :]
+
+
+def receive(
+    fd: int, seconds: float | None = None, watch: Callable[[], object] | None = None
+) -> dict:
+    """Read one message; WireError when it is too large or malformed, TimeoutError when it is late,
+    EOFError at the end. `watch` is called now and then while nothing comes; it may raise."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    head_size, body_size = HEAD.unpack(_read(fd, HEAD.size, deadline, watch))
+    if head_size > HEAD_LIMIT or head_size + body_size > LIMIT:
         raise WireError(f"an answer of {(head_size + body_size) / 2**20:.0f} MiB is over the limit")
-    head = _read(fd, head_size, deadline)
-    return unpack(head, _read(fd, body_size, deadline))
+    head = _read(fd, head_size, deadline, watch)
+    return unpack(head, _read(fd, body_size, deadline, watch))
 
 
-def _read(fd: int, size: int, deadline: float | None) -> bytes:
+def _read(fd: int, size: int, deadline: float | None, watch=None) -> bytes:
     parts = []
     while size:
-        if deadline is not None:
-            ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
-            if not ready:
+        while deadline is not None or watch is not None:
+            left = WATCH if deadline is None else max(0, deadline - time.monotonic())
+            if select.select([fd], [], [], min(left, WATCH) if watch else left)[0]:
+                break
+            if deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError
+            if watch is not None:
+                watch()
         part = os.read(fd, min(size, 1 << 20))
         if not part:
             raise EOFError

@@ -1,0 +1,341 @@
+"""The examiner: runs one submission's cells in a box, asks its questions, and writes down the
+results.
+
+It is the only side that knows answers. The student's process gets inputs and returns arrays; a
+graded cell's source is never sent to it, and every output of a graded cell is written here.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from autograder import questions, standin, verdict, wire
+from autograder.box import NoBox
+from autograder.probes import common
+from autograder.question import Exam
+from autograder.student import TOO_LONG
+from autograder.warm import Inside, Warm
+
+GRACE = 3.0  # seconds that a process gets to stop by itself before its box is closed
+STARTS = 4  # processes that one submission may use up
+TEXT = 100_000  # characters of text in a cell's outputs
+PICTURES = 5 * 2**20  # bytes of pictures in a cell's outputs
+OUTPUTS = 500
+MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A code cell. question: the id of the question that it tests, for a graded cell."""
+
+    source: str
+    question: str | None = None
+
+
+@dataclass
+class Examined:
+    """What came of a submission: the outputs of every code cell, a record a question, notes
+    for staff.
+    """
+
+    outputs: list[list[dict]] = field(default_factory=list)
+    records: dict[str, dict] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Gone(Exception):
+    """The student's process is no more; the message says why, to the student."""
+
+
+def examine(
+    cells: Sequence[Cell], folder: Path, files: list[str], name: str, seed: int, warm: Warm
+) -> Examined:
+    """Run the cells in order and grade each question where its cell stands.
+
+    folder, files: the submission's own files, copied into the box. name: of the folder there.
+    NoBox when the machine cannot isolate; nothing that the submission does raises.
+    """
+    examined, started = Examined(), time.monotonic()
+    student = Isolated(cells, Path(folder), files, name, warm, examined.notes)
+    exam = Exam(student, seed, questions.find)
+    try:
+        for position, cell in enumerate(cells):
+            student.position = position
+            if cell.question is None:
+                examined.outputs.append(student.run(position))
+            else:
+                record = verdict.of(
+                    lambda c=cell: exam.grade(c.question), cell.question, "isolated"
+                )
+                if record.get("traceback"):
+                    examined.notes.append(f"{cell.question}: {record.pop('traceback')}")
+                examined.records[cell.question] = record
+                examined.outputs.append(verdict.outputs(record))
+    finally:
+        student.close()
+    examined.seconds = time.monotonic() - started
+    return examined
+
+
+class Isolated:
+    """A notebook in a box: runs its cells, and answers `ask` (see `autograder.student`).
+
+    When the process dies, a new one runs the earlier cells again, without the one that killed it:
+    an `os._exit` in one cell costs what that cell was worth.
+    """
+
+    def __init__(
+        self, cells, folder: Path, files: list[str], name: str, warm: Warm, notes: list[str]
+    ):
+        self.cells, self.folder, self.files, self.name = cells, folder, files, name
+        self.warm, self.limits, self.notes = warm, warm.limits, notes
+        self.process: Inside | None = None
+        self.position = self.starts = self.serial = 0
+        self.deadly: set[int] = set()
+        self.deadline = time.monotonic() + self.limits.seconds
+
+    def run(self, position: int) -> list[dict]:
+        """Run one cell; its outputs, in nbformat's form."""
+        try:
+            reply = self._converse(self._alive(), self._cell(position), self.limits.cell_seconds)
+            return clean(reply)
+        except Gone as gone:
+            self.deadly.add(position)
+            self.notes.append(f"code cell {position + 1}: {gone}")
+            line = f"ProcessEnded: {gone}"
+            return [
+                {"output_type": "error", "ename": "ProcessEnded", "evalue": str(gone),
+                 "traceback": [line]}
+            ]  # fmt: skip
+
+    def ask(self, probe: str, inputs: dict, stand_ins=None, seconds: float = 20.0) -> dict:
+        """Have a probe run beside the student's code; evidence, or {"error": sentence}."""
+        try:
+            process = self._alive()
+            functions = standin.offered(stand_ins or {})
+            request = {
+                "do": "ask",
+                "probe": probe,
+                "seconds": seconds,
+                "stand_ins": sorted(functions),
+            }
+            request.update({f"inputs.{key}": value for key, value in inputs.items()})
+            with common.seeded(inputs.get("seed", 0)):
+                reply = self._converse(process, request, seconds, standin.Switchboard(functions))
+            return evidence(reply)
+        except Gone as gone:
+            self.notes.append(f"{probe}: {gone}")
+            return {"error": str(gone)}
+
+    def close(self) -> None:
+        """Kill the student's process and all its descendants."""
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+
+    def _cell(self, position: int) -> dict:
+        source = self.cells[position].source
+        return {"do": "run", "source": source, "seconds": self.limits.cell_seconds}
+
+    def _alive(self) -> Inside:
+        """The process; where there is none, a new one in the state that the cells so far make."""
+        while self.process is None:
+            if self.starts == STARTS:
+                raise Gone("This notebook ended its process too often; the rest was not run.")
+            if self.starts and time.monotonic() > self.deadline:
+                raise Gone(self._late())
+            self.starts += 1
+            self.process = self.warm.enter(self.folder, self.files, self.name)
+            for position in range(self.position):
+                if self.cells[position].question is None and position not in self.deadly:
+                    try:
+                        request = self._cell(position)
+                        self._converse(self.process, request, self.limits.cell_seconds)
+                    except Gone:
+                        self.deadly.add(position)
+                        break
+        return self.process
+
+    def _converse(self, process: Inside, request: dict, seconds: float, switchboard=None) -> dict:
+        """Send a request and wait for its answer, serving stand-in calls meanwhile; Gone
+        when none comes.
+        """
+        self.serial += 1
+        until = min(time.monotonic() + seconds + GRACE, self.deadline)
+        try:
+            wire.send(process.fd, {**request, "serial": self.serial}, until - time.monotonic())
+            while True:
+                left = until - time.monotonic()
+                reply = wire.receive(process.fd, max(left, 0.0), watch=lambda: self._watch(process))
+                if reply.get("serial") != self.serial:
+                    raise wire.WireError("an answer to no question")
+                if "stand_in" not in reply or switchboard is None:
+                    return reply
+                standin.reply(process.fd, reply, switchboard, max(left, 0.1))
+        except TimeoutError:
+            late = time.monotonic() >= self.deadline
+            raise self._gone(self._late() if late else TOO_LONG.format(seconds)) from None
+        except (EOFError, ConnectionError):
+            raise self._gone(_ended(process.ended())) from None
+        except wire.WireError as error:
+            raise self._gone(f"Your code's process sent {error}.") from None
+        except Gone as gone:
+            raise self._gone(str(gone)) from None
+
+    def _watch(self, process: Inside) -> None:
+        usage = process.box.usage()
+        if usage.memory > self.limits.memory:
+            raise Gone(f"Your code used more than {self.limits.memory / 2**30:g} GiB of memory.")
+
+    def _gone(self, why: str) -> Gone:
+        self.close()
+        return Gone(why)
+
+    def _late(self) -> str:
+        return (
+            f"The notebook took more than {self.limits.seconds:g} seconds in all and was stopped."
+        )
+
+
+def evidence(reply: Mapping) -> dict:
+    """The evidence in an untrusted answer: arrays of numbers and plain values, texts cleaned
+    and cut.
+    """
+    return {
+        str(key)[9:200]: _plain(value)
+        for key, value in reply.items()
+        if key.startswith("evidence.")
+    }
+
+
+def _plain(value):
+    if isinstance(value, np.ndarray):
+        return value if value.dtype.kind in "fiub" else None
+    if isinstance(value, str):
+        return verdict.printable(value[:2000])
+    if isinstance(value, (bool, float, type(None))):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else None
+    if isinstance(value, list):
+        return [_plain(item) for item in value[:10_000]]
+    if isinstance(value, dict):
+        return {str(k)[:200]: _plain(v) for k, v in list(value.items())[:1000]}
+    return None
+
+
+def clean(reply: Mapping) -> list[dict]:
+    """The outputs in an untrusted answer, rebuilt: text and bitmap pictures only, and only so
+    much.
+    """
+    budget = {"text": TEXT, "pictures": PICTURES}
+    outputs = reply.get("outputs")
+    cleaned = [
+        _output(o, reply, budget) for o in (outputs if isinstance(outputs, list) else [])[:OUTPUTS]
+    ]
+    return [output for output in cleaned if output]
+
+
+def _output(output, reply, budget) -> dict | None:
+    if not isinstance(output, dict):
+        return None
+    kind = output.get("output_type")
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        text = _progress.sub("", _text(output.get("text"), budget))
+        return {"output_type": "stream", "name": name, "text": text} if text else None
+    if kind == "error":
+        lines = output.get("traceback")
+        return {
+            "output_type": "error",
+            "ename": _text(output.get("ename"), budget),
+            "evalue": _text(output.get("evalue"), budget),
+            "traceback": [
+                _text(t, budget) for t in (lines if isinstance(lines, list) else [])[:200]
+            ],
+        }
+    if kind in ("display_data", "execute_result"):
+        sent = output.get("data") if isinstance(output.get("data"), dict) else {}
+        data = {"text/plain": _text(sent.get("text/plain"), budget)}
+        for mime, magic in MAGIC.items():
+            picture = reply.get(sent.get(mime)) if isinstance(sent.get(mime), str) else None
+            if isinstance(picture, np.ndarray) and picture.nbytes <= budget["pictures"]:
+                if picture.tobytes().startswith(magic):
+                    budget["pictures"] -= picture.nbytes
+                    data[mime] = base64.b64encode(picture.tobytes()).decode()
+        alt = output["metadata"].get("alt") if isinstance(output.get("metadata"), dict) else None
+        metadata = {"alt": _text(alt, budget)} if isinstance(alt, str) else {}
+        made = {"output_type": kind, "data": data, "metadata": metadata}
+        return made if kind == "display_data" else {**made, "execution_count": None}
+    return None
+
+
+_progress = re.compile(r"[^\n\r]*\r(?!\n)")  # what a progress bar has overwritten
+
+
+def _text(value, budget) -> str:
+    text = verdict.printable(value[: budget["text"]], keep="\r") if isinstance(value, str) else ""
+    budget["text"] -= len(text)
+    return text
+
+
+def _ended(status: int | None) -> str:
+    if status is None:
+        return "Your code ended its process."
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number == signal.SIGXCPU:
+            return "Your code used up its computing time and was stopped."
+        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        return f"Your code ended its process ({name})."
+    return f"Your code ended its process (exit status {os.WEXITSTATUS(status)})."
+
+
+def files_of(
+    folder: Path, most: int, unwanted: set[str] = frozenset()
+) -> tuple[list[str], list[str]]:
+    """The files of a submission that go into its box, as relative names; and what stays out, in
+    words.
+
+    Notebooks, symbolic links, anything that is no plain file, and what is over `most` bytes in all
+    stay out.
+    """
+    names, left_out, size = [], [], 0
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not os.path.islink(os.path.join(base, f)))
+        for file in sorted(files):
+            path = Path(base, file)
+            name = str(path.relative_to(folder))
+            if name.endswith(".ipynb") or "\n" in name:
+                continue
+            if name in unwanted or path.is_symlink() or not path.is_file():
+                left_out.append(f"{name!r} is not a plain file")
+            elif size + path.stat().st_size > most or len(names) >= 1000:
+                left_out.append(f"{name!r} is too large")
+            else:
+                size += path.stat().st_size
+                names.append(name)
+    return names, left_out
+
+
+__all__ = [
+    "Cell",
+    "Examined",
+    "Gone",
+    "Isolated",
+    "NoBox",
+    "clean",
+    "evidence",
+    "examine",
+    "files_of",
+]

@@ -1,0 +1,3 @@
+"""What runs beside student code in a box, probes apart: neutral, and all that a student could
+read.
+"""

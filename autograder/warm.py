@@ -1,0 +1,214 @@
+"""Student processes in milliseconds: a warm server to fork from, and boxes ready for what it
+forks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import utils
+from autograder import wire
+from autograder.box import ENVIRONMENT, UIDS, Box, Limits, NoBox, command
+
+NEUTRAL = (
+    "__init__.py",
+    "wire.py",
+    "student.py",
+    "probes",
+    "inside",
+)  # of this package, into the kit
+PACKAGE = Path(__file__).resolve().parent
+WARM_SECONDS = 120.0
+START_SECONDS = 30.0
+
+
+class Warm:
+    """Starts processes inside boxes. One for a grading run or a worker; close it, or use `with`.
+
+    hidden: paths that student code must not see even if a folder above them belongs to the system.
+    """
+
+    def __init__(
+        self, limits: Limits | None = None, hidden: list[Path] = (), as_root: bool | None = None
+    ):
+        self.limits = limits or Limits()
+        self.hidden = [PACKAGE, PACKAGE.parent / "solutions", *map(Path, hidden)]
+        self.folder = Path(tempfile.mkdtemp(prefix="kit-"))
+        self.server = self.spare = None
+        try:
+            self.kit = _stage(self.folder)
+            self.as_root = self._try_modes(as_root)
+            self.server, self.control = self._start_server()
+        except BaseException:
+            self.close()
+            raise
+
+    def enter(self, folder: Path, files: list[str], name: str) -> Inside:
+        """A process in a fresh box, with a copy of some of a folder's files, in ~/NAME."""
+        box, self.spare = self.spare or self._box(), None
+        box.ready()
+        here, there = socket.socketpair()
+        told, told_write = os.pipe()
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        order = {
+            "name": name,
+            "files": files,
+            "uid": box.uid,
+            "user_namespace": not self.as_root,
+            "limits": self.limits.of_process(),
+            "filter_optional": False,
+            "environment": {**ENVIRONMENT, "PYTHONPATH": str(self.kit)},
+        }
+        try:
+            fds = [box.pidfd, opened, there.fileno(), told_write]
+            socket.send_fds(self.control, [json.dumps(order).encode()], fds)
+        finally:
+            there.close()
+            os.close(told_write)
+            os.close(opened)
+        self.spare = self._box()  # stands by the time the next submission comes
+        return Inside(box, here, told)
+
+    def close(self) -> None:
+        """End the server and the spare box, and remove the kit."""
+        if self.spare is not None:
+            self.spare.close()
+        if self.server is not None:
+            self.control.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.server.wait(2)
+            self.server.kill()
+            self.server.wait()
+            self.server = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def _try_modes(self, as_root: bool | None) -> bool:
+        """Whether boxes are built with root's rights: the first way that works here."""
+        modes = (
+            [as_root] if as_root is not None else [True, False] if os.geteuid() == 0 else [False]
+        )
+        reasons = []
+        for self.as_root in modes:
+            try:
+                self.spare = self._box()
+                self.spare.ready()
+                return self.as_root
+            except NoBox as error:
+                reasons.append(str(error))
+                self.spare = None
+        raise NoBox(reasons[-1])
+
+    def _box(self) -> Box:
+        uid = UIDS[os.getpid() % len(UIDS)] if self.as_root else None
+        return Box(command(self.kit, self.hidden, self.limits, self.as_root), uid)
+
+    def _start_server(self):
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        launch = (
+            "import os, sys; sys.path[:] = [p for p in sys.path if not os.path.isfile("
+            "os.path.join(p, 'autograder', 'box.py'))]; sys.path.insert(0, sys.argv[1]); "
+            "from autograder.inside import forkserver; forkserver.main(int(sys.argv[2]))"
+        )
+        log = self.folder / "server.log"
+        with open(log, "wb") as errors:
+            server = subprocess.Popen(
+                [sys.executable, "-I", "-c", launch, str(self.kit), str(there.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env={**ENVIRONMENT, "MPLCONFIGDIR": str(self.folder / "matplotlib")},
+                cwd="/",
+                pass_fds=[there.fileno()],
+                start_new_session=True,
+            )
+        there.close()
+        ready = select.select([here], [], [], WARM_SECONDS)[0] and here.recv(1 << 16)
+        if not ready or not json.loads(ready).get("ready"):
+            server.kill()
+            server.wait()
+            here.close()
+            why = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no answer"]
+            raise NoBox(f"the warm server did not start: {why[0]}")
+        return server, here
+
+
+class Inside:
+    """A student process in its box: the wire to it, what it uses, and its end.
+
+    wire: socket for `autograder.wire` frames. Closing kills the box with all that is in it.
+    """
+
+    def __init__(self, box: Box, link: socket.socket, told: int):
+        self.box, self.link, self.told = box, link, told
+        self.link.setblocking(False)
+        self.fd = link.fileno()
+        self.started = time.monotonic()
+        self._said = b""
+        try:
+            first = wire.receive(self.fd, START_SECONDS)
+        except (EOFError, TimeoutError, wire.WireError) as error:
+            first = {"failed": self._heard().get("failed", f"no answer ({type(error).__name__})")}
+        if not first.get("ready"):
+            self.close()
+            raise NoBox(f"a process could not enter its sandbox: {first.get('failed')}")
+
+    def ended(self, seconds: float = 2.0) -> int | None:
+        """The wait status of the student's process, or None while it lives."""
+        return self._heard(seconds).get("status")
+
+    def close(self) -> None:
+        self.box.close()
+        self.link.close()
+        if self.told >= 0:
+            os.close(self.told)
+            self.told = -1
+
+    def _heard(self, seconds: float = 0.5) -> dict:
+        """What the guardian has told: pid, then status; or why it failed."""
+        deadline = time.monotonic() + seconds
+        while b"status" not in self._said and b"failed" not in self._said:
+            left = max(0, deadline - time.monotonic())
+            if not select.select([self.told], [], [], left)[0]:
+                break
+            part = os.read(self.told, 4096)
+            if not part:
+                break
+            self._said += part
+        heard = {}
+        for line in self._said.splitlines():
+            with contextlib.suppress(ValueError):
+                heard.update(json.loads(line))
+        return heard
+
+
+def _stage(folder: Path) -> Path:
+    """Copy what student code may see: neutral code and `utils`. Readable by everybody."""
+    kit = folder / "kit"
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in NEUTRAL:
+        source, target = PACKAGE / name, kit / "autograder" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=ignore)
+        else:
+            shutil.copyfile(source, target)
+    shutil.copytree(Path(utils.__file__).parent, kit / "utils", ignore=ignore)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return kit
