@@ -20,7 +20,9 @@ def variations(names, inputs) -> dict:
     evidence = function(names, inputs)
     for label, changes in inputs["variations"].items():
         changed = {argument: inputs[key] for argument, key in changes.items()}
-        more = attempt(evidence, label, lambda: function(names, {**inputs, **changed}))  # noqa: B023
+        more = attempt(
+            evidence, label, lambda: function(names, {**inputs, **changed})
+        )  # noqa: B023
         evidence.update({f"{label}.{key}": value for key, value in (more or {}).items()})
     return evidence
 
@@ -132,7 +134,9 @@ def fitting(names, inputs) -> dict:
         evidence["before.parameters"], evidence["before.buffers"] = _state(model)
         x = torch.from_numpy(inputs["x"].copy()).float().reshape(-1, 1, 28, 28)
         with seeded(inputs["seed"]):
-            z = attempt(evidence, label, lambda: fit(model, x, inputs["nz"], steps, lr))  # noqa: B023
+            z = attempt(
+                evidence, label, lambda: fit(model, x, inputs["nz"], steps, lr)
+            )  # noqa: B023
         evidence[f"{label}.calls"] = model.calls
         evidence[f"{label}.mode"] = "train" if model.training else "eval"
         evidence[f"{label}.flags"] = [p.requires_grad for p in model.parameters()]
@@ -140,7 +144,9 @@ def fitting(names, inputs) -> dict:
         if f"{label}.error" in evidence:
             continue
         file(evidence, label, z)
-        attempt(evidence, f"{label}.decoded", lambda: _decode(evidence, label, z, inputs))  # noqa: B023
+        attempt(
+            evidence, f"{label}.decoded", lambda: _decode(evidence, label, z, inputs)
+        )  # noqa: B023
         evidence["after.x"] = array(x.reshape(len(x), -1))
     nothing_came(evidence, inputs["fits"])
     return evidence

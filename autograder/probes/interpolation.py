@@ -37,16 +37,22 @@ def images(names, inputs) -> dict:
         where no call gets through like that, as (1, 28, 28).
     """
     interpolate = lookup(names, "interpolate")
-    into, out, bias = (torch.from_numpy(inputs[key].copy()).float() for key in ("into", "out", "bias"))
+    into, out, bias = (
+        torch.from_numpy(inputs[key].copy()).float() for key in ("into", "out", "bias")
+    )
 
     def encode(x):
         if x.dim() != 4 or tuple(x.shape[1:]) != (1, 28, 28):
-            raise ValueError(f"encode takes images of shape (B, 1, 28, 28), and got {tuple(x.shape)}")
+            raise ValueError(
+                f"encode takes images of shape (B, 1, 28, 28), and got {tuple(x.shape)}"
+            )
         return torch.tanh(x.float().reshape(-1, 784) @ into)
 
     def go(shape) -> dict:
         evidence: dict = {}
-        given = {key: torch.from_numpy(inputs[key].copy()).float().reshape(shape) for key in ("x0", "x1")}
+        given = {
+            key: torch.from_numpy(inputs[key].copy()).float().reshape(shape) for key in ("x0", "x1")
+        }
         for label, steps in inputs["walks"].items():
             rows, logits = [], []
 

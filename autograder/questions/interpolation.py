@@ -127,7 +127,10 @@ def _turning(rows, right, z0, z1):
     if not np.isfinite(angles).all():
         return "some rows have no direction."
     if np.ptp(angles) > 2e-3:  # arccos of float32 is good to about 3e-4 at small angles
-        return f"the angles between neighbouring rows differ, by up to {np.degrees(np.ptp(angles)):.1f} degrees."
+        return (
+            "the angles between neighbouring rows differ, by up to"
+            f" {np.degrees(np.ptp(angles)):.1f} degrees."
+        )
     if abs(angles.sum() - wanted.sum()) > 5e-3:
         return "the walk is not the shortest way round."
     return None
@@ -143,7 +146,9 @@ def _lengths(rows, right, z0, z1):
 
 
 def _like_lerp(rows, right, z0, z1):
-    return None if close(rows, right, 1e-3, 1e-3) else "the rows are not those of the straight walk."
+    return (
+        None if close(rows, right, 1e-3, 1e-3) else "the rows are not those of the straight walk."
+    )
 
 
 def untouched(got, want, inputs):
@@ -176,14 +181,20 @@ def _named_walk(got, want, inputs, failed):
         return "no-tensor", "You return a numpy array; the decoder needs a tensor."
     counts = {np.shape(got[label])[:1] for label in labels if got.get(label) is not None}
     if len(counts) == 1 and counts != {()} and len({_steps(inputs, label) for label in labels}) > 1:
-        return "steps-ignored", (
-            "The number of rows stays the same whatever number of steps is asked for: it is written into "
-            "your code."
+        return (
+            "steps-ignored",
+            (
+                "The number of rows stays the same whatever number of steps is asked for: it is"
+                " written into your code."
+            ),
         )
     if failed == ["manners"]:
-        return "in-place", (
-            "The walk is right, but the call overwrites its arguments: look for operations that end in "
-            "an underscore, or for `+=`."
+        return (
+            "in-place",
+            (
+                "The walk is right, but the call overwrites its arguments: look for operations that"
+                " end in an underscore, or for `+=`."
+            ),
         )
     return None
 
@@ -197,10 +208,12 @@ def _steps(inputs, label):
 def _draw_walks(rng):
     return {
         "name": "lerp",
-        "z0": rng.normal(0, 1.5, 16), "z1": rng.normal(0.5, 1.5, 16),
-        "a0": rng.normal(0, 1.5, 5), "a1": rng.normal(-0.5, 1.5, 5),
+        "z0": rng.normal(0, 1.5, 16),
+        "z1": rng.normal(0.5, 1.5, 16),
+        "a0": rng.normal(0, 1.5, 5),
+        "a1": rng.normal(-0.5, 1.5, 5),
         "walks": {"usual": ["z0", "z1", 11], "odd": ["a0", "a1", 7], "two": ["a1", "a0", 2]},
-    }  # fmt: skip
+    }
 
 
 WALK, IMAGES = "the straight walk", "`interpolate`"
@@ -252,13 +265,19 @@ _WALKS = (
     ),
     (
         "one-row-too-many",
-        "There is one row more than asked for: the number of steps counts rows, both ends included.",
+        (
+            "There is one row more than asked for: the number of steps counts rows, both ends"
+            " included."
+        ),
         _at(lambda steps: torch.linspace(0, 1, steps + 1)),
         0.3,
     ),
     (
         "one-row-too-few",
-        "There is one row less than asked for: the number of steps counts rows, both ends included.",
+        (
+            "There is one row less than asked for: the number of steps counts rows, both ends"
+            " included."
+        ),
         _at(lambda steps: torch.linspace(0, 1, steps - 1)),
         0.3,
     ),
@@ -300,7 +319,10 @@ _WALKS = (
     ),
     (
         "uneven",
-        "Both ends are right, but the steps between are not of equal length: they shrink on the way.",
+        (
+            "Both ends are right, but the steps between are not of equal length: they shrink on the"
+            " way."
+        ),
         _at(lambda steps: torch.linspace(0, 1, steps).sqrt()),
         0.2,
     ),
@@ -318,13 +340,19 @@ _WALKS = (
     ),
     (
         "start-not-faded",
-        "The end is faded in, but the start is not faded out: the two weights should add up to one.",
+        (
+            "The end is faded in, but the start is not faded out: the two weights should add up to"
+            " one."
+        ),
         _weighted(lambda t: (1, t)),
         0.0,
     ),
     (
         "end-not-faded",
-        "The start is faded out, but the end is not faded in: the two weights should add up to one.",
+        (
+            "The start is faded out, but the end is not faded in: the two weights should add up to"
+            " one."
+        ),
         _weighted(lambda t: (1 - t, 1)),
         0.0,
     ),
@@ -358,19 +386,14 @@ _WALKS = (
         _weighted(lambda t: (1 + 0 * t, 0)),
         0.0,
     ),
-    (
-        "constant",
-        "All rows are the end: nothing moves.",
-        _weighted(lambda t: (0 * t, 1)),
-        0.0,
-    ),
+    ("constant", "All rows are the end: nothing moves.", _weighted(lambda t: (0 * t, 1)), 0.0),
     (
         "constant",
         "All rows are the middle between start and end: nothing moves.",
         _weighted(lambda t: (0.5 + 0 * t, 0.5)),
         0.0,
     ),
-)  # fmt: skip
+)
 
 LERP = Question(
     id="interpolation.lerp",
@@ -381,15 +404,21 @@ LERP = Question(
     reference={"lerp": lerp},
     checks=(
         Check(
-            "form", 0.2, "`lerp` returns a tensor (steps, nz), for any number of steps and any nz",
+            "form",
+            0.2,
+            "`lerp` returns a tensor (steps, nz), for any number of steps and any nz",
             _forms(("usual", "odd", "two")),
         ),
         Check(
-            "ends", 0.35, "row 0 is z0 and the last row is z1",
+            "ends",
+            0.35,
+            "row 0 is z0 and the last row is z1",
             _on_walks(("usual", "odd", "two"), _ends),
         ),
         Check(
-            "between", 0.35, "the rows lie on the line through z0 and z1, at equal distances",
+            "between",
+            0.35,
+            "the rows lie on the line through z0 and z1, at equal distances",
             _on_walks(("usual", "odd"), _straight),
         ),
         Check("manners", 0.1, "the arguments are left as they were", untouched),
@@ -397,37 +426,56 @@ LERP = Question(
     mistakes=(
         *(Mistake(id, says, WALK, {"lerp": walk}, credit) for id, says, walk, credit in _WALKS),
         Mistake(
-            "transposed", "Rows and columns are exchanged: the steps should run down the first axis.",
-            WALK, {"lerp": lambda z0, z1, steps: lerp(z0, z1, steps).T}, 0.3,
+            "transposed",
+            "Rows and columns are exchanged: the steps should run down the first axis.",
+            WALK,
+            {"lerp": lambda z0, z1, steps: lerp(z0, z1, steps).T},
+            0.3,
         ),
         Mistake(
-            "one-axis-too-many", "The numbers are right, but there is an axis of size one in between.",
-            WALK, {"lerp": lambda z0, z1, steps: lerp(z0, z1, steps)[:, None]}, 0.3,
+            "one-axis-too-many",
+            "The numbers are right, but there is an axis of size one in between.",
+            WALK,
+            {"lerp": lambda z0, z1, steps: lerp(z0, z1, steps)[:, None]},
+            0.3,
         ),
         Mistake(
-            "one-axis-too-many", "The numbers are right, but there is an axis of size one in front.",
-            WALK, {"lerp": lambda z0, z1, steps: lerp(z0, z1, steps)[None]}, 0.3,
+            "one-axis-too-many",
+            "The numbers are right, but there is an axis of size one in front.",
+            WALK,
+            {"lerp": lambda z0, z1, steps: lerp(z0, z1, steps)[None]},
+            0.3,
         ),
         Mistake(
-            "joined", "The rows are joined into one long vector: stack them instead.",
-            WALK, {"lerp": lambda z0, z1, steps: lerp(z0, z1, steps).flatten()}, 0.3,
+            "joined",
+            "The rows are joined into one long vector: stack them instead.",
+            WALK,
+            {"lerp": lambda z0, z1, steps: lerp(z0, z1, steps).flatten()},
+            0.3,
         ),
         Mistake(
-            "one-point", "Only one point comes back, the middle: the walk has as many rows as steps.",
-            WALK, {"lerp": lambda z0, z1, steps: (z0 + z1) / 2},
+            "one-point",
+            "Only one point comes back, the middle: the walk has as many rows as steps.",
+            WALK,
+            {"lerp": lambda z0, z1, steps: (z0 + z1) / 2},
         ),
         Mistake(
-            "on-the-sphere", "Your rows turn on a sphere: this is spherical interpolation, and the straight "
-            "one is asked for.", WALK, {"lerp": lambda z0, z1, steps: slerp(z0, z1, steps)},
+            "on-the-sphere",
+            "Your rows turn on a sphere: this is spherical interpolation, and the straight "
+            "one is asked for.",
+            WALK,
+            {"lerp": lambda z0, z1, steps: slerp(z0, z1, steps)},
         ),
         Mistake(
-            "unit-length", "Every row is scaled to length one; the rows should keep their length.",
-            WALK, {"lerp": lambda z0, z1, steps: torch.nn.functional.normalize(lerp(z0, z1, steps))},
+            "unit-length",
+            "Every row is scaled to length one; the rows should keep their length.",
+            WALK,
+            {"lerp": lambda z0, z1, steps: torch.nn.functional.normalize(lerp(z0, z1, steps))},
         ),
     ),
     alike=_same_walks,
     explain=_named_walk,
-)  # fmt: skip
+)
 
 
 # interpolate
@@ -549,99 +597,134 @@ INTERPOLATE = Question(
     builds_on=("lerp",),
     checks=(
         Check(
-            "form", 0.2, "`interpolate` returns images (steps, 1, 28, 28), for any number of steps",
+            "form",
+            0.2,
+            "`interpolate` returns images (steps, 1, 28, 28), for any number of steps",
             _forms(("usual", "odd")),
         ),
         Check(
-            "ends", 0.25, "the first image is what the latent of x0 decodes to, the last that of x1",
+            "ends",
+            0.25,
+            "the first image is what the latent of x0 decodes to, the last that of x1",
             _frames([0, -1], "the first or last image is not the reconstruction of x0 or x1."),
         ),
         Check(
-            "path", 0.3, "the latents are mixed, in equal steps, and every one is decoded",
+            "path",
+            0.3,
+            "the latents are mixed, in equal steps, and every one is decoded",
             _frames(slice(1, -1), "the images in between are not decoded from the straight walk."),
         ),
         Check(
-            "images", 0.15, "the images are in [0, 1]: the sigmoid of the logits, once",
-            _as_images,
+            "images", 0.15, "the images are in [0, 1]: the sigmoid of the logits, once", _as_images
         ),
         Check("manners", 0.1, "x0 and x1 are left as they were", untouched),
     ),
     mistakes=(
         _images_mistake(
-            "no-sigmoid", "You return the decoder's logits: they become images only through a sigmoid.",
+            "no-sigmoid",
+            "You return the decoder's logits: they become images only through a sigmoid.",
             _decoded,
         ),
         _images_mistake(
-            "sigmoid-twice", "The sigmoid is applied twice: your images are grey everywhere.",
+            "sigmoid-twice",
+            "The sigmoid is applied twice: your images are grey everywhere.",
             lambda *args: torch.sigmoid(interpolate(*args)),
         ),
         _images_mistake(
-            "clamped", "You clamp the logits to [0, 1]; a logit becomes a pixel through a sigmoid.",
+            "clamped",
+            "You clamp the logits to [0, 1]; a logit becomes a pixel through a sigmoid.",
             lambda *args: _decoded(*args).clamp(0, 1),
         ),
         _images_mistake(
-            "tanh", "Your squashing function is not the sigmoid: it reaches below zero.",
+            "tanh",
+            "Your squashing function is not the sigmoid: it reaches below zero.",
             lambda *args: _decoded(*args).tanh(),
         ),
         _images_mistake(
-            "tanh", "Your squashing function is a shifted tanh of the logits, which is too steep.",
+            "tanh",
+            "Your squashing function is a shifted tanh of the logits, which is too steep.",
             lambda *args: (_decoded(*args).tanh() + 1) / 2,
         ),
         _images_mistake(
-            "rescaled", "You stretch the logits to [0, 1] by their extremes; a logit becomes a pixel through "
-            "a sigmoid.", lambda *args: (lambda x: (x - x.min()) / (x.max() - x.min()))(_decoded(*args)),
+            "rescaled",
+            "You stretch the logits to [0, 1] by their extremes; a logit becomes a pixel through "
+            "a sigmoid.",
+            lambda *args: (lambda x: (x - x.min()) / (x.max() - x.min()))(_decoded(*args)),
         ),
         _images_mistake(
-            "thresholded", "Your images are black and white: they are cut at one half instead of left as "
-            "probabilities.", lambda *args: (interpolate(*args) > 0.5).float(), 0.3,
+            "thresholded",
+            "Your images are black and white: they are cut at one half instead of left as "
+            "probabilities.",
+            lambda *args: (interpolate(*args) > 0.5).float(),
+            0.3,
         ),
         _images_mistake(
-            "pixels-mixed", "You mix the pixels of the two images; the model is not used for what lies between.",
+            "pixels-mixed",
+            "You mix the pixels of the two images; the model is not used for what lies between.",
             _pixels_mixed,
         ),
         _images_mistake(
-            "pixels-then-model", "You mix the pixels and send the mixture through the model; the latents are "
-            "what should be mixed.", _pixels_then_model,
+            "pixels-then-model",
+            "You mix the pixels and send the mixture through the model; the latents are "
+            "what should be mixed.",
+            _pixels_then_model,
         ),
         _images_mistake(
-            "reconstructions-mixed", "You fade from one reconstruction to the other: the images are mixed after "
-            "decoding. Mix latents, then decode every row.", _pictures_mixed,
+            "reconstructions-mixed",
+            "You fade from one reconstruction to the other: the images are mixed after "
+            "decoding. Mix latents, then decode every row.",
+            _pictures_mixed,
         ),
         _images_mistake(
-            "reconstructions-mixed", "The two decoded logits are mixed: mix latents, then decode every row.",
+            "reconstructions-mixed",
+            "The two decoded logits are mixed: mix latents, then decode every row.",
             _logits_mixed,
         ),
         _images_mistake(
-            "originals-at-the-ends", "The first and last image are the originals; they should be what "
-            "their latents decode to.", _originals_at_the_ends, 0.3,
+            "originals-at-the-ends",
+            "The first and last image are the originals; they should be what "
+            "their latents decode to.",
+            _originals_at_the_ends,
+            0.3,
         ),
         _images_mistake(
-            "one-image-only", "Both ends are the reconstruction of x0: x1 never enters.", _one_image(0)
+            "one-image-only",
+            "Both ends are the reconstruction of x0: x1 never enters.",
+            _one_image(0),
         ),
         _images_mistake(
-            "one-image-only", "Both ends are the reconstruction of x1: x0 never enters.", _one_image(1)
+            "one-image-only",
+            "Both ends are the reconstruction of x1: x0 never enters.",
+            _one_image(1),
         ),
         _images_mistake(
-            "one-axis-too-few", "The images are right, but the channel axis is missing.",
-            lambda *args: interpolate(*args).squeeze(1), 0.5,
+            "one-axis-too-few",
+            "The images are right, but the channel axis is missing.",
+            lambda *args: interpolate(*args).squeeze(1),
+            0.5,
         ),
         _images_mistake(
-            "one-axis-too-many", "The images are right, but there is an axis of size one too many.",
-            lambda *args: interpolate(*args)[:, None], 0.5,
+            "one-axis-too-many",
+            "The images are right, but there is an axis of size one too many.",
+            lambda *args: interpolate(*args)[:, None],
+            0.5,
         ),
         _images_mistake(
-            "flattened", "The images are right, but flattened: every one should be (1, 28, 28).",
-            lambda *args: interpolate(*args).flatten(1), 0.5,
+            "flattened",
+            "The images are right, but flattened: every one should be (1, 28, 28).",
+            lambda *args: interpolate(*args).flatten(1),
+            0.5,
         ),
         *(_images_mistake(id, says, _walked(walk), credit) for id, says, walk, credit in _WALKS),
         _images_mistake(
-            "on-the-sphere", "The latents are interpolated on a sphere; here the straight walk is asked for.",
+            "on-the-sphere",
+            "The latents are interpolated on a sphere; here the straight walk is asked for.",
             _walked(slerp),
         ),
     ),
     alike=_same_walks,
     explain=_named_walk,
-)  # fmt: skip
+)
 
 
 # linear_probe
@@ -671,7 +754,9 @@ def _draw_probe(rng):
     for label, nz, each in (("large", 12, 100), ("small", 16, 70)):
         axes = np.linalg.qr(rng.normal(size=(nz, nz)))[0]
         centres, side = 6 * axes[:10], 5 * axes[10]
-        parts = _part(rng, centres, side, each, 0.15, False), _part(rng, centres, side, 3 * each // 2, 0.25, True)
+        parts = _part(rng, centres, side, each, 0.15, False), _part(
+            rng, centres, side, 3 * each // 2, 0.25, True
+        )
         for part, (z, y) in zip(("train", "test"), parts, strict=True):
             inputs[f"{label}.z_{part}"], inputs[f"{label}.y_{part}"] = z, y
     return inputs
@@ -733,7 +818,8 @@ def _same_scores(a, b, inputs):
     pairs = [(_score(a, label), _score(b, label)) for label in inputs["sets"]]
     scale = max(1.0, *(abs(score or 0) for _, score in pairs))
     return all(
-        one is not None and other is not None and abs(one - other) < 0.035 * scale for one, other in pairs
+        one is not None and other is not None and abs(one - other) < 0.035 * scale
+        for one, other in pairs
     )
 
 
@@ -758,27 +844,43 @@ def _named_score(got, want, inputs, failed):
     tested = [len(inputs[f"{label}.y_test"]) for label in inputs["sets"]]
     sizes = [np.size(got[label]) if got.get(label) is not None else 0 for label in inputs["sets"]]
     if sizes == tested:
-        return "not-averaged", "You return one value for every test latent: the accuracy is their mean."
+        return (
+            "not-averaged",
+            "You return one value for every test latent: the accuracy is their mean.",
+        )
     if None in scores:
         return None
     right = [_score(want, label) for label in inputs["sets"]]
-    if all(abs(s / 100 - r) < PROBE_MARGIN for s, r in zip(scores, right, strict=True)) and max(scores) > 1:
+    if (
+        all(abs(s / 100 - r) < PROBE_MARGIN for s, r in zip(scores, right, strict=True))
+        and max(scores) > 1
+    ):
         return "percent", "You return per cent; an accuracy here is a fraction.", "", 0.5
     if all(abs(s / n - r) < PROBE_MARGIN for s, r, n in zip(scores, right, tested, strict=True)):
         if max(scores) > 1:
             return "count", "You return how many are right, not which share of them.", "", 0.3
     if max(scores) < 0.3 and min(scores) >= 0:
-        return "guessing", (
-            "Your accuracy is near chance: the classifier was hardly trained, was trained on labels that do "
-            "not belong to their latents, or its answer is not the class with the highest score."
+        return (
+            "guessing",
+            (
+                "Your accuracy is near chance: the classifier was hardly trained, was trained on"
+                " labels that do not belong to their latents, or its answer is not the class with"
+                " the highest score."
+            ),
         )
     if all(0.68 < s < 1.01 and s - r > 0.1 for s, r in zip(scores, right, strict=True)):
-        return "not-linear", (
-            "Your probe finds what no linear classifier can find in these latents: it has hidden layers, "
-            "neighbours, trees or a kernel, or it has seen the test part."
+        return (
+            "not-linear",
+            (
+                "Your probe finds what no linear classifier can find in these latents: it has"
+                " hidden layers, neighbours, trees or a kernel, or it has seen the test part."
+            ),
         )
     if "manners" in failed and len(failed) == 1:
-        return "in-place", "The accuracy is right, but the call overwrites the latents it was given."
+        return (
+            "in-place",
+            "The accuracy is right, but the call overwrites the latents it was given.",
+        )
     return None
 
 
@@ -793,42 +895,59 @@ LINEAR_PROBE = Question(
     reference={"linear_probe": linear_probe},
     checks=(
         Check(
-            "form", 0.2, "`linear_probe` returns one number, an accuracy in [0, 1], for any nz and size",
+            "form",
+            0.2,
+            "`linear_probe` returns one number, an accuracy in [0, 1], for any nz and size",
             _is_accuracy,
         ),
         Check(
-            "learns", 0.2, "the classifier has learned: its accuracy is far above chance", _knows_nothing,
+            "learns",
+            0.2,
+            "the classifier has learned: its accuracy is far above chance",
+            _knows_nothing,
         ),
         Check(
-            "accuracy", 0.5,
-            "the accuracy is that of a linear classifier, fitted on the training part alone and scored on "
-            "the test part alone (any library, any loss)",
+            "accuracy",
+            0.5,
+            "the accuracy is that of a linear classifier, fitted on the training part alone and"
+            " scored on the test part alone (any library, any loss)",
             _is_linear_test_accuracy,
         ),
         Check("manners", 0.1, "latents and labels are left as they were", untouched),
     ),
     mistakes=(
         Mistake(
-            "scored-on-train", "Your accuracy is that on the training part: a test part is there to show what "
-            "carries over.", LINEAR, {"linear_probe": _probed("train", "train")},
+            "scored-on-train",
+            "Your accuracy is that on the training part: a test part is there to show what "
+            "carries over.",
+            LINEAR,
+            {"linear_probe": _probed("train", "train")},
         ),
         Mistake(
-            "fitted-on-test", "Your classifier was fitted on the test part, labels included: its accuracy "
-            "there shows nothing.", LINEAR, {"linear_probe": _probed("test", "test")},
+            "fitted-on-test",
+            "Your classifier was fitted on the test part, labels included: its accuracy "
+            "there shows nothing.",
+            LINEAR,
+            {"linear_probe": _probed("test", "test")},
         ),
         Mistake(
-            "fitted-on-both", "The test part took part in the fit: its accuracy there is flattering.",
-            LINEAR, {"linear_probe": _probed("both", "test")},
+            "fitted-on-both",
+            "The test part took part in the fit: its accuracy there is flattering.",
+            LINEAR,
+            {"linear_probe": _probed("both", "test")},
         ),
         Mistake(
-            "error-rate", "You return the share of *wrong* answers.", LINEAR,
-            {"linear_probe": lambda *args: 1 - linear_probe(*args)}, 0.3,
+            "error-rate",
+            "You return the share of *wrong* answers.",
+            LINEAR,
+            {"linear_probe": lambda *args: 1 - linear_probe(*args)},
+            0.3,
         ),
     ),
     alike=_same_scores,
     explain=_named_score,
     seconds=60.0,
-)  # fmt: skip
+)
 
 
 # slerp
@@ -841,13 +960,21 @@ def _draw_turns(rng):
     a1 *= np.linalg.norm(a0) / np.linalg.norm(a1)
     z1 += 0.4 * z0
     return {
-        "name": "slerp", "z0": z0, "z1": z1 * 2.2 * np.linalg.norm(z0) / np.linalg.norm(z1), "a0": a0, "a1": a1,
-        "p1": 1.7 * z0, "q1": 0.6 * a0,
+        "name": "slerp",
+        "z0": z0,
+        "z1": z1 * 2.2 * np.linalg.norm(z0) / np.linalg.norm(z1),
+        "a0": a0,
+        "a1": a1,
+        "p1": 1.7 * z0,
+        "q1": 0.6 * a0,
         "walks": {
-            "even": ["a0", "a1", 9], "odd": ["z0", "z1", 7],
-            "longer": ["z0", "p1", 6], "shorter": ["a0", "q1", 5], "same": ["a0", "a0", 4],
+            "even": ["a0", "a1", 9],
+            "odd": ["z0", "z1", 7],
+            "longer": ["z0", "p1", 6],
+            "shorter": ["a0", "q1", 5],
+            "same": ["a0", "a0", 4],
         },
-    }  # fmt: skip
+    }
 
 
 def _slerped(code, credit=0.0):
@@ -886,10 +1013,15 @@ def _chord(z0, z1, t, angle):
 
 def _named_turn(got, want, inputs, failed):
     if failed == ["fallback"]:
-        return "no-fallback", (
-            "The walk is right except where both latents point the same way: the angle is 0 there, and "
-            "dividing by its sine is not possible."
-        ), SPHERE, 0.3  # fmt: skip
+        return (
+            "no-fallback",
+            (
+                "The walk is right except where both latents point the same way: the angle is 0"
+                " there, and dividing by its sine is not possible."
+            ),
+            SPHERE,
+            0.3,
+        )
     return _named_walk(got, want, inputs, failed)
 
 
@@ -920,19 +1052,27 @@ SLERP = Question(
         Check("form", 0.15, "`slerp` returns a tensor (steps, nz)", _forms(_TURNS)),
         Check("ends", 0.15, "row 0 is z0 and the last row is z1", _on_walks(_TURNS, _ends)),
         Check(
-            "angles", 0.25, "between latents of equal length, every step turns by the same angle",
+            "angles",
+            0.25,
+            "between latents of equal length, every step turns by the same angle",
             _on_walks(("even",), _turning),
         ),
         Check(
-            "unequal", 0.1, "so it does between latents of different length",
+            "unequal",
+            0.1,
+            "so it does between latents of different length",
             _on_walks(("odd",), _turning),
         ),
         Check(
-            "lengths", 0.1, "no row is shorter or longer than both ends (any even change of length counts)",
+            "lengths",
+            0.1,
+            "no row is shorter or longer than both ends (any even change of length counts)",
             _on_walks(_TURNS, _lengths),
         ),
         Check(
-            "fallback", 0.15, "where both point the same way, it is the straight walk",
+            "fallback",
+            0.15,
+            "where both point the same way, it is the straight walk",
             lambda got, want, inputs: _forms(_PARALLEL)(got, want, inputs)
             or _on_walks(_PARALLEL, _like_lerp)(got, want, inputs),
         ),
@@ -940,75 +1080,119 @@ SLERP = Question(
     ),
     mistakes=(
         _turn_mistake(
-            "straight", "Your rows are those of the straight walk: the directions turn slowly at the ends and fast "
-            "in the middle.", lerp,
+            "straight",
+            "Your rows are those of the straight walk: the directions turn slowly at the ends and"
+            " fast in the middle.",
+            lerp,
         ),
         _turn_mistake(
-            "chord", "You scale the rows of the straight walk to the right length: they lie on the sphere, but "
-            "the angles between them are not equal.", _slerped(_chord),
+            "chord",
+            "You scale the rows of the straight walk to the right length: they lie on the sphere,"
+            " but the angles between them are not equal.",
+            _slerped(_chord),
         ),
         _turn_mistake(
-            "lengths-not-separate", "You turn the latents themselves, not their directions. With equal lengths it is "
+            "lengths-not-separate",
+            "You turn the latents themselves, not their directions. With equal lengths it is "
             "the same; with different ones the longer latent pulls, and the angles are not equal.",
-            _slerped(_textbook), 0.5,
+            _slerped(_textbook),
+            0.5,
         ),
         _turn_mistake(
-            "unit-length", "Your rows all have length one: the ends lose their length.",
-            _slerped(lambda z0, z1, t, a: _textbook(z0 / z0.norm(), z1 / z1.norm(), t, a)), 0.3,
+            "unit-length",
+            "Your rows all have length one: the ends lose their length.",
+            _slerped(lambda z0, z1, t, a: _textbook(z0 / z0.norm(), z1 / z1.norm(), t, a)),
+            0.3,
         ),
         _turn_mistake(
-            "not-divided", "The weights of the two ends are not divided by the sine of the angle: even the ends "
+            "not-divided",
+            "The weights of the two ends are not divided by the sine of the angle: even the ends "
             "come out too short.",
-            _slerped(lambda z0, z1, t, a: _textbook(z0, z1, t, a) * a.sin()), 0.2,
+            _slerped(lambda z0, z1, t, a: _textbook(z0, z1, t, a) * a.sin()),
+            0.2,
         ),
         _turn_mistake(
-            "raw-angle", "Your angle is computed from the latents as they are; the cosine is the product of "
-            "vectors of length one.", _raw_angle,
+            "raw-angle",
+            "Your angle is computed from the latents as they are; the cosine is the product of "
+            "vectors of length one.",
+            _raw_angle,
         ),
         _turn_mistake(
-            "reversed", "Your walk goes the other way: it starts where it should end.",
-            _slerped(lambda z0, z1, t, a: _textbook(z1, z0, t, a)), 0.3,
+            "reversed",
+            "Your walk goes the other way: it starts where it should end.",
+            _slerped(lambda z0, z1, t, a: _textbook(z1, z0, t, a)),
+            0.3,
         ),
         _turn_mistake(
-            "reversed", "Your walk goes the other way: it starts where it should end.",
-            lambda z0, z1, steps: slerp(z0, z1, steps).flip(0), 0.3,
+            "reversed",
+            "Your walk goes the other way: it starts where it should end.",
+            lambda z0, z1, steps: slerp(z0, z1, steps).flip(0),
+            0.3,
         ),
         _turn_mistake(
-            "sphere-of-weights", "Your weights are a quarter of a circle, whatever the angle between the latents: "
+            "sphere-of-weights",
+            "Your weights are a quarter of a circle, whatever the angle between the latents: "
             "they suit a right angle only.",
             _slerped(lambda z0, z1, t, a: _textbook(z0, z1, t, torch.tensor(torch.pi / 2))),
         ),
         _turn_mistake(
-            "cosine-for-angle", "The cosine of the angle is used where the angle itself belongs.",
+            "cosine-for-angle",
+            "The cosine of the angle is used where the angle itself belongs.",
             _slerped(lambda z0, z1, t, a: _textbook(z0, z1, t, a.cos())),
         ),
         _turn_mistake(
-            "in-degrees", "The angle is in degrees, and the sine wants radians.",
+            "in-degrees",
+            "The angle is in degrees, and the sine wants radians.",
             _slerped(lambda z0, z1, t, a: _textbook(z0, z1, t, a.rad2deg())),
         ),
         *(
-            _turn_mistake(id, says, _slerped(
-                lambda z0, z1, t, a, times=times: slerp_at(z0, z1, times(len(t))[:, None], a)
-            ), credit)
+            _turn_mistake(
+                id,
+                says,
+                _slerped(
+                    lambda z0, z1, t, a, times=times: slerp_at(z0, z1, times(len(t))[:, None], a)
+                ),
+                credit,
+            )
             for id, says, times, credit in (
                 ("last-missing", _WALKS[0][1], _ending, 0.3),
-                ("first-missing", _WALKS[1][1], lambda steps: (torch.arange(steps) + 1) / steps, 0.3),
-                ("ends-missing", _WALKS[2][1], lambda steps: torch.linspace(0, 1, steps + 2)[1:-1], 0.3),
+                (
+                    "first-missing",
+                    _WALKS[1][1],
+                    lambda steps: (torch.arange(steps) + 1) / steps,
+                    0.3,
+                ),
+                (
+                    "ends-missing",
+                    _WALKS[2][1],
+                    lambda steps: torch.linspace(0, 1, steps + 2)[1:-1],
+                    0.3,
+                ),
             )
         ),
         *(
-            _turn_mistake(id, says, _slerped(
-                lambda z0, z1, t, a, times=times: _textbook(z0, z1, times(len(t))[:, None], a)
-            ), credit)
+            _turn_mistake(
+                id,
+                says,
+                _slerped(
+                    lambda z0, z1, t, a, times=times: _textbook(z0, z1, times(len(t))[:, None], a)
+                ),
+                credit,
+            )
             for id, says, times, credit in (
                 ("last-missing", _WALKS[0][1], _ending, 0.2),
-                ("one-row-too-many", _WALKS[3][1], lambda steps: torch.linspace(0, 1, steps + 1), 0.2),
+                (
+                    "one-row-too-many",
+                    _WALKS[3][1],
+                    lambda steps: torch.linspace(0, 1, steps + 1),
+                    0.2,
+                ),
             )
         ),
     ),
     alike=_same_turns,
     explain=_named_turn,
-)  # fmt: skip
+)
 
 
 def slerp_at(z0, z1, t, angle):
