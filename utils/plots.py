@@ -26,11 +26,31 @@ MARKERS = ["o", "s", "^", "v", "D", "P", "X", "<", ">", "*"]
 SIZE = 13  # points, on figures about 8 inches wide
 
 
-class Picture(Figure):
-    """A Figure that shows itself once a cell, as PNG with alt text."""
+class Shown:
+    """Something that appears in a notebook as soon as it is made, and once in a cell."""
+
+    _cell = None  # the number of the cell that has already shown it
+
+    def _ipython_display_(self):
+        from IPython import display, get_ipython
+
+        cell = getattr(get_ipython(), "execution_count", None)
+        if cell is None or self._cell != cell:
+            self._cell = cell
+            content, metadata = self._mimebundle()
+            display.display(content, metadata=metadata, raw=True)
+
+
+def _show_now(made):
+    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+        made._ipython_display_()
+    return made
+
+
+class Picture(Shown, Figure):
+    """A Figure that a notebook shows as PNG with alt text."""
 
     alt = ""
-    _shown = None  # the number of the cell that has already shown it
 
     def png(self, dpi=100):
         """The picture as bytes."""
@@ -38,15 +58,10 @@ class Picture(Figure):
         FigureCanvasAgg(self).print_figure(buffer, dpi=dpi, format="png", bbox_inches="tight")
         return buffer.getvalue()
 
-    def _ipython_display_(self):
-        from IPython import display, get_ipython
-
-        cell = getattr(get_ipython(), "execution_count", None)
-        if cell is not None and self._shown == cell:
-            return
-        self._shown = cell
-        picture = {"image/png": base64.b64encode(self.png()).decode(), "text/plain": self.alt}
-        display.display(picture, metadata={"image/png": {"alt": self.alt}}, raw=True)
+    def _mimebundle(self):
+        picture = base64.b64encode(self.png()).decode()
+        content = {"image/png": picture, "text/plain": self.alt}
+        return content, {"image/png": {"alt": self.alt}}
 
 
 def images(x, rows=None, cols=None, titles=None, title="", alt=""):
@@ -81,7 +96,7 @@ def images(x, rows=None, cols=None, titles=None, title="", alt=""):
             axes.set_title(str(text), fontsize=SIZE - 3, pad=2)
         for axes in figure.axes[len(x) :]:
             axes.set_axis_off()
-    return _done(figure)
+    return _show_now(figure)
 
 
 def pairs(x, x_rec, title="", alt=""):
@@ -104,7 +119,7 @@ def strips(rows, title="", alt=""):
                               strict=True):  # fmt: skip
         _show(axes, _montage(x, 1, steps))
         axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=SIZE)
-    return _done(figure)
+    return _show_now(figure)
 
 
 def grid(
@@ -128,7 +143,7 @@ def grid(
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, extent=extent, interpolation="nearest",
                 aspect="auto")  # fmt: skip
     _label(axes, xlabel, ylabel)
-    return _done(figure)
+    return _show_now(figure)
 
 
 def curves(lines, title="", ylabel="nats per image", xlabel="epoch", x=None, alt=""):
@@ -152,7 +167,7 @@ def curves(lines, title="", ylabel="nats per image", xlabel="epoch", x=None, alt
     if lines:
         axes.legend(fontsize=SIZE - 1, framealpha=0.9)
     _label(axes, xlabel, ylabel)
-    return _done(figure)
+    return _show_now(figure)
 
 
 def latents(
@@ -183,7 +198,7 @@ def latents(
                 bbox_to_anchor=(1, 0.5), frameon=False)  # fmt: skip
     axes.grid(alpha=0.3)
     _label(axes, xlabel, ylabel)
-    return _done(figure)
+    return _show_now(figure)
 
 
 def bars(values, title="", ylabel="", xlabel="", errors=None, alt=""):
@@ -201,10 +216,10 @@ def bars(values, title="", ylabel="", xlabel="", errors=None, alt=""):
     if sum(map(len, map(str, values))) > 60:
         axes.tick_params(axis="x", rotation=30)
     _label(axes, xlabel, ylabel)
-    return _done(figure)
+    return _show_now(figure)
 
 
-class Table:
+class Table(Shown):
     """Rows of numbers that a notebook shows as an HTML table and a terminal as text."""
 
     def __init__(self, rows, title="", digits=3):
@@ -215,7 +230,10 @@ class Table:
             for row in rows.values()
         ]
 
-    def _repr_html_(self):
+    def _mimebundle(self):
+        return {"text/html": self.html(), "text/plain": str(self)}, {}
+
+    def html(self):
         head = "".join(f'<th scope="col">{html.escape(str(c))}</th>' for c in ["", *self.columns])
         body = ""
         for name, cells in zip(self.names, self.cells, strict=True):
@@ -244,7 +262,7 @@ def _number(value, digits):
 
 def table(rows, title="", digits=3):
     """A Table of {"row": {"column": number or text}}, numbers with so many significant digits."""
-    return Table(rows, title, digits)
+    return _show_now(Table(rows, title, digits))
 
 
 # -- shared ---------------------------------------------------------------------------------------
@@ -292,10 +310,3 @@ def _label(axes, xlabel, ylabel):
     axes.tick_params(labelsize=SIZE - 2)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-
-
-def _done(figure):
-    """Shows the figure when a notebook is running."""
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
-        figure._ipython_display_()
-    return figure

@@ -104,7 +104,7 @@ def test_wrong_input_is_explained(call, words):
 def test_a_table_reads_as_text_and_as_html():
     made = plots.table({"a<b": {"n": 3, "score": 0.12345}, "c": {"score": "none"}}, title="T")
     assert "0.123" in str(made) and "a<b" in str(made)
-    assert "a&lt;b" in made._repr_html_() and "<caption>T" in made._repr_html_()
+    assert "a&lt;b" in made.html() and "<caption>T" in made.html()
 
 
 NOTEBOOK = """
@@ -114,14 +114,17 @@ shown = []
 shell.display_pub.publish = lambda data, metadata=None, **_: shown.append((data, metadata))
 shell.run_cell("import torch; from utils import plots")
 for cell in ("plots.images(torch.rand(3, 1, 28, 28), alt='noise')",
-             "f = plots.bars({'a': 1}); plots.bars({'b': 2}); print('end')", "f"):
+             "f = plots.bars({'a': 1}); plots.bars({'b': 2}); print('end')", "f",
+             "plots.table({'r': {'c': 1}}); print('end')"):
     shown.clear()
     shell.run_cell(cell, store_history=True)
-    print("\\nSHOWN", [m["image/png"]["alt"] for d, m in shown])
+    print("\\nSHOWN", [m["image/png"]["alt"] if m else sorted(d) for d, m in shown])
 """
 
 
 def test_a_notebook_shows_each_figure_once_with_alt_text():
     done = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True)
     shown = [line[6:] for line in done.stdout.splitlines() if line.startswith("SHOWN")]
-    assert shown == ["['noise']", "['Bars: a 1.', 'Bars: b 2.']", "['Bars: a 1.']"], done.stderr
+    figures, tables = shown[:3], shown[3]
+    assert figures == ["['noise']", "['Bars: a 1.', 'Bars: b 2.']", "['Bars: a 1.']"], done.stderr
+    assert tables == "[['text/html', 'text/plain']]"
