@@ -1,4 +1,4 @@
-"""Probes of `autodecoder`: the same call with other arguments, a decoder, fitted latents, a score."""
+"""Probes of `autodecoder`: calls with other arguments, a decoder, fitted latents, a score."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import copy
 import torch
 from torch import nn
 
-from .common import array, attempt, file, function, lookup, nothing_came, seeded
+from .common import array, attempt, attempt_call, file, function, lookup, nothing_came, seeded
 
 
 def variations(names, inputs) -> dict:
     """`common.function`, then the same call once more for every variation.
 
-    inputs: those of `common.function`, and variations: {label: {argument: key of what takes its place}};
-        an entry for "args" gives the list of keys of a shorter or longer call.
-    evidence: that of `common.function`, and the same for each variation as "<label>.value" and so on.
+    inputs: those of `common.function`, and variations: {label: {argument: key of what takes its
+        place}}; an entry for "args" gives the list of keys of a shorter or longer call.
+    evidence: that of `common.function`, and the same for each variation, as "<label>.value".
     """
     evidence = function(names, inputs)
     for label, changes in inputs["variations"].items():
@@ -30,31 +30,32 @@ def variations(names, inputs) -> dict:
 def decoder(names, inputs) -> dict:
     """Build a decoder of each size, look at its output, its gradients and its weights.
 
-    inputs: name; sizes: {label: nz}; "<label>.z" (B, nz); main: the label that gets the closer look; weights:
-        (784,); pushes, rate: how many steps of Adam, and how large, push its outputs.
-    evidence: for each label its output in eval mode ("<label>"), "<label>.single", that of the first row
-        alone, and "<label>.training", that in train mode. For main: first and again (two calls), copied (the
-        output of a second decoder with the first one's state_dict), attached, grad (B, nz): the gradient of
-        row 0 of the weighted output; parameters: how many numbers there are to learn; frozen: how
-        many parameters may not change; up, down: extremes of the output after it was pushed there;
-        after.<label>.z.
+    inputs: name; sizes: {label: nz}; "<label>.z" (B, nz); main: the label that gets the closer look;
+        weights: (784,); pushes, rate: how many steps of Adam, and how large, push its outputs.
+    evidence: for each label its output in eval mode, "<label>.single", that of the first row alone,
+        and "<label>.training", that in train mode. For main: first and again (two calls), copied (the
+        output of a second decoder with the first one's state_dict), attached, grad (B, nz): the
+        gradient of row 0 of the weighted output; parameters: how many numbers there are to learn;
+        frozen: how many parameters may not change; up, down: extremes of the output after it was
+        pushed there; after.<label>.z.
     """
     build = lookup(names, inputs["name"])
     evidence: dict = {}
     for label, nz in inputs["sizes"].items():
         z = torch.from_numpy(inputs[f"{label}.z"].copy()).float()
-        attempt(evidence, label, lambda: _forward(evidence, build(nz), label, z))  # noqa: B023
+        attempt(evidence, label, _forward, evidence, build, label, nz, z)
         evidence[f"after.{label}.z"] = array(z)
     nothing_came(evidence, inputs["sizes"])
     nz, z = inputs["sizes"][inputs["main"]], inputs[f"{inputs['main']}.z"]
     z, weights = torch.from_numpy(z.copy()).float(), torch.from_numpy(inputs["weights"]).float()
-    attempt(evidence, "closer", lambda: _closer(evidence, build, nz, z, weights))
+    attempt(evidence, "closer", _closer, evidence, build, nz, z, weights)
     for label in ("up", "down"):
-        attempt(evidence, label, lambda: _push(evidence, build(nz), label, z, inputs))  # noqa: B023
+        attempt(evidence, label, _push, evidence, build, label, nz, z, inputs)
     return evidence
 
 
-def _forward(evidence, model, label, z) -> None:
+def _forward(evidence, build, label, nz, z) -> None:
+    model = build(nz)
     model.eval()
     file(evidence, label, model(z))
     file(evidence, f"{label}.single", model(z[:1]))
@@ -83,8 +84,9 @@ def _closer(evidence, build, nz, z, weights) -> None:
         evidence["grad"] = array(torch.zeros_like(z) if gradient is None else gradient)
 
 
-def _push(evidence, model, label, z, inputs) -> None:
+def _push(evidence, build, label, nz, z, inputs) -> None:
     """Train the outputs upwards or downwards, to see how far they can go."""
+    model = build(nz)
     model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=inputs["rate"])
     for _ in range(inputs["pushes"]):
@@ -97,7 +99,7 @@ def _push(evidence, model, label, z, inputs) -> None:
 
 
 class SmallDecoder(nn.Module):
-    """Latents to logits through batch normalisation: a decoder with parameters and buffers to disturb."""
+    """Latents to logits through batch normalisation: parameters and buffers to disturb."""
 
     def __init__(self, inputs):
         super().__init__()
@@ -105,7 +107,6 @@ class SmallDecoder(nn.Module):
         self.into = nn.Linear(into.shape[0], into.shape[1], bias=False)
         self.norm = nn.BatchNorm1d(into.shape[1])
         self.out = nn.Linear(*out.shape)
-        self.calls = 0
         with torch.no_grad():
             self.into.weight.copy_(into.T)
             self.out.weight.copy_(out.T)
@@ -114,18 +115,18 @@ class SmallDecoder(nn.Module):
             self.norm.running_var.copy_(torch.from_numpy(inputs["var"].copy()))
 
     def forward(self, z):
-        self.calls += 1
         return self.out(self.norm(self.into(z))).reshape(-1, 1, 28, 28)
 
 
 def fitting(names, inputs) -> dict:
     """Fit latents with `fit_latents(decoder, x, nz, steps, lr)` to a small decoder, several times.
 
-    inputs: into, out, bias, mean, var: the decoder; x (N, 784); nz; fits: {label: [steps, lr, "train" | "eval": the decoder's mode]}.
-    evidence: for each label the latents; "<label>.calls" of the decoder; "<label>.decoded", the logits of the
-        latents in eval mode, and "<label>.normed" in train mode; "<label>.mode" after;
-        "<label>.flags", the parameters' requires_grad after; "<label>.parameters" and
-        "<label>.buffers" after, flattened. before.parameters, before.buffers; after.x.
+    inputs: into, out, bias, mean, var: the decoder; x (N, 784); nz; fits: {label: [steps, lr, "train"
+        or "eval": the decoder's mode]}.
+    evidence: for each label the latents, or "<label>.error"; "<label>.decoded", the logits of the
+        latents in eval mode, and "<label>.normed" in train mode; "<label>.mode" after; "<label>.flags",
+        the parameters' requires_grad after; "<label>.parameters" and "<label>.buffers" after,
+        flattened. before.parameters, before.buffers; after.x.
     """
     fit = lookup(names, "fit_latents")
     evidence: dict = {}
@@ -137,16 +138,13 @@ def fitting(names, inputs) -> dict:
             z = attempt(
                 evidence, label, lambda: fit(model, x, inputs["nz"], steps, lr)
             )  # noqa: B023
-        evidence[f"{label}.calls"] = model.calls
         evidence[f"{label}.mode"] = "train" if model.training else "eval"
         evidence[f"{label}.flags"] = [p.requires_grad for p in model.parameters()]
         evidence[f"{label}.parameters"], evidence[f"{label}.buffers"] = _state(model)
         if f"{label}.error" in evidence:
             continue
         file(evidence, label, z)
-        attempt(
-            evidence, f"{label}.decoded", lambda: _decode(evidence, label, z, inputs)
-        )  # noqa: B023
+        attempt(evidence, f"{label}.decoded", _decode, evidence, label, z, inputs)
         evidence["after.x"] = array(x.reshape(len(x), -1))
     nothing_came(evidence, inputs["fits"])
     return evidence
@@ -170,8 +168,8 @@ def score(names, inputs) -> dict:
     """Call `batch_rmse_score(x, x_rec)` on pairs that fit, and on pairs that do not.
 
     inputs: pairs: {label: [key, key]}; misfits: {label: [key, key]}; the arrays.
-    evidence: for each pair its result or "<label>.error"; "<label>.returned" for each misfit: whether the
-        call returned something instead of raising; after.<key>.
+    evidence: for each pair its result or "<label>.error"; "<label>.returned" for each misfit: whether
+        the call returned something instead of raising; after.<key>.
     """
     scored = lookup(names, "batch_rmse_score")
     evidence: dict = {}
@@ -181,7 +179,7 @@ def score(names, inputs) -> dict:
             images.setdefault(key, torch.from_numpy(inputs[key].copy()).float())
         given = [images[key] for key in keys]
         if label in inputs["pairs"]:
-            attempt(evidence, label, lambda: file(evidence, label, scored(*given)))  # noqa: B023
+            attempt_call(evidence, label, scored, *given)
             continue
         try:
             scored(*given)

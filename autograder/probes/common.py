@@ -70,13 +70,18 @@ def file(evidence: dict, key: str, value) -> None:
         evidence[f"{key}.attached"] = bool(value.requires_grad)
 
 
-def attempt(evidence: dict, key: str, action) -> object | None:
+def attempt(evidence: dict, key: str, action, *arguments) -> object | None:
     """Do one thing; how it failed goes under "<key>.error", and the others still run."""
     try:
-        return action()
+        return action(*arguments)
     except Exception as error:
         evidence[f"{key}.error"] = told(error)
         return None
+
+
+def attempt_call(evidence: dict, key: str, call, *arguments) -> None:
+    """Call once and put the result, or how the call failed, into the evidence."""
+    attempt(evidence, key, lambda: file(evidence, key, call(*arguments)))
 
 
 def nothing_came(evidence: dict, labels) -> None:

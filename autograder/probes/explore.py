@@ -12,18 +12,18 @@ def statistics(names, inputs) -> dict:
 
     inputs: sets: list of labels; "<label>.mu" (N, nz); "<label>.y" (N,).
     evidence: "<label>.mean" and "<label>.std", the two results in order, or "<label>.error";
-        "<label>.kind" and "<label>.count": what came back, and how many; after.<label>.mu, after.<label>.y.
+        "<label>.kind" and "<label>.count": what came back, and how many; after.<label>.mu and .y.
     """
     summarise = lookup(names, "digit_statistics")
     evidence: dict = {}
     for label in inputs["sets"]:
         mu = torch.from_numpy(inputs[f"{label}.mu"].copy()).float()
         y = torch.from_numpy(inputs[f"{label}.y"].copy())
-        result = attempt(evidence, label, lambda: summarise(mu, y))  # noqa: B023
+        result = attempt(evidence, label, summarise, mu, y)
         if f"{label}.error" in evidence:
             continue
         evidence[f"{label}.kind"] = type(result).__name__
-        attempt(evidence, label, lambda: _take_apart(evidence, label, result))  # noqa: B023
+        attempt(evidence, label, _take_apart, evidence, label, result)
         evidence[f"after.{label}.mu"], evidence[f"after.{label}.y"] = array(mu), array(y)
     nothing_came(evidence, inputs["sets"])
     return evidence

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from .common import array, attempt, file, lookup, nothing_came
+from .common import array, attempt_call, lookup, nothing_came
 
 
 def walks(names, inputs) -> dict:
     """Call `name(start, end, steps)` for every walk.
 
-    inputs: name; walks: {label: [key of the start, key of the end, steps]}; the (nz,) arrays themselves.
+    inputs: name; walks: {label: [key of the start, key of the end, steps]}; the (nz,) arrays.
     evidence: for each label the result and how it came (see `common.file`), or "<label>.error";
         after.<key>: what each array is after all calls.
     """
@@ -20,8 +20,7 @@ def walks(names, inputs) -> dict:
     for label, (start, end, steps) in inputs["walks"].items():
         for key in (start, end):
             latents.setdefault(key, torch.from_numpy(inputs[key].copy()).float())
-        z0, z1 = latents[start], latents[end]
-        attempt(evidence, label, lambda: file(evidence, label, walk(z0, z1, steps)))  # noqa: B023
+        attempt_call(evidence, label, walk, latents[start], latents[end], steps)
     for key, latent in latents.items():
         evidence[f"after.{key}"] = array(latent)
     nothing_came(evidence, inputs["walks"])
@@ -32,9 +31,9 @@ def images(names, inputs) -> dict:
     """Call `interpolate(encode, decode, x0, x1, steps)` with a given small encoder and decoder.
 
     inputs: into (784, nz), out (nz, 784), bias (784,); x0, x1 (784,); walks: {label: steps}.
-    evidence: for each label the result, or "<label>.error"; "<label>.latents" and "<label>.logits": every
-        row that was decoded and what it decoded to; after.x0, after.x1. One image is handed over as (1, 1, 28, 28);
-        where no call gets through like that, as (1, 28, 28).
+    evidence: for each label the result, or "<label>.error"; "<label>.latents" and "<label>.logits":
+        every row that was decoded and what it decoded to; after.x0, after.x1. An image is handed over
+        as (1, 1, 28, 28); where no call gets through like that, as (1, 28, 28).
     """
     interpolate = lookup(names, "interpolate")
     into, out, bias = (
@@ -48,25 +47,24 @@ def images(names, inputs) -> dict:
             )
         return torch.tanh(x.float().reshape(-1, 784) @ into)
 
+    rows, logits = [], []
+
+    def decode(z):
+        z = z.float().reshape(-1, out.shape[0])
+        decoded = (z.pow(3) @ out + bias).reshape(-1, 1, 28, 28)
+        rows.append(z.detach().clone())
+        logits.append(decoded.detach().clone())
+        return decoded
+
     def go(shape) -> dict:
         evidence: dict = {}
         given = {
             key: torch.from_numpy(inputs[key].copy()).float().reshape(shape) for key in ("x0", "x1")
         }
         for label, steps in inputs["walks"].items():
-            rows, logits = [], []
-
-            def decode(z):
-                z = z.float().reshape(-1, out.shape[0])
-                decoded = (z.pow(3) @ out + bias).reshape(-1, 1, 28, 28)
-                rows.append(z.detach().clone())  # noqa: B023
-                logits.append(decoded.detach().clone())  # noqa: B023
-                return decoded
-
-            def call():
-                return interpolate(encode, decode, given["x0"], given["x1"], steps)  # noqa: B023
-
-            attempt(evidence, label, lambda: file(evidence, label, call()))  # noqa: B023
+            rows.clear()
+            logits.clear()
+            attempt_call(evidence, label, interpolate, encode, decode, *given.values(), steps)
             if rows:
                 evidence[f"{label}.latents"] = array(torch.cat(rows))
                 evidence[f"{label}.logits"] = array(torch.cat(logits))
@@ -93,7 +91,7 @@ def scores(names, inputs) -> dict:
         for key in ("z_train", "y_train", "z_test", "y_test"):
             value = torch.from_numpy(inputs[f"{label}.{key}"].copy())
             data[key] = value.float() if value.is_floating_point() else value
-        attempt(evidence, label, lambda: file(evidence, label, probe(*data.values())))  # noqa: B023
+        attempt_call(evidence, label, probe, *data.values())
         for key, value in data.items():
             evidence[f"after.{label}.{key}"] = array(value)
     nothing_came(evidence, inputs["sets"])

@@ -7,7 +7,7 @@ import torch
 
 from autograder.question import Check, Mistake, Question, close, same_arrays
 
-from .interpolation import untouched
+from .formula import inputs_unchanged
 
 
 def digit_statistics(mu, y):
@@ -23,7 +23,7 @@ def digit_statistics(mu, y):
 
 
 def _latents(rng):
-    """Classes of very different size, place and spread; in "gaps" two are absent and one is alone."""
+    """Classes of different size, place and spread; in "gaps" two are absent and one is alone."""
     full = np.concatenate([np.arange(10), np.arange(10), np.arange(10), rng.integers(0, 10, 45)])
     present = rng.permutation(10)[:8]
     gaps = np.concatenate([np.repeat(present[1:], 3), rng.choice(present[1:], 20), present[:1]])
@@ -101,7 +101,7 @@ def _alone(got, want, inputs):
 def _kept(got, want, inputs):
     if all(got.get(f"{label}.mean") is None for label in inputs["sets"]):
         return "no statistics were received."
-    return untouched(got, want, inputs)
+    return inputs_unchanged(got, want, inputs)
 
 
 def _keys(inputs):
