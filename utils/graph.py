@@ -155,8 +155,8 @@ def _apply(op, inputs, weights, batch):
 def trace(model, nz=None):
     """The graph of a module that has `encode` and `decode` (or `encoder` and `decoder`), as a dict.
 
-    A module with a decoder only needs `nz`, the number of latent dimensions. The module is copied,
-    so its mode, device, buffers and torch's random state stay as they are.
+    A module that has a decoder only, or is one, needs `nz`, the number of latent dimensions. The
+    module is copied, so its mode, device, buffers and torch's random state stay as they are.
     Raises Untraceable when the computation cannot be expressed or depends on chance.
     """
     try:
@@ -166,8 +166,9 @@ def trace(model, nz=None):
     weights = {name: tensor.detach().float() for name, tensor in model.state_dict().items()}
     encode = getattr(model, "encode", None) or getattr(model, "encoder", None)
     decode = getattr(model, "decode", None) or getattr(model, "decoder", None)
-    if decode is None:
+    if decode is None and nz is None:
         raise Untraceable("the model has neither a method `decode` nor a part called `decoder`")
+    decode = decode or model  # a decoder by itself
     graph = {"format": FORMAT, "kind": "decoder", "nz": nz, "encode": None}
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
@@ -181,6 +182,8 @@ def trace(model, nz=None):
         if not graph["nz"]:
             raise Untraceable('the number of latents is unknown: give it as settings={"nz": ...}')
         graph["decode"] = _program(decode, model, weights, (graph["nz"],), "decode")
+        if (shape := graph["decode"]["ops"][-1]["shape"]) != list(IMAGE):
+            raise Untraceable(f"decode returns {tuple(shape)} an image instead of {IMAGE}")
     return graph
 
 

@@ -138,7 +138,7 @@ class Run:
             bar.close()
             self._opened, self._row, Run._stopped = False, {}, self
             if not self._failed:
-                done = f"The {self.finished} epochs before are saved in {self.folder}. "
+                done = f"{_epochs(self.finished)} saved in {self.folder}. "
                 print(
                     f"{self.name}: stopped in epoch {self.finished + 1} of {count}. "
                     f"{done if self.finished else ''}To go on, run the cell again."
@@ -248,7 +248,7 @@ class Run:
         self.finished = info["finished"]
         self._rows = [{k: v[i] for k, v in curves.items()} for i in range(self.finished)]
         print(
-            f"{self.name}: already trained ({self.finished} epochs), loaded from {self.folder}. "
+            f"{self.name}: already trained ({_epochs(self.finished)}), loaded from {self.folder}. "
             "To train again: fresh=True"
         )
 
@@ -307,7 +307,7 @@ class Run:
                 "of 0, for sigmoid followed by log (use the logits), and for exp of a large logvar."
             )
         cause += " Build the model and the optimizer again before the next try."
-        kept = f" The {self.finished} epochs before are saved." if self.finished else ""
+        kept = f" {_epochs(self.finished)} saved in {self.folder}." if self.finished else ""
         return f"'{self.name}' stopped in epoch {self.finished + 1}: {what}. {cause}{kept}"
 
     def _out_of_memory(self):
@@ -315,6 +315,10 @@ class Run:
         advice = "half your batch size" if size is None else f"batch_size={max(1, size // 2)}"
         given = "" if size is None else f" with batches of {size} images"
         return f"out of memory in '{self.name}'{given}: try {advice}, then run the cell again"
+
+
+def _epochs(count):
+    return f"{count} epoch{'' if count == 1 else 's'}"
 
 
 def _shapes(weights):

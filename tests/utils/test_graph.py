@@ -142,6 +142,17 @@ def test_a_decoder_alone_needs_the_number_of_latents():
         graph.trace(model)
 
 
+def test_a_module_that_is_a_decoder():
+    made = graph.trace(small_decoder(4), nz=4)
+    assert made["kind"] == "decoder" and made["decode"]["ops"][0]["weight"] == "0.weight"
+
+
+def test_a_decoder_must_return_images():
+    model = Pair(nn.Sequential(nn.Flatten(), nn.Linear(784, 3)), nn.Linear(3, 784))
+    with pytest.raises(graph.Untraceable, match=r"\(784,\) an image instead of \(1, 28, 28\)"):
+        graph.trace(model)
+
+
 def test_every_operation_states_the_shape_of_one_image():
     model = warm(Functional())
     for op in graph.trace(model)["decode"]["ops"]:

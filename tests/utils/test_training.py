@@ -189,7 +189,7 @@ def test_nan_stops_with_epoch_and_cause(capsys):
             run.log(loss=1.0 if run.finished == 0 else float("nan"))
     message = str(error.value)
     assert "epoch 2" in message and "loss is nan" in message
-    assert "weights are still finite" in message and "1 epochs before are saved" in message
+    assert "weights are still finite" in message and "1 epoch saved" in message
     assert len(runs.read_curves(run.folder)["loss"]) == 1
 
 
