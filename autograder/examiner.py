@@ -301,9 +301,7 @@ def _ended(status: int | None) -> str:
     return f"Your code ended its process (exit status {os.WEXITSTATUS(status)})."
 
 
-def files_of(
-    folder: Path, most: int, unwanted: set[str] = frozenset()
-) -> tuple[list[str], list[str]]:
+def files_of(folder: Path, most: int) -> tuple[list[str], list[str]]:
     """The files of a submission that go into its box, as relative names; and what stays out, in
     words.
 
@@ -318,7 +316,7 @@ def files_of(
             name = str(path.relative_to(folder))
             if name.endswith(".ipynb") or "\n" in name:
                 continue
-            if name in unwanted or path.is_symlink() or not path.is_file():
+            if path.is_symlink() or not path.is_file():
                 left_out.append(f"{name!r} is not a plain file")
             elif size + path.stat().st_size > most or len(names) >= 1000:
                 left_out.append(f"{name!r} is too large")

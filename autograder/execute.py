@@ -19,8 +19,8 @@ from nbgrader.preprocessors import Execute as StockExecute
 from nbgrader.preprocessors import SaveAutoGrades as StockSaveAutoGrades
 from traitlets import Enum, Float, Integer
 
-from autograder import incell, questions, verdict
-from autograder.box import Limits
+from autograder import incell, questions, sanitize, verdict
+from autograder.box import Limits, NoBox
 
 MEBI = 2**20
 
@@ -83,6 +83,9 @@ class Execute(StockExecute):
     )
 
     def preprocess(self, nb, resources=None, km=None):
+        problem = sanitize.problem_of(nb)
+        if problem is not None:
+            return self._unread(nb, resources, problem)
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
         if self.sandbox == "bubblewrap":
             return self._isolated(nb, resources, seed)
@@ -92,6 +95,25 @@ class Execute(StockExecute):
         finally:
             del os.environ[incell.SEED]
 
+    def check(self) -> None:
+        """Raise NoBox when the configured sandbox does not work on this machine."""
+        if self.sandbox == "none":
+            self.log.warning(
+                "Student code is not isolated (Execute.sandbox = 'none'): it can read and write "
+                "what you can, and forge its score."
+            )
+            return
+        from autograder import warm
+
+        try:
+            warm.try_a_box()
+        except NoBox as error:
+            raise NoBox(
+                f"student code cannot be isolated here: {error}. `python -m autograder doctor` "
+                "tells more. If you trust every submission: "
+                "nbgrader autograde --Execute.sandbox=none"
+            ) from None
+
     def _isolated(self, nb, resources, seed):
         from autograder import examiner
 
@@ -99,7 +121,7 @@ class Execute(StockExecute):
         about = resources.get("nbgrader", {})
         cells = [cell for cell in nb.cells if cell.cell_type == "code"]
         limits = self.limits()
-        files, left_out = examiner.files_of(folder, limits.disk // 2, self._links(about))
+        files, left_out = examiner.files_of(folder, limits.disk // 2)
         examined = examiner.examine(
             [examiner.Cell(cell.source, question_of(cell)) for cell in cells],
             folder,
@@ -113,6 +135,15 @@ class Execute(StockExecute):
             cell.execution_count = number
         for note in [f"not copied: {name}" for name in left_out] + examined.notes:
             self.log.warning("%s: %s", about.get("student", folder), note)
+        return nb, resources
+
+    def _unread(self, nb, resources, problem):
+        """Every question of a file that could not be read says so, and counts 0."""
+        for cell in nb.cells:
+            question_id = question_of(cell)
+            if question_id is not None:
+                record = verdict.failed(question_id, problem, "unread")
+                cell.outputs = [NotebookNode(output) for output in verdict.outputs(record)]
         return nb, resources
 
     def limits(self) -> Limits:
@@ -130,16 +161,6 @@ class Execute(StockExecute):
     def _hidden(self) -> tuple[Path, ...]:
         course = course_of(self)
         return (Path(course.root).resolve(),) if course else ()
-
-    def _links(self, about: dict) -> set[str]:
-        """Files that were links when submitted: nbgrader has copied what they point to."""
-        course = course_of(self)
-        if not course or not about:
-            return set()
-        submitted = Path(
-            course.format_path(course.submitted_directory, about["student"], about["assignment"])
-        )
-        return {str(p.relative_to(submitted)) for p in submitted.rglob("*") if p.is_symlink()}
 
 
 class SaveAutoGrades(StockSaveAutoGrades):

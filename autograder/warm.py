@@ -47,7 +47,7 @@ class Warm:
         self.server = self.spare = None
         try:
             self.kit = _stage(self.folder)
-            self.as_root = self._try_modes(as_root)
+            self.as_root = try_a_box(as_root)
             self.server, self.control = self._start_server()
         except BaseException:
             self.close()
@@ -98,25 +98,8 @@ class Warm:
     def __exit__(self, *exception):
         self.close()
 
-    def _try_modes(self, as_root: bool | None) -> bool:
-        """Whether boxes are built with root's rights: the first way that works here."""
-        modes = (
-            [as_root] if as_root is not None else [True, False] if os.geteuid() == 0 else [False]
-        )
-        reasons = []
-        for self.as_root in modes:
-            try:
-                self.spare = self._box()
-                self.spare.ready()
-                return self.as_root
-            except NoBox as error:
-                reasons.append(str(error))
-                self.spare = None
-        raise NoBox(reasons[-1])
-
     def _box(self) -> Box:
-        uid = UIDS[os.getpid() % len(UIDS)] if self.as_root else None
-        return Box(command(self.kit, self.hidden, self.limits, self.as_root), uid)
+        return Box(command(self.kit, self.hidden, self.limits, self.as_root), uid_of(self.as_root))
 
     def _start_server(self):
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -146,6 +129,33 @@ class Warm:
             why = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no answer"]
             raise NoBox(f"the warm server did not start: {why[0]}")
         return server, here
+
+
+def try_a_box(as_root: bool | None = None) -> bool:
+    """Make an empty box here: with root's rights (True) or as a user (False), the first that works.
+
+    NoBox when none does, with bubblewrap's own words.
+    """
+    ways = [True, False] if os.geteuid() == 0 else [False]
+    for way in ways if as_root is None else [as_root]:
+        box = None
+        try:
+            box = Box(command(PACKAGE / "probes", [], Limits(), way), uid_of(way))
+            box.ready()
+            return way
+        except NoBox as error:
+            reason = error
+        finally:
+            if box is not None:
+                box.close()
+    raise reason
+
+
+def uid_of(as_root: bool) -> int | None:
+    """Whom student code runs as, where root can choose: a user without account, one a grading
+    run.
+    """
+    return UIDS[os.getpid() % len(UIDS)] if as_root else None
 
 
 class Inside:
