@@ -20,9 +20,7 @@ def variations(names, inputs) -> dict:
     evidence = function(names, inputs)
     for label, changes in inputs["variations"].items():
         changed = {argument: inputs[key] for argument, key in changes.items()}
-        more = attempt(
-            evidence, label, lambda: function(names, {**inputs, **changed})
-        )  # noqa: B023
+        more = attempt(evidence, label, function, names, {**inputs, **changed})
         evidence.update({f"{label}.{key}": value for key, value in (more or {}).items()})
     return evidence
 
@@ -30,14 +28,15 @@ def variations(names, inputs) -> dict:
 def decoder(names, inputs) -> dict:
     """Build a decoder of each size, look at its output, its gradients and its weights.
 
-    inputs: name; sizes: {label: nz}; "<label>.z" (B, nz); main: the label that gets the closer look;
-        weights: (784,); pushes, rate: how many steps of Adam, and how large, push its outputs.
+    inputs: name; sizes: {label: nz}; "<label>.z" (B, nz); main: the label that gets the closer
+        look; weights: (784,); pushes, rate: how many steps of Adam, and how large, push its
+        outputs.
     evidence: for each label its output in eval mode, "<label>.single", that of the first row alone,
-        and "<label>.training", that in train mode. For main: first and again (two calls), copied (the
-        output of a second decoder with the first one's state_dict), attached, grad (B, nz): the
-        gradient of row 0 of the weighted output; parameters: how many numbers there are to learn;
-        frozen: how many parameters may not change; up, down: extremes of the output after it was
-        pushed there; after.<label>.z.
+        and "<label>.training", that in train mode. For main: first and again (two calls), copied
+        (the output of a second decoder with the first one's state_dict), attached, grad (B, nz):
+        the gradient of row 0 of the weighted output; parameters: how many numbers there are to
+        learn; frozen: how many parameters may not change; up, down: extremes of the output after
+        it was pushed there; after.<label>.z.
     """
     build = lookup(names, inputs["name"])
     evidence: dict = {}
@@ -121,12 +120,12 @@ class SmallDecoder(nn.Module):
 def fitting(names, inputs) -> dict:
     """Fit latents with `fit_latents(decoder, x, nz, steps, lr)` to a small decoder, several times.
 
-    inputs: into, out, bias, mean, var: the decoder; x (N, 784); nz; fits: {label: [steps, lr, "train"
-        or "eval": the decoder's mode]}.
+    inputs: into, out, bias, mean, var: the decoder; x (N, 784); nz; fits: {label: [steps, lr,
+        "train" or "eval": the decoder's mode]}.
     evidence: for each label the latents, or "<label>.error"; "<label>.decoded", the logits of the
-        latents in eval mode, and "<label>.normed" in train mode; "<label>.mode" after; "<label>.flags",
-        the parameters' requires_grad after; "<label>.parameters" and "<label>.buffers" after,
-        flattened. before.parameters, before.buffers; after.x.
+        latents in eval mode, and "<label>.normed" in train mode; "<label>.mode" after;
+        "<label>.flags", the parameters' requires_grad after; "<label>.parameters" and
+        "<label>.buffers" after, flattened. before.parameters, before.buffers; after.x.
     """
     fit = lookup(names, "fit_latents")
     evidence: dict = {}
@@ -135,9 +134,7 @@ def fitting(names, inputs) -> dict:
         evidence["before.parameters"], evidence["before.buffers"] = _state(model)
         x = torch.from_numpy(inputs["x"].copy()).float().reshape(-1, 1, 28, 28)
         with seeded(inputs["seed"]):
-            z = attempt(
-                evidence, label, lambda: fit(model, x, inputs["nz"], steps, lr)
-            )  # noqa: B023
+            z = attempt(evidence, label, fit, model, x, inputs["nz"], steps, lr)
         evidence[f"{label}.mode"] = "train" if model.training else "eval"
         evidence[f"{label}.flags"] = [p.requires_grad for p in model.parameters()]
         evidence[f"{label}.parameters"], evidence[f"{label}.buffers"] = _state(model)
@@ -168,8 +165,8 @@ def score(names, inputs) -> dict:
     """Call `batch_rmse_score(x, x_rec)` on pairs that fit, and on pairs that do not.
 
     inputs: pairs: {label: [key, key]}; misfits: {label: [key, key]}; the arrays.
-    evidence: for each pair its result or "<label>.error"; "<label>.returned" for each misfit: whether
-        the call returned something instead of raising; after.<key>.
+    evidence: for each pair its result or "<label>.error"; "<label>.returned" for each misfit:
+        whether the call returned something instead of raising; after.<key>.
     """
     scored = lookup(names, "batch_rmse_score")
     evidence: dict = {}

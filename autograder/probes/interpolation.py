@@ -32,8 +32,8 @@ def images(names, inputs) -> dict:
 
     inputs: into (784, nz), out (nz, 784), bias (784,); x0, x1 (784,); walks: {label: steps}.
     evidence: for each label the result, or "<label>.error"; "<label>.latents" and "<label>.logits":
-        every row that was decoded and what it decoded to; after.x0, after.x1. An image is handed over
-        as (1, 1, 28, 28); where no call gets through like that, as (1, 28, 28).
+        every row that was decoded and what it decoded to; after.x0, after.x1. An image is handed
+        over as (1, 1, 28, 28); where no call gets through like that, as (1, 28, 28).
     """
     interpolate = lookup(names, "interpolate")
     into, out, bias = (

@@ -1,4 +1,4 @@
-"""The families of latents in `autodecoder`: for each a sample from given noise, and the KL to the prior.
+"""The families of latents in `autodecoder`: samples from given noise, and KLs to the prior.
 
 Every KL is checked against torch.distributions, quadrature and Monte Carlo in the tests.
 """
@@ -91,11 +91,12 @@ def sampler(
 ) -> Question:
     """A question about a sample made from given noise.
 
-    A uniform u and its mirror image 1 - u are equally good, as are eps and -eps: whatever the mirrored
-    noise would give is right too, as long as values and gradients are of one kind.
+    A uniform u and its mirror image 1 - u are equally good, as are eps and -eps: whatever the
+    mirrored noise would give is right too, as long as values and gradients are of one kind.
 
-    params: what is differentiated; noise: the last argument. draw(rng) gives `noise`, its `mirrored`
-    and, with tails=(low, high), the range of a sample, `tails`: noise as near to 0 and 1 as float32 goes.
+    params: what is differentiated; noise: the last argument. draw(rng) gives `noise`, its
+    `mirrored` and, with tails=(low, high), the range of a sample, `tails`: noise as near to 0 and
+    1 as float32 goes.
     """
     name = id.split(".")[1]
     again = {

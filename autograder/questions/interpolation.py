@@ -728,8 +728,8 @@ def _part(rng, centres, side, each, odd, exchanged):
     """Points of every class around its centre; a share `odd` lies on both far sides of another's.
 
     A linear classifier cannot tell the odd points from their surroundings, because both sides are
-    symmetric; neighbours, trees and networks can. exchanged: classes 0 and 1 trade labels, which shows
-    who learned here.
+    symmetric; neighbours, trees and networks can. exchanged: classes 0 and 1 trade labels, which
+    shows who learned here.
     """
     z, y = [], []
     n_odd = 2 * round(each * odd / 2)
@@ -757,8 +757,9 @@ def _draw_probe(rng):
     return inputs
 
 
-# Logistic regression of any strength, linear SVM, ridge, LDA, SGD and torch loops stay within 0.06 of
-# least squares; neighbours, forests and networks are 0.2 above it, and fitting on the test part 0.14.
+# Logistic regression of any strength, linear SVM, ridge, LDA, SGD and torch loops stay within 0.06
+# of least squares; neighbours, forests and networks are 0.2 above it, and fitting on the test part
+# 0.14.
 PROBE_MARGIN = 0.09
 
 
