@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo test setup lab release build lint clean
+.PHONY: demo test setup lab release playground build lint clean
 
 # The same data on every machine, and no download.
 demo test: export COURSE_DATA ?= embedded
@@ -29,6 +29,9 @@ build: setup     ## masters in solutions/*.py to notebooks
 
 release: setup   ## one zip for students: dist/vae-course.zip
 	python -m autograder release
+
+playground: setup  ## the explorers as one page: build/playground/index.html
+	python -m autograder playground
 
 lint: setup
 	ruff check .

@@ -34,6 +34,10 @@ def main(argv: list[str] | None = None) -> int:
     release.add_argument("--to", type=Path, default=Path("dist/vae-course.zip"))
     release.set_defaults(run=run_release)
 
+    page = commands.add_parser("playground", help="the explorers as one page that needs no Python")
+    page.add_argument("--to", type=Path, default=Path("build/playground/index.html"))
+    page.set_defaults(run=run_playground)
+
     demo = commands.add_parser("demo", help="grade a small class in build/demo and show the table")
     demo.add_argument("assignment", nargs="?", default="vae")
     demo.set_defaults(run=run_demo)
@@ -134,6 +138,20 @@ def run_release(options) -> int:
     from autograder import build
 
     print(build.bundle(options.to))
+    return 0
+
+
+def run_playground(options) -> int:
+    """`playground`: one self-contained HTML file."""
+    from autograder import playground
+    from utils import runs
+
+    try:
+        size = playground.write(options.to)
+    except (runs.RunError, OSError) as error:
+        print(f"autograder playground: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.to} ({size / 1e6:.1f} MB): open it in a browser, or put it on any web server")
     return 0
 
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from utils import data, graph, runs
 
-FOLDER = Path(__file__).parents[1] / "autograder" / "playground_runs"
+FOLDER = Path(__file__).parents[1] / "autograder" / "playground" / "runs"
 NZ, WIDTH, EPOCHS, BATCH, RATE = 12, 128, 12, 250, 3e-3
 BETAS = {"MNIST": [None, 0.0, 0.1, 0.3, 0.6, 1.0, 2.0, 5.0, 10.0],
          "FashionMNIST": [None, 0.0, 1.0, 10.0]}  # None: an autoencoder  # fmt: skip

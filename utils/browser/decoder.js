@@ -326,7 +326,7 @@ function concat(op, inputs, out) {
   };
 }
 
-function pad(op, [x], out) {
+function padWith(op, [x], out) {
   const dims = out.shape.length, before = out.shape.map(() => 0);
   for (let k = 0; k < op.pads.length / 2; k++) before[dims - 1 - k] = op.pads[2 * k];
   const across = stridesOf(out.shape), strides = stridesOf(x.shape);
@@ -405,7 +405,7 @@ function softplus(x, { beta = 1, threshold = 20 } = {}) {
 
 // how each operation of graph.json computes its `out`: (op, inputs, out, weight, weights) -> step
 const OPS = {
-  linear, matmul, concat, pad, conv2d,
+  linear, matmul, concat, pad: padWith, conv2d,
   conv_transpose2d: convTranspose2d,
   batch_norm: (op, [x], out, weight) => {
     const [mean, spread] = [weight(op.mean), weight(op.var)];
