@@ -55,6 +55,7 @@ class Forked:
 
     def ask(self, probe: str, inputs: dict, stand_ins=None, seconds: float = 20.0) -> dict:
         """As `InProcess.ask`. stand_ins are the reference's objects; the child has them from the fork."""
+        probes.find(probe)  # imported here, once, it is there in every child
         names = sorted(stand_ins or {})
         if self.pid and names != self._names:
             self.close()

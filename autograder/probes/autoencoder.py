@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import torch
+import torch._dynamo  # torch imports it at the first step of an optimizer, for seconds: better before a fork
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -25,10 +26,10 @@ class _Shapes(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor) and result.ndim == 4 and len(result) == self.batch:
-            shape = list(result.shape[1:])
-            if shape not in self.seen:
-                self.seen.append(shape)
+        for part in result if isinstance(result, (tuple, list)) else [result]:
+            if isinstance(part, torch.Tensor) and part.ndim == 4 and len(part) == self.batch:
+                if list(part.shape[1:]) not in self.seen:
+                    self.seen.append(list(part.shape[1:]))
         return result
 
 
@@ -163,7 +164,10 @@ def trained(evidence, model, optimizer, run) -> None:
     """One epoch of `run()`, begun in evaluation mode: what it returned and what it did to the model."""
     model.eval()
     before = weights_of(model)
+    arrived = []
+    next(model.parameters()).register_hook(lambda gradient: arrived.append(1))
     result = run()
+    evidence["gradients"] = len(arrived)
     evidence["update"] = weights_of(model) - before
     evidence["steps"] = optimizer.count
     evidence["sizes"] = [size for size, _, _ in model.calls]
@@ -183,13 +187,17 @@ def _leaves(result):
 
 
 def _numbers(result):
-    return np.array([[float(e) for e in r] if isinstance(r, (list, tuple)) else float(r) for r in result])
+    return np.array([[_number(e) for e in r] if isinstance(r, (list, tuple)) else _number(r) for r in result])
+
+
+def _number(entry) -> float:
+    return float(entry.detach() if isinstance(entry, torch.Tensor) else entry)
 
 
 def training(names, inputs) -> dict:
     """Have `train_epoch(model, loader, loss_fn, optimizer)` train a small network for one epoch.
 
-    evidence: update, steps, sizes, "in train mode", result, kind, kinds, alive; statistics: what batch
+    evidence: update, gradients (how often one arrived), steps, sizes, "in train mode", result, kind, kinds, alive; statistics: what batch
         normalisation has gathered.
     """
     train_epoch = common.lookup(names, "train_epoch")

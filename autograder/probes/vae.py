@@ -1,4 +1,4 @@
-"""Beside the student's variational autoencoder: noise, posteriors, loops, bounds, submitted weights."""
+"""Beside the student's variational autoencoder: posteriors, loops, bounds, submitted weights."""
 
 from __future__ import annotations
 
@@ -9,14 +9,6 @@ import torch
 from torch import nn
 
 from . import autoencoder, common
-
-
-def noise(names, inputs) -> dict:
-    """Call `reparametrize(mu, logvar)` twice on the same tensors, and ask for gradients of the first.
-
-    evidence: as `common.function`; second: the result of the second call.
-    """
-    return common.function(names, {**inputs, "name": "reparametrize", "args2": ["mu", "logvar"]})
 
 
 # -- the model ------------------------------------------------------------------------------------

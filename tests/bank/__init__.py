@@ -49,3 +49,12 @@ def variants() -> tuple[Variant, ...]:
     """Every right-but-unusual answer of every assignment."""
     modules = (importlib.import_module(f"{__name__}.{assignment}") for assignment in ASSIGNMENTS)
     return tuple(variant for module in modules for variant in module.VARIANTS)
+
+
+def edited(source: str, *pairs: tuple[str, str]) -> str:
+    """The source with each (old, new) replaced in turn; an old text that is not there is an error."""
+    for old, new in pairs:
+        if old not in source:
+            raise ValueError(f"not in the source: {old!r}")
+        source = source.replace(old, new)
+    return source

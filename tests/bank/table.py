@@ -1,0 +1,164 @@
+"""Runs the bank against the answer key and counts: who is caught, by which check, under which name."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from autograder import questions
+from autograder.question import Exam
+from autograder.student import Forked
+
+from . import Mutant, Variant
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one answer was graded.
+
+    verdict: for a mutant "killed", "elsewhere" (points lost, but not in the check about its mistake) or
+    "survived"; for a variant "accepted" or "rejected". naming: "right", "wrong" or "unnamed".
+    """
+
+    question: str
+    why: str
+    seed: int
+    verdict: str
+    naming: str
+    score: float
+    failed: tuple[str, ...]
+    mistake: str | None
+    feedback: str
+
+
+def grade(answer: Mutant | Variant, seed: int) -> Row:
+    """Grade one answer in a forked child, the way `python -m autograder check` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "submission.py"
+        path.write_text(answer.source, encoding="utf8")
+        student = Forked(path)
+        try:
+            result = Exam(student, seed, questions.find).grade(answer.question)
+        finally:
+            student.close()
+    failed = tuple(outcome.check.name for outcome in result.outcomes if not outcome.passed)
+    if isinstance(answer, Variant):
+        verdict, naming = "accepted" if result.passed else "rejected", "unnamed"
+    else:
+        verdict = "survived" if result.passed else "killed" if answer.check in failed else "elsewhere"
+        naming = "unnamed" if not result.mistake else "right" if result.mistake == answer.mistake else "wrong"
+    return Row(
+        answer.question, answer.why, seed, verdict, naming, result.score, failed, result.mistake,
+        result.feedback,
+    )  # fmt: skip
+
+
+def _grade(job) -> Row:
+    return grade(*job)
+
+
+def run(answers: Iterable[Mutant | Variant], seeds: Iterable[int] = (0,), workers: int = 1) -> list[Row]:
+    """Grade every answer with every seed, in order; the processes are forked from this one."""
+    import torch
+
+    torch.set_num_threads(1)  # before the first fork: see autograder.student.Forked
+    jobs = [(answer, seed) for answer in answers for seed in seeds]
+    for answer, _ in jobs:
+        questions.find(answer.question)
+    if workers <= 1 or not hasattr(os, "fork"):
+        return [grade(*job) for job in jobs]
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+        return list(pool.map(_grade, jobs, chunksize=4))
+
+
+def flaky(rows: Iterable[Row]) -> dict[tuple[str, str], set[float]]:
+    """Answers whose score depends on the seed: {(question, why): scores}."""
+    scores: dict[tuple[str, str], set[float]] = {}
+    for row in rows:
+        scores.setdefault((row.question, row.why), set()).add(row.score)
+    return {key: found for key, found in scores.items() if len(found) > 1}
+
+
+COLUMNS = ("mutants", "killed", "elsewhere", "survived", "named", "wrongly", "unnamed", "variants",
+           "accepted", "rejected")  # fmt: skip
+
+
+def counts(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
+    """{question: {column: how many}}, with a last line for all of them."""
+    table: dict[str, dict[str, int]] = {}
+    for row in rows:
+        line = table.setdefault(row.question, dict.fromkeys(COLUMNS, 0))
+        if row.verdict in ("accepted", "rejected"):
+            line["variants"] += 1
+        else:
+            line["mutants"] += 1
+            line[{"right": "named", "wrong": "wrongly"}.get(row.naming, "unnamed")] += 1
+        line[row.verdict] += 1
+    table["all"] = {column: sum(line[column] for line in table.values()) for column in COLUMNS}
+    return table
+
+
+def text(rows: list[Row]) -> str:
+    """The table for a terminal."""
+    table = counts(rows)
+    width = max(len(question) for question in table)
+    lines = [" " * width + "".join(f"{column:>10}" for column in COLUMNS)]
+    for question, line in table.items():
+        lines.append(f"{question:{width}}" + "".join(f"{line[column]:>10}" for column in COLUMNS))
+    return "\n".join(lines)
+
+
+def markdown(rows: list[Row]) -> str:
+    """The page `docs/hidden-tests.md`: the table, and every answer with the check that caught it."""
+    table = counts(rows)
+    total = table["all"]
+    lines = [
+        "# How the hidden checks are tested",
+        "",
+        "Every hidden check of this course is itself tested: with wrong answers (mutants), each of which must "
+        "lose points in the check that is about its mistake and should be called by its name, and with right "
+        "answers that look unusual (variants), each of which must get full points. This page is written by",
+        "",
+        "    python -m tests.bank --markdown > docs/hidden-tests.md",
+        "",
+        f"{total['mutants']} mutants: {total['killed']} killed by the check about their mistake, "
+        f"{total['elsewhere']} by another, {total['survived']} survived. {total['named']} named rightly, "
+        f"{total['wrongly']} wrongly, {total['unnamed']} not named. "
+        f"{total['variants']} variants: {total['accepted']} accepted, {total['rejected']} rejected.",
+        "",
+        "| question | " + " | ".join(COLUMNS) + " |",
+        "|---|" + "---:|" * len(COLUMNS),
+    ]
+    for question, line in table.items():
+        lines.append(f"| {question} | " + " | ".join(str(line[column]) for column in COLUMNS) + " |")
+    for question in table:
+        own = [row for row in rows if row.question == question]
+        if not own:
+            continue
+        points = questions.find(question).points
+        lines += ["", f"## {question}", "", "| answer | points | failed checks | named |", "|---|---:|---|---|"]
+        for row in own:
+            kind = "right: " if row.verdict in ("accepted", "rejected") else ""
+            lines.append(
+                f"| {kind}{_cell(row.why)} | {row.score:g} of {points:g} | {', '.join(row.failed) or '–'} "
+                f"| {row.mistake or '–'} |"
+            )
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def problems(rows: list[Row]) -> list[Row]:
+    """What is to be looked at: survivors, kills elsewhere, wrong names, rejections."""
+    return [
+        row
+        for row in rows
+        if row.verdict in ("survived", "elsewhere", "rejected") or row.naming == "wrong"
+    ]
