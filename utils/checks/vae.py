@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from utils.checks import attached, check, close, falls, model, require, shown, tensor
-from utils.checks.autoencoder import check_grid
+from utils.checks.autoencoder import LARGE, as_tensor, check_grid
 
 # Three posteriors over three latent dimensions, and their KL to N(0, I) in nats.
 MU = torch.tensor([[0.5, -1.0, 2.0], [3.0, 0.0, 4.0], [-0.2, 0.7, 0.1]])
@@ -229,12 +229,13 @@ def VAE(vae):
     require(
         not close(mu, logvar), "mu and logvar are the same numbers: they need their own outputs."
     )
+    _, logvar = net.encode(LARGE * torch.randn(5, 1, 28, 28))
     require(
         logvar.min() < 0 or close(logvar, torch.zeros(5, 7)),
         f"Every logvar is positive, from {logvar.min():.2g} up. It is a logarithm and may have any "
         "sign: no ReLU or softplus on it.",
     )
-    logits = net.decode(3 * torch.randn(5, 7))
+    logits = net.decode(LARGE * torch.randn(5, 7))
     tensor(logits, (5, 1, 28, 28), "The result of decode")
     require(
         logits.min() < 0,
@@ -401,7 +402,7 @@ def prior_samples(sample):
 def manifold(manifold):
     """manifold(decode, n, span): the latent grid again, of any function from z to logits."""
     check_grid(lambda decoder: lambda n, span: manifold(decoder.forward, n, span))
-    image = manifold(lambda z: torch.zeros(len(z), 1, 28, 28))
+    image = as_tensor(manifold(lambda z: torch.zeros(len(z), 1, 28, 28)))
     tensor(image, (588, 588), "With the defaults the image", "21 tiles of 28 pixels a side.")
     return "588×588, z₀ grows to the right and z₁ upwards, from −4 to 4."
 
@@ -425,13 +426,13 @@ def iwae_bound(bound):
     many = tensor(bound(net, X, 64), (2,), "The bound of 2 images with k = 64", "Mind underflow.")
     require(not close(bound(net, X, 1), one, 0, 0), "Two calls agree: no z is sampled.")
     x = X[:1].expand(600, -1, -1, -1)
-    one = (bound(net, x, 1) - LIKELIHOOD[0]).mean()
+    one = (bound(net, x, 1) - LIKELIHOOD[0]).mean().item()
     require(
         abs(one + 3.1133) < 0.7,
         "With k = 1 it should be an ELBO sample: on average 3.11 nats below log p(x) for this "
-        f"model, but yours is {-float(one):.3g} below. Which two densities of z enter a weight?",
+        f"model, but yours is {-one:.3g} below. Which two densities of z enter a weight?",
     )
-    many = (bound(net, x[:100], 64) - LIKELIHOOD[0]).mean()
+    many = (bound(net, x[:100], 64) - LIKELIHOOD[0]).mean().item()
     require(
         many < 0.5,
         f"With k = 64 the bound is {many:.2f} nats above log p(x) (log 64 is 4.16). It is a "
@@ -439,7 +440,7 @@ def iwae_bound(bound):
     )
     require(
         many > one + 1,
-        f"From k = 1 to k = 64 the bound rose by {float(many - one):.2f} nats only. Average the "
+        f"From k = 1 to k = 64 the bound rose by {many - one:.2f} nats only. Average the "
         "weights first, then take the logarithm.",
     )
     return "an ELBO sample at k = 1, higher with more samples, and no overflow."
