@@ -24,7 +24,7 @@ MODELS = {
 
 
 def write(target: Path) -> int:
-    """Write the page; its size in bytes. RunError when a run is missing or the page grew too large."""
+    """Write the page; its size in bytes. RunError when a run is missing or it grew too large."""
     page = (HERE / "page.html").read_text("utf8")
     parts = {
         "/*{css}*/": browser.css(),

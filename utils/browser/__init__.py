@@ -72,8 +72,7 @@ def pack_tensors(tensors, forms):
     places, content = {}, b""
     for name, tensor in tensors.items():
         places[name] = {"shape": list(tensor.shape), "type": forms[name], "start": len(content)}
-        array = tensor.detach().cpu().numpy()
-        content += int8(array) if forms[name] == "i1" else array.astype(TYPES[forms[name]]).tobytes()
+        content += stored(tensor.detach().cpu().numpy(), forms[name])
     return {"tensors": places, "bytes": content}
 
 
@@ -83,8 +82,10 @@ def weight_form(tensor, small):
     return "f2" if torch.equal(tensor.half().to(tensor), tensor) else "f4"
 
 
-def int8(array):
-    """Each row as its scale (float32) and its numbers in -127…127."""
+def stored(array, form):
+    """An array as bytes; as int8, each row is its scale (float32) and its numbers in -127…127."""
+    if form != "i1":
+        return array.astype(TYPES[form]).tobytes()
     content = b""
     for row in array.reshape(len(array), -1):
         scale = np.float32(np.abs(row).max() / 127 or 1)
@@ -129,7 +130,7 @@ def choose(test, each):
 
 
 def unpack_weights(packed):
-    """The weights (float32 tensors) that decoder.js will compute with: the torch side of a check."""
+    """The weights that decoder.js will compute with, as float32 tensors: torch's side of a check."""
     weights = {}
     for name, place in packed["tensors"].items():
         shape, content = place["shape"], packed["bytes"][place["start"] :]

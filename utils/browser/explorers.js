@@ -237,6 +237,7 @@ class Picture {
       width: columns * 28 + (columns - 1) * gap, height: rows * 28 + (rows - 1) * gap,
     });
     this.context = this.canvas.getContext("2d");
+    if (!this.context) throw new ModelError("This browser cannot draw on a canvas.");
     this.tile = this.context.createImageData(28, 28);
   }
 

@@ -1,0 +1,50 @@
+"""Fixtures that several test modules share: a real browser."""
+
+import contextlib
+import shutil
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# Chromium as root and in small containers; drawing without a GPU
+ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium; tests that need it are skipped where there is none."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: nothing is tested in a browser"
+    )
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip("no Chromium is installed: nothing is tested in a browser")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """visit(url, **context) -> a page; the test fails if its console shows an error."""
+    complaints = []
+    with contextlib.ExitStack() as stack:
+
+        def open_page(url, ignore=(), **context):
+            made = chromium.new_context(**context)
+            stack.callback(made.close)
+            page = made.new_page()
+            page.set_default_timeout(20_000)
+
+            def note(text):
+                if not any(part in text for part in ignore):
+                    complaints.append(text)
+
+            page.on("pageerror", lambda error: note(str(error)))
+            page.on("console", lambda message: message.type == "error" and note(message.text))
+            page.goto(url)
+            return page
+
+        yield open_page
+    assert not complaints, f"the browser's console shows {complaints}"
