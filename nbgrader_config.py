@@ -25,7 +25,16 @@ c.Autograde.exclude_overwriting = {
     if folder.is_dir()
 }
 
-# Grading: our Execute runs the student's cells and asks the questions; our SaveAutoGrades stores what they scored.
+# Grading. First the submission is read warily and its graded cells are put back as released; then our Execute runs
+# the student's cells in a sandbox and asks the questions from outside; our SaveAutoGrades stores what they scored.
+c.Autograde.exporter_class = "autograder.sanitize.Exporter"
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "autograder.sanitize.RestoreCells",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.Autograde.autograde_preprocessors = [
     "autograder.execute.Execute",
     "nbgrader.preprocessors.IgnorePattern",
@@ -35,7 +44,6 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.OverwriteCells.add_missing_cells = True  # a deleted test cell is graded all the same
 c.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"  # takes nothing off unless told to
 
 # Feedback: scores, explanations and comments, but no hidden test and no mark scheme.

@@ -83,9 +83,13 @@ def hand_in(assignment: str, course: Path = COURSE) -> list[str]:
     return list(work)
 
 
-def nbgrader(*arguments: str, course: Path = COURSE) -> subprocess.CompletedProcess:
-    """The real command, from the repository root with its nbgrader_config.py."""
-    command = [sys.executable, "-m", "nbgrader", *arguments, f"--course-dir={course}"]
+def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.CompletedProcess:
+    """The real command, from the repository root with its nbgrader_config.py.
+
+    course: the course folder, for the commands that take one.
+    """
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    command += [f"--course-dir={course}"] if course else []
     return subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True)
 
 

@@ -1,0 +1,119 @@
+"""Run the notebooks with the reference solutions, training and all, and keep their pictures in docs/.
+
+    python benchmarks/figures.py                 # every notebook: about half an hour on two cores
+    python benchmarks/figures.py vae             # one of them
+    python benchmarks/figures.py --overview      # only the README's picture, from what is there
+
+Writes docs/figures/<assignment>/NN.png, docs/figures.md (a gallery with the pictures' own alt texts) and
+docs/figures/overview.png, and prints how long each notebook took.
+"""
+
+import argparse
+import base64
+import io
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from PIL import Image
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES = ROOT / "docs" / "figures"
+ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
+
+
+def executed(assignment: str, folder: Path) -> nbformat.NotebookNode:
+    """The source notebook after a run from top to bottom in `folder`; hidden tests are left out."""
+    notebook = nbformat.read(ROOT / "solutions" / assignment / f"{assignment}.ipynb", 4)
+    work = folder / assignment
+    work.mkdir(exist_ok=True)
+    client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(work)}})
+    with client.setup_kernel():
+        for index, cell in enumerate(tqdm(notebook.cells, desc=assignment, unit=" cells")):
+            if "### BEGIN HIDDEN TESTS" not in cell.source:
+                client.execute_cell(cell, index)
+    return notebook
+
+
+def pictures(notebook) -> list[tuple[str, bytes]]:
+    """Every PNG that the notebook shows, with its alt text."""
+    found = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "image/png" in data:
+                alt = output.metadata.get("image/png", {}).get("alt") or data.get("text/plain", "")
+                found.append((alt, base64.b64decode(data["image/png"])))
+    return found
+
+
+def keep(assignment: str, found) -> None:
+    """Write the pictures with few colours, which is enough for plots, and their alt texts beside them."""
+    folder = FIGURES / assignment
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    alts = {}
+    for number, (alt, data) in enumerate(found, 1):
+        name = f"{number:02}.png"
+        Image.open(io.BytesIO(data)).convert("RGB").quantize(128).save(folder / name, optimize=True)
+        alts[name] = " ".join(alt.split())
+    (folder / "alt.json").write_text(json.dumps(alts, indent=1, ensure_ascii=False) + "\n")
+
+
+def gallery() -> str:
+    """docs/figures.md."""
+    lines = ["# What the notebooks show", "", "Made by `python benchmarks/figures.py` from the reference "
+             "solutions on the embedded data."]  # fmt: skip
+    for assignment in ASSIGNMENTS:
+        alts = FIGURES / assignment / "alt.json"
+        if alts.exists():
+            lines += ["", f"## {assignment}", ""]
+            for name, alt in json.loads(alts.read_text()).items():
+                alt = alt.replace("[", "(").replace("]", ")")
+                lines += [f"![{alt}](figures/{assignment}/{name})", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def overview(chosen: list[Path], height: int = 300, gap: int = 16) -> Image.Image:
+    """The chosen pictures side by side on white, each of the same height."""
+    parts = [Image.open(path).convert("RGB") for path in chosen]
+    parts = [p.resize((round(p.width * height / p.height), height), Image.LANCZOS) for p in parts]
+    whole = Image.new("RGB", (sum(p.width + gap for p in parts) + gap, height + 2 * gap), "white")
+    left = gap
+    for part in parts:
+        whole.paste(part, (left, gap))
+        left += part.width + gap
+    return whole.quantize(128)
+
+
+OVERVIEW: list[str] = []  # pictures of the README's strip, relative to docs/figures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("assignment", nargs="*", default=ASSIGNMENTS, help="default: all five")
+    parser.add_argument("--overview", action="store_true", help="only make the overview again")
+    parser.add_argument("--folder", type=Path, help="keep the runs here (default: a temporary folder)")
+    options = parser.parse_args()
+    os.environ.setdefault("COURSE_DATA", "embedded")
+    os.environ.pop("NBGRADER_EXECUTION", None)
+    if not options.overview:
+        folder = options.folder or Path(tempfile.mkdtemp())
+        folder.mkdir(parents=True, exist_ok=True)
+        for assignment in options.assignment:
+            start = time.monotonic()
+            notebook = executed(assignment, folder)
+            print(f"{assignment}: {time.monotonic() - start:.0f} s")
+            keep(assignment, pictures(notebook))
+    (ROOT / "docs" / "figures.md").write_text(gallery())
+    overview([FIGURES / name for name in OVERVIEW]).save(FIGURES / "overview.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
