@@ -153,6 +153,24 @@ def test_a_run_without_encoder_decodes():
         loaded.encode(torch.rand(2, 1, 28, 28))
 
 
+KIT = ["autoencoder", "beta-0", "beta-10", "tuned", "plane", "plane-autoencoder",
+       "fashion-plane", "fashion-plane-autoencoder"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KIT)
+def test_the_kits_own_run(name):
+    loaded = runs.load(name)
+    assert loaded.source == "reference" and loaded.nz == (2 if "plane" in name else loaded.nz)
+    assert loaded.kind == ("autoencoder" if "autoencoder" in name else "vae")
+    assert loaded.decode(loaded.encode(torch.rand(2, 1, 28, 28))).isfinite().all()
+    assert "measured" in loaded.info
+
+
+def test_the_kits_runs_are_small():
+    files = [path for path in runs.REFERENCE.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 6_000_000
+
+
 def test_state_survives_saving(tmp_path):
     state = {"a": {0: torch.arange(3), "k": [1.5, None, True]}, "empty": {}, "x": torch.ones(())}
     runs.write_state(tmp_path / "s.safetensors", state)
