@@ -1,4 +1,6 @@
-"""How an examiner asks a student's code: in this process, or in a child that can crash or hang alone."""
+"""How an examiner asks a student's code: in this process, or in a child that can crash or hang
+alone.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from pathlib import Path
 from autograder import probes, wire
 from autograder.probes import common
 
+WALL = 4  # how much longer than its computing a piece of work may take by the clock
 TOO_LONG = "Your code was still running after {:g} seconds and was stopped."
+PATIENCE = 4  # limits are seconds of computing; a busy machine, or code that waits, may take so many times that
 
 
 class InProcess:
@@ -27,7 +31,9 @@ class InProcess:
         self.names, self.folder = names, Path(folder)
 
     def ask(self, probe: str, inputs: dict, stand_ins=None, seconds: float = 20.0) -> dict:
-        """Run a probe over the namespace; what it prints is thrown away; too slow becomes an error."""
+        """Run a probe over the namespace; what it prints is thrown away; too slow becomes
+        an error.
+        """
         with _quiet(), _replaced(self.names, stand_ins or {}):
             try:
                 with _at_most(seconds):
@@ -54,7 +60,9 @@ class Forked:
         self.broken: str | None = None
 
     def ask(self, probe: str, inputs: dict, stand_ins=None, seconds: float = 20.0) -> dict:
-        """As `InProcess.ask`. stand_ins are the reference's objects; the child has them from the fork."""
+        """As `InProcess.ask`. stand_ins are the reference's objects; the child has them
+        from the fork.
+        """
         probes.find(probe)  # imported here, once, it is there in every child
         names = sorted(stand_ins or {})
         if self.pid and names != self._names:
@@ -66,7 +74,7 @@ class Forked:
             return {"error": self.broken}
         try:
             wire.send(self.to_child, {"probe": probe, "seconds": seconds, **_prefixed(inputs)})
-            return wire.receive(self.from_child, seconds + 2)
+            return wire.receive(self.from_child, PATIENCE * seconds + 2)
         except TimeoutError:
             self.close()
             return {"error": TOO_LONG.format(seconds)}
@@ -156,12 +164,18 @@ def _child(path: Path, requests: int, answers: int, stand_ins: dict) -> None:
 
 
 class _TooLong(BaseException):
-    """Raised by the alarm; not an Exception, so that a student's `except Exception` lets it pass."""
+    """Raised by the alarm; not an Exception, so that a student's `except Exception` lets it
+    pass.
+    """
 
 
 @contextlib.contextmanager
 def _at_most(seconds: float):
-    """Interrupt Python code after some seconds, where there are alarms (main thread, not Windows)."""
+    """Interrupt Python code after seconds of computing, or WALL times that of waiting.
+
+    Computing is counted, not the clock: on a busy machine the same work must get the same grade.
+    Works where there are alarms: in the main thread, not on Windows.
+    """
     alarms = hasattr(signal, "setitimer")
     if not alarms or threading.current_thread() is not threading.main_thread():
         yield
@@ -170,18 +184,26 @@ def _at_most(seconds: float):
     def stop(signum, frame):
         raise _TooLong
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = (
+        (signal.SIGPROF, signal.ITIMER_PROF, seconds),
+        (signal.SIGALRM, signal.ITIMER_REAL, WALL * seconds),
+    )
+    before = [signal.signal(number, stop) for number, _, _ in timers]
+    for _, timer, most in timers:
+        signal.setitimer(timer, most)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for (number, timer, _), handler in zip(timers, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
 def _quiet():
-    """Throw away what student code prints while it is judged: text on stderr would cost all points."""
+    """Throw away what student code prints while it is judged: text on stderr would cost all
+    points.
+    """
     import warnings
 
     sink = _Sink()

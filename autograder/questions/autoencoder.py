@@ -9,7 +9,7 @@ from torch import nn
 
 from autograder.question import Check, Mistake, Question, close, same_arrays
 
-from . import noise
+from . import noise, runs
 from .formula import formula
 
 STAGES = ((32, 14, 14), (64, 7, 7), (128, 3, 3), (256, 1, 1))
@@ -1166,4 +1166,4 @@ GRID = Question(
 )
 
 
-QUESTIONS = (ENCODER, DECODER, LOSS, LOOP, SAMPLES, GRID)
+QUESTIONS = (ENCODER, DECODER, LOSS, LOOP, runs.AUTOENCODER, SAMPLES, GRID)
