@@ -12,19 +12,24 @@ def walks(names, inputs) -> dict:
 
     inputs: name; walks: {label: [key of the start, key of the end, steps]}; the (nz,) arrays.
     evidence: for each label the result and how it came (see `common.file`), or "<label>.error";
-        after.<key>: what each array is after all calls.
+        after.<key>: each array as the calls left it.
     """
     walk = lookup(names, inputs["name"])
     evidence: dict = {}
-    latents = {}
     for label, (start, end, steps) in inputs["walks"].items():
-        for key in (start, end):
-            latents.setdefault(key, torch.from_numpy(inputs[key].copy()).float())
-        attempt_call(evidence, label, walk, latents[start], latents[end], steps)
-    for key, latent in latents.items():
-        evidence[f"after.{key}"] = array(latent)
+        given = {key: torch.from_numpy(inputs[key].copy()).float() for key in (start, end)}
+        before = {key: latent.clone() for key, latent in given.items()}
+        attempt_call(evidence, label, walk, given[start], given[end], steps)
+        _changes(evidence, given, before)
     nothing_came(evidence, inputs["walks"])
     return evidence
+
+
+def _changes(evidence, given, before) -> None:
+    """after.<key>: an argument as the call left it; where calls differ, one that changed it."""
+    for key, value in given.items():
+        if f"after.{key}" not in evidence or not torch.equal(value, before[key]):
+            evidence[f"after.{key}"] = array(value.reshape(before[key].shape))
 
 
 def images(names, inputs) -> dict:
@@ -58,18 +63,16 @@ def images(names, inputs) -> dict:
 
     def go(shape) -> dict:
         evidence: dict = {}
-        given = {
-            key: torch.from_numpy(inputs[key].copy()).float().reshape(shape) for key in ("x0", "x1")
-        }
         for label, steps in inputs["walks"].items():
             rows.clear()
             logits.clear()
+            before = {key: torch.from_numpy(inputs[key].copy()).float() for key in ("x0", "x1")}
+            given = {key: x.clone().reshape(shape) for key, x in before.items()}
             attempt_call(evidence, label, interpolate, encode, decode, *given.values(), steps)
             if rows:
                 evidence[f"{label}.latents"] = array(torch.cat(rows))
                 evidence[f"{label}.logits"] = array(torch.cat(logits))
-        for key, x in given.items():
-            evidence[f"after.{key}"] = array(x.flatten())
+            _changes(evidence, given, before)
         nothing_came(evidence, inputs["walks"])
         return evidence
 

@@ -148,9 +148,14 @@ def _lengths(rows, right, z0, z1):
 
 
 def _like_lerp(rows, right, z0, z1):
-    return (
-        None if close(rows, right, 1e-3, 1e-3) else "the rows are not those of the straight walk."
-    )
+    if close(rows, right, 1e-3, 1e-3):
+        return None
+    # At an angle of rounding size, lengths that change in another even way are right too.
+    onward = (np.diff(np.linalg.norm(rows, axis=1)) * np.sign(1 - (z0 @ z0) / (z0 @ z1)) > 0).all()
+    if np.isfinite(rows).all() and not _ends(rows, right, z0, z1) and onward:
+        if _angles(np.stack([rows.mean(0), z0])) < 2e-3:
+            return None
+    return "the rows are not those of the straight walk."
 
 
 def _same_walks(a, b, inputs):
@@ -169,12 +174,16 @@ def _named_walk(got, want, inputs, failed):
     kinds = {got.get(f"{label}.kind") for label in labels}
     if kinds == {"NoneType"}:
         return "returns-nothing", "Your function returns nothing: is its `return` missing?"
-    if kinds <= {"list", "tuple"}:
+    if kinds & {"list", "tuple"}:
         return "no-tensor", "You return the rows one by one in a list: stack them into one tensor."
-    if kinds == {"ndarray"}:
+    if "ndarray" in kinds:
         return "no-tensor", "You return a numpy array; the decoder needs a tensor."
-    counts = {np.shape(got[label])[:1] for label in labels if got.get(label) is not None}
-    if len(counts) == 1 and counts != {()} and len({_steps(inputs, label) for label in labels}) > 1:
+    counts = {
+        _steps(inputs, label): np.shape(got[label])[0]
+        for label in labels
+        if got.get(label) is not None and np.ndim(got[label])
+    }
+    if len(counts) > 1 and len(set(counts.values())) == 1:
         return (
             "steps-ignored",
             (
@@ -182,6 +191,20 @@ def _named_walk(got, want, inputs, failed):
                 " written into your code."
             ),
         )
+    rows, again = got.get(labels[0]), got.get("again")
+    if rows is not None and again is not None and not close(rows, again):
+        return "random", "Two calls with the same arguments give two different walks."
+    if rows is not None and rows.shape == want[labels[0]].shape:
+        if np.ptp(rows, axis=0).max() < 1e-6:
+            return (
+                "constant",
+                (
+                    "All rows are the same: nothing moves. Is one tensor changed in place and"
+                    " appended again and again?"
+                ),
+            )
+        if failed == ["between"] and np.linalg.matrix_rank(rows - rows[0], tol=1e-3) == 1:
+            return "uneven", "The walk is straight, but its steps are not of equal length."
     if failed == ["manners"]:
         return (
             "in-place",
@@ -206,7 +229,12 @@ def _draw_walks(rng):
         "z1": rng.normal(0.5, 1.5, 16),
         "a0": rng.normal(0, 1.5, 5),
         "a1": rng.normal(-0.5, 1.5, 5),
-        "walks": {"usual": ["z0", "z1", 11], "odd": ["a0", "a1", 7], "two": ["a1", "a0", 2]},
+        "walks": {
+            "usual": ["z0", "z1", 11],
+            "odd": ["a0", "a1", 7],
+            "two": ["a1", "a0", 2],
+            "again": ["z0", "z1", 11],
+        },
     }
 
 
@@ -484,7 +512,7 @@ def _draw_images(rng):
         "bias": rng.normal(0, 1, 784),
         "x0": rng.uniform(0, 1, 784) ** 3,
         "x1": rng.uniform(0, 1, 784),
-        "walks": {"usual": 11, "odd": 6},
+        "walks": {"usual": 11, "odd": 6, "again": 11},
     }
 
 
@@ -744,23 +772,23 @@ def _part(rng, centres, side, each, odd, exchanged):
 
 
 def _draw_probe(rng):
-    """Two data sets. Linear classifiers score 0.54 to 0.61 on both, neighbours 0.85."""
+    """Two data sets. Linear classifiers score 0.53 to 0.59 on both, neighbours 0.86."""
     inputs = {"sets": ["large", "small"]}
-    for label, nz, each in (("large", 12, 100), ("small", 16, 70)):
+    for label, nz, each in (("large", 12, 150), ("small", 16, 100)):
         axes = np.linalg.qr(rng.normal(size=(nz, nz)))[0]
         centres, side = 6 * axes[:10], 5 * axes[10]
-        parts = _part(rng, centres, side, each, 0.15, False), _part(
-            rng, centres, side, 3 * each // 2, 0.25, True
+        parts = _part(rng, centres, side, each, 0.08, False), _part(
+            rng, centres, side, 3 * each // 2, 0.3, True
         )
         for part, (z, y) in zip(("train", "test"), parts, strict=True):
             inputs[f"{label}.z_{part}"], inputs[f"{label}.y_{part}"] = z, y
     return inputs
 
 
-# Logistic regression of any strength, linear SVM, ridge, LDA, SGD and torch loops stay within 0.06
-# of least squares; neighbours, forests and networks are 0.2 above it, and fitting on the test part
-# 0.14.
-PROBE_MARGIN = 0.09
+# Over 12 draws logistic regression of any strength, SVM, ridge, LDA, perceptron, SGD and torch
+# loops stayed within 0.03 of least squares; fitting on the test part is 0.12 above it, neighbours,
+# kernels, forests and networks 0.21.
+PROBE_MARGIN = 0.06
 
 
 def _score(got, label):
@@ -806,15 +834,15 @@ def _knows_nothing(got, want, inputs):
 
 
 def _near(score, right):
-    return score is not None and right is not None and abs(score - right) < 0.035
+    return score is not None and right is not None and abs(score - right) < 0.025
 
 
 def _same_scores(a, b, inputs):
-    """A mistake's accuracy has the spread of its classifier: within 0.035 on both sets."""
+    """A mistake's accuracy has the spread of its classifier: within 0.025 on both sets."""
     pairs = [(_score(a, label), _score(b, label)) for label in inputs["sets"]]
     scale = max(1.0, *(abs(score or 0) for _, score in pairs))
     return all(
-        one is not None and other is not None and abs(one - other) < 0.035 * scale
+        one is not None and other is not None and abs(one - other) < 0.025 * scale
         for one, other in pairs
     )
 
@@ -864,7 +892,7 @@ def _named_score(got, want, inputs, failed):
                 " the highest score."
             ),
         )
-    if all(0.68 < s < 1.01 and s - r > 0.1 for s, r in zip(scores, right, strict=True)):
+    if all(s < 1.01 and s - r > 0.17 for s, r in zip(scores, right, strict=True)):
         return (
             "not-linear",
             (
@@ -927,7 +955,7 @@ LINEAR_PROBE = Question(
             {"linear_probe": _probed("test", "test")},
         ),
         Mistake(
-            "fitted-on-both",
+            "fitted-on-test",
             "The test part took part in the fit: its accuracy there is flattering.",
             LINEAR,
             {"linear_probe": _probed("both", "test")},
@@ -1018,7 +1046,8 @@ def _named_turn(got, want, inputs, failed):
             SPHERE,
             0.3,
         )
-    return _named_walk(got, want, inputs, failed)
+    walks = {label: inputs["walks"][label] for label in _TURNS}
+    return _named_walk(got, want, {**inputs, "walks": walks}, failed)
 
 
 def _same_turns(a, b, inputs):
