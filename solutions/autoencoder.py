@@ -310,7 +310,7 @@ checks.autoencoder.train_epoch(train_epoch)
 #
 # `fit` is given: it calls your `train_epoch` and saves the model as `runs/NAME` after every
 # epoch. If it is interrupted, run the cell again and it goes on; if it is finished, it is loaded.
-# After a change in your code, say `fresh=True`.
+# After a change in your code it refuses to mix old and new; then say `fresh=True`.
 #
 # **Should look like.** Below 80 nats on test images. Above 100, look for an activation at the end
 # of the encoder.
@@ -328,7 +328,8 @@ def fit(name, nz, epochs, train=train, test=test, dataset="MNIST", fresh=False):
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs, eta_min=1e-5)
     loader = data.Loader(train.images.to(device), train.labels, batch_size=128)
-    settings = {"nz": nz, "dataset": dataset}
+    code = {"reconstruction_loss": reconstruction_loss, "train_epoch": train_epoch}
+    settings = {"nz": nz, "dataset": dataset} | code
     run = training.Run(
         name, model, optimizer, settings, scheduler=schedule, loader=loader, fresh=fresh
     )
@@ -342,7 +343,7 @@ def fit(name, nz, epochs, train=train, test=test, dataset="MNIST", fresh=False):
     return model.eval(), run
 
 
-autoencoder, run = fit("autoencoder", nz=16, epochs=12)
+autoencoder, run = fit("autoencoder", nz=16, epochs=10)
 
 # %% role="check"
 checks.autoencoder.curve(run.curves)
@@ -456,7 +457,7 @@ print("mean distance from 0: {:.1f} for codes, {:.1f} for samples".format(*lengt
 # then draw the codes.
 
 # %%
-plane, run = fit("plane-autoencoder", nz=2, epochs=12)
+plane, run = fit("plane-autoencoder", nz=2, epochs=10)
 
 # %%
 with torch.no_grad():
@@ -539,8 +540,8 @@ fashion_test = data.load("FashionMNIST", train=False, limit=2_000)
 names = data.CLASSES["FashionMNIST"]
 clothes = torch.stack([fashion_test.images[fashion_test.labels == c][0] for c in range(10)])
 options = {"train": fashion, "test": fashion_test, "dataset": "FashionMNIST"}
-fashion_autoencoder, fashion_run = fit("fashion-autoencoder", nz=16, epochs=8, **options)
-fashion_plane, fashion_plane_run = fit("fashion-plane-autoencoder", nz=2, epochs=10, **options)
+fashion_autoencoder, fashion_run = fit("fashion-autoencoder", nz=16, epochs=6, **options)
+fashion_plane, fashion_plane_run = fit("fashion-plane-autoencoder", nz=2, epochs=8, **options)
 
 # %%
 plots.curves(

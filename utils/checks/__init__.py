@@ -48,7 +48,8 @@ def check(function):
         except CheckFailed as error:
             failure = str(error)
         except NotImplementedError as error:
-            failure = f"This step is still to be written. {error}".strip()
+            names = [frame.name for frame in _own_frames(error)] or ["This step"]
+            failure = f"`{names[-1]}` is still to be written."
         except Exception as error:
             failure = told(error)
         if failure:
@@ -66,12 +67,16 @@ def require(condition, message: str) -> None:
 
 def told(error: Exception) -> str:
     """What the student's code raised, in which of their lines, in one sentence."""
-    here = Path(__file__).parent
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "site-packages" not in f.filename]
-    own = [f for f in own if here not in Path(f.filename).parents]
+    own = _own_frames(error)
     where = f" in your line `{own[-1].line}`" if own and own[-1].line else ""
     return f"Your code raised {type(error).__name__}{where}: {str(error).strip() or 'no message'}"
+
+
+def _own_frames(error: Exception) -> list:
+    """The lines that an exception went through, without those of libraries and of the checks."""
+    here, frames = Path(__file__).parent, traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "site-packages" not in f.filename]
+    return [f for f in own if here not in Path(f.filename).parents]
 
 
 def tensor(value, shape: tuple, what: str, look: str = ""):
