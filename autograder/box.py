@@ -52,7 +52,9 @@ class Limits:
 
     memory: bytes, of each process and of all together. disk: bytes written, in all. file: bytes of
     one file.
-    cell_seconds, seconds: wall time of a cell, and of the submission. cpu_seconds: of one process.
+    cell_seconds, seconds: of computing, in a cell and in the whole submission; by the clock it may
+    be
+        `student.WALL` times as long. cpu_seconds: of computing in one process, kept by the kernel.
     """
 
     memory: int = 2 * 2**30

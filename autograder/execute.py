@@ -78,9 +78,9 @@ class Execute(StockExecute):
     memory = Integer(2048, help="MiB of memory for one submission.").tag(config=True)
     disk = Integer(256, help="MiB that one submission may hold and write.").tag(config=True)
     processes = Integer(64, help="Processes and threads of one submission.").tag(config=True)
-    seconds = Float(300.0, help="Wall time for one submission; `timeout` is that of a cell.").tag(
-        config=True
-    )
+    seconds = Float(
+        300.0, help="Seconds of computing for one submission; `timeout` is for a cell."
+    ).tag(config=True)
 
     def preprocess(self, nb, resources=None, km=None):
         problem = sanitize.problem_of(nb)
