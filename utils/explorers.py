@@ -84,13 +84,14 @@ class Beta(widgets.VBox):
             options=steps, value=steps[len(steps) // 2][1], description="β"
         )
         self.image = picture()
-        self.losses = widgets.HTML()
+        self.losses, self.caption = widgets.HTML(), widgets.HTML()
         self._views = [self.view(step) for step in range(len(ladder))]  # so that moves are fast
-        super().__init__([self.slider, widgets.HBox([self.image, self.losses])])
+        left = widgets.VBox([self.image, self.caption])
+        super().__init__([self.slider, widgets.HBox([left, self.losses])])
         connect(self.show, self.slider)
 
     def view(self, step):
-        """(PNG, losses as HTML, description) of one model of the ladder."""
+        """(PNG, losses as HTML, caption) of one model of the ladder."""
         run = self.ladder[step]
         rows = {
             "test images": self._x,
@@ -98,11 +99,10 @@ class Beta(widgets.VBox):
             "samples: z drawn from the prior N(0, I), decoded": decoded(run, self._z[0]),
             "": decoded(run, self._z[1]),
         }
-        what = f"Reconstructions and prior samples of the VAE trained with β = {self._beta(run):g}"
-        return sheet(rows), self._table(step), what
+        return sheet(rows), self._table(step), f"the VAE trained with β = {self._beta(run):g}"
 
     def show(self):
-        self.image.value, self.losses.value, self.image.tooltip = self._views[self.slider.value]
+        self.image.value, self.losses.value, self.caption.value = self._views[self.slider.value]
 
     def _table(self, step):
         """Both losses of all models, the one shown in bold."""
@@ -190,14 +190,13 @@ class Interpolation(widgets.VBox):
         self.end_number = widgets.BoundedIntText(0, min=0, max=99, description="example")
         self.path = widgets.ToggleButtons(options=["linear", "spherical"])
         self.slider = widgets.FloatSlider(0.5, min=0, max=1, step=0.01, description="t")
-        self.image = picture()
+        self.image, self.caption = picture(), widgets.HTML()
         choose = [
             widgets.HBox([self.start, self.start_number]),
             widgets.HBox([self.end, self.end_number]),
         ]
-        super().__init__(
-            [*(choose if images is None else []), self.path, self.slider, self.image, note(said)]
-        )
+        controls = [*(choose if images is None else []), self.path, self.slider]
+        super().__init__([*controls, self.image, self.caption, note(said)])
         connect(self.choose, self.start, self.end, self.start_number, self.end_number)
         connect(self.show, self.path, self.slider)
 
@@ -215,7 +214,7 @@ class Interpolation(widgets.VBox):
         self.show()
 
     def view(self, t, path):
-        """(PNG, description): both images, and what each model decodes between them."""
+        """(PNG, caption): both images, and what each model decodes between them."""
         between = []
         for name, (z0, z1) in self._codes.items():
             z = torch.lerp(z0, z1, t)
@@ -223,11 +222,11 @@ class Interpolation(widgets.VBox):
                 z = z * torch.lerp(z0.norm(), z1.norm(), t) / z.norm().clamp_min(1e-9)
             between.append(decoded(self.models[name], z[None]))
         columns = {"from": self._ends[:1], **dict(zip(self._codes, between, strict=True))}
-        what = f"{' and '.join(self._codes)}, {t:.0%} of the way, {path}"
+        what = f"{t:.0%} of the way from the first image to the last, {path}"
         return strip({**columns, "to": self._ends[1:]}, scale=5), what
 
     def show(self):
-        self.image.value, self.image.tooltip = self.view(self.slider.value, self.path.value)
+        self.image.value, self.caption.value = self.view(self.slider.value, self.path.value)
 
     def _example(self, label, number):
         rows = (self._y == label).nonzero().flatten()
@@ -265,14 +264,15 @@ class Plane(widgets.VBox):
         last = len(self._x) - 1
         self.number = widgets.BoundedIntText(0, min=0, max=last, description="test image")
         self.load = widgets.Button(description="go to it")
-        self.map, self.image = picture(), picture()
+        self.map, self.image, self.caption = picture(), picture(), widgets.HTML()
         names = zip(COLOURS, data.CLASSES[dataset(run)], strict=True)
         legend = " ".join(
             f'<span style="white-space:nowrap"><span style="color:{colour}">●</span> {name}</span>'
             for colour, name in names
         )
         left = [self.map, widgets.HTML(legend)]
-        right = [self.z1, self.z2, widgets.HBox([self.number, self.load]), self.image]
+        go = widgets.HBox([self.number, self.load])
+        right = [self.z1, self.z2, go, self.image, self.caption]
         super().__init__([widgets.HBox([widgets.VBox(left), widgets.VBox(right)]), note(said)])
         self.load.on_click(lambda _: self.go_to(self.number.value))
         connect(self.show, self.z1, self.z2)
@@ -295,9 +295,7 @@ class Plane(widgets.VBox):
 
     def show(self):
         self.map.value, self.image.value = self.view(self.z1.value, self.z2.value)
-        where = f"z = ({self.z1.value:.2f}, {self.z2.value:.2f})"
-        self.map.tooltip = f"Test images in the latent plane, coloured by class; {where}"
-        self.image.tooltip = f"Decoding of {where}"
+        self.caption.value = f"z = ({self.z1.value:.2f}, {self.z2.value:.2f})"
 
     def _draw_map(self):
         canvas = Image.new("RGB", (self.size, self.size), "white")
@@ -324,7 +322,7 @@ DREAM = """<details><summary>What Randomize, Dream and the tiles do</summary>
 autoencoder was not, so there it is a guess). <b>Reset</b> sets all z to 0, the prior's middle.</p>
 <p><b>Dream</b> walks along an arc from one random draw to the next, and so on. Every point of such
 an arc is distributed as N(0, I) itself: the dream moves smoothly and stays where the prior has its
-mass.</p>
+mass. Its speed is in degrees a step; 90 lead from one draw to the next.</p>
 <p><b>A tile</b> picks a test image of that class at random, encodes it to μ and σ, and draws z from
 its posterior N(μ, σ²). Press it again to see how much the images of one class differ.</p>
 </details>"""
@@ -365,8 +363,7 @@ class Latents(widgets.VBox):
         self.randomize = widgets.Button(description="Randomize")
         self.reset = widgets.Button(description="Reset")
         self.dream = widgets.Play(interval=125, max=10**6, description="Dream", show_repeat=False)
-        self.speed = widgets.FloatSlider(3, min=0.5, max=15, step=0.5, description="dream speed")
-        self.speed.tooltip = "degrees of arc a step; 90 lead from one random draw to the next"
+        self.speed = widgets.FloatSlider(3, min=0.5, max=15, step=0.5, description="speed")
         self.image = picture()
         self.tiles = [
             widgets.Button(description=name, layout=widgets.Layout(width="auto"))
@@ -375,12 +372,11 @@ class Latents(widgets.VBox):
         rows = zip(self.sliders, self.posteriors, strict=True)
         hidden = run.nz - len(self.dims)
         if hidden:
-            said += f" {hidden} more dimensions vary less and have no slider."
+            said += f" · {hidden} more dimensions vary less and have no slider."
         left = [
             self.image,
             widgets.HBox([self.randomize, self.reset]),
-            widgets.HBox([widgets.Label("Dream"), self.dream]),
-            self.speed,
+            widgets.HBox([widgets.Label("Dream"), self.dream, self.speed]),
             widgets.Label("A digit's posterior:" if run.kind == "vae" else "Code of a test image:"),
             widgets.HBox(self.tiles[:5]),
             widgets.HBox(self.tiles[5:]),
@@ -439,7 +435,6 @@ class Latents(widgets.VBox):
 
     def show(self):
         self.image.value = self.view(self.z)
-        self.image.tooltip = "Decoding of the latent that the sliders show"
 
     def _set(self, z):
         with holding(self):
@@ -473,7 +468,7 @@ class Statistics(widgets.VBox):
         self.tables = {"mean": means, "standard deviation": stds}
         self.which = widgets.ToggleButtons(options=[*self.tables])
         self.table = widgets.HTML()
-        said += f" {len(y):,} test images."
+        said += f" · {len(y):,} test images."
         super().__init__([self.which, self.table, note(said)])
         connect(self.show, self.which)
 
@@ -499,9 +494,11 @@ class Statistics(widgets.VBox):
             rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
         export = base64.b64encode(self.csv().encode()).decode()
         return (
-            f'<table style="text-align:right"><caption>{which} of z over the test images of a class'
-            f"</caption><tr><th>class</th>{head}</tr>{''.join(rows)}</table>"
-            f'<a download="statistics.csv" href="data:text/csv;base64,{export}">Save as CSV</a>'
+            '<div style="overflow-x:auto"><table style="text-align:right">'
+            f"<caption>{which} of z over the test images of a class</caption>"
+            f"<tr><th>class</th>{head}</tr>{''.join(rows)}</table></div>"
+            '<a style="text-decoration:underline" download="statistics.csv" '
+            f'href="data:text/csv;base64,{export}">Save as CSV</a>'
         )
 
     def show(self):
@@ -610,6 +607,7 @@ def note(text):
 
 
 def picture():
+    # without tooltip: JupyterLab 4 fails to show an Image that has one
     return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start"))
 
 

@@ -71,7 +71,7 @@ def test_beta_slider_shows_each_model_with_its_losses():
     for step, beta in enumerate((0, 2, 10)):
         explorer.slider.value = step
         assert pixels(explorer.image.value).shape[1] > 500
-        assert f"β = {beta}" in explorer.image.tooltip
+        assert f"β = {beta}" in explorer.caption.value
         bold = explorer.losses.value.split("font-weight:bold")[1].split("</tr>")[0]
         assert f"{100 + beta:.1f}" in bold and "20.0" in bold
         seen.add(explorer.image.value)
