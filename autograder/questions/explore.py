@@ -25,10 +25,11 @@ def digit_statistics(mu, y):
 def _latents(rng):
     """Classes of different size, place and spread; in "gaps" two are absent and one is alone."""
     full = np.concatenate([np.arange(10), np.arange(10), np.arange(10), rng.integers(0, 10, 45)])
-    present = rng.permutation(10)[:8]
-    gaps = np.concatenate([np.repeat(present[1:], 3), rng.choice(present[1:], 20), present[:1]])
-    inputs = {"name": "digit_statistics", "sets": ["full", "gaps"]}
-    for label, y, nz in (("full", full, 4), ("gaps", gaps, 7)):
+    turned = (np.array([6, 1, 2, 4, 5, 7, 8, 9]) + rng.integers(10)) % 10  # without 0 and 3
+    alone, present = turned[0], turned[1:]
+    gaps = np.concatenate([[alone], np.repeat(present, 3), rng.choice(present, 20)])
+    inputs = {"name": "digit_statistics", "sets": ["full", "gaps", "wide"]}
+    for label, y, nz in (("full", full, 4), ("gaps", gaps, 4), ("wide", full, 7)):
         y = rng.permutation(y)
         centres, spreads = rng.normal(0.7, 2, (10, nz)), rng.uniform(0.3, 2, (10, nz))
         inputs[f"{label}.mu"] = centres[y] + spreads[y] * rng.normal(size=(len(y), nz))
@@ -117,16 +118,20 @@ def _named_statistics(got, want, inputs, failed):
     kind, count = got.get("full.kind"), got.get("full.count")
     if kind == "NoneType":
         return "returns-nothing", "Your function returns nothing: is its `return` missing?"
-    if count == 1:
-        return (
-            "one-result",
-            "Two results are asked for, means and standard deviations; there is one.",
-        )
     if kind == "dict":
         return "dictionary", "Two tensors are asked for, not a dictionary."
+    if count is not None and count > 2:
+        return "too-many-results", "Two results are asked for, means and standard deviations."
+    if count == 1:
+        return "one-result", "Two results are asked for, means and deviations; there is one."
+    if got.get("wide.error") and not got.get("full.error") and not got.get("gaps.error"):
+        return (
+            "nz-written-in",
+            "Your function works for one number of latent dimensions only: it is written in.",
+        )
     shapes = {np.shape(got.get(key)) for key in ("gaps.mean", "gaps.std")}
     if set(failed) <= {"form", "absent", "alone", "means", "stds"} and "means" not in failed:
-        if shapes == {(8, 7)}:
+        if shapes == {(8, 4)}:
             return (
                 "absent-skipped",
                 (
@@ -137,7 +142,7 @@ def _named_statistics(got, want, inputs, failed):
                 0.3,
             )
         value = got.get("gaps.mean")
-        if value is not None and np.shape(value) == (10, 7) and "absent" in failed:
+        if value is not None and np.shape(value) == (10, 4) and "absent" in failed:
             rows = value[_counts(inputs, "gaps") == 0]
             if not np.any(rows):
                 return (
