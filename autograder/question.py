@@ -1,9 +1,10 @@
 """A question of the answer key: what is asked, what counts, and which mistakes have a name.
 
-A question never touches a student's objects. It draws inputs, has a *probe* (`autograder.probes`) run
-beside the student's code on them, and judges the *evidence* that comes back: arrays and plain values.
-The same probe run over the reference gives what was wanted, and run over each catalogued mistake gives what
-that mistake would have produced: a mistake is named when its evidence is the student's evidence.
+A question never touches a student's objects. It draws inputs, has a *probe* (`autograder.probes`)
+run beside the student's code on them, and judges the *evidence* that comes back: arrays and plain
+values. The same probe run over the reference gives what was wanted, and run over each catalogued
+mistake gives what that mistake would have produced: a mistake is named when its evidence is the
+student's evidence.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ class Mistake:
     """A known wrong answer.
 
     id: short and stable ("half-missing"); shown to instructors and in `--json`.
-    says: one or two plain sentences for the student: what the numbers show, what it usually means. Never a
-        formula of the reference, an expected value or an input.
+    says: one or two plain sentences for the student: what the numbers show, what it usually means.
+        Never a formula of the reference, an expected value or an input.
     reread: the part of the notebook to go back to.
-    code: what a student who makes it would have written, {name: object}; laid over the reference's names.
-    credit: share of the failed checks' weight that is given back: for a mere convention, or one lost factor.
+    code: what a student who makes it would have written, {name: object}; laid over the reference's
+        names.
+    credit: share of the failed checks' weight that is given back: for a mere convention, or one
+        lost factor.
     """
 
     id: str
@@ -61,14 +64,15 @@ class Question:
     draw(rng) -> inputs: {name: array or plain value}; fresh for every submission, never degenerate.
     probe: name of the probe that turns a namespace and inputs into evidence.
     reference: {name: object}, a right answer, with everything that it builds on.
-    builds_on: names of earlier questions whose reference may stand in when the student's own is broken.
+    builds_on: names of earlier questions whose reference may stand in when the student's own is
+        broken.
     alike(a, b, inputs): whether two pieces of evidence show the same behaviour.
-    explain(got, want, inputs, failed) -> (id, sentence[, what to reread[, credit]]) | None: names what no
-        fixed code can (a ratio, an unknown architecture); asked only when no mistake matches.
-    examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on known
-        inputs, such as a submitted training run; there is then no reference to run beside it.
-    compared: whether its tests need the reference's evidence; where they look at the student's alone, the
-        probe is not run a second time.
+    explain(got, want, inputs, failed) -> (id, sentence[, what to reread[, credit]]) | None: names
+        what no fixed code can (a ratio, an unknown architecture); asked when no mistake matches.
+    examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on
+        known inputs, such as a submitted training run; no reference runs beside it.
+    compared: whether its tests need the reference's evidence; where they look at the student's
+        alone, the probe is not run a second time.
     """
 
     id: str
@@ -141,7 +145,8 @@ class Result:
 class Exam:
     """Grades the questions of one submission, in any order, each once.
 
-    student: answers `ask(probe, inputs, stand_ins, seconds)` and has a `folder`; see `autograder.student`.
+    student: answers `ask(probe, inputs, stand_ins, seconds)` and has a `folder`; see
+    `autograder.student`.
     seed: recorded with the grade; the same submission and seed give the same result.
     lookup(id) -> Question.
     """
@@ -151,7 +156,9 @@ class Exam:
         self.results: dict[str, Result] = {}
 
     def grade(self, question_id: str) -> Result:
-        """Grade one question; where it builds on broken work, once more with the reference there."""
+        """Grade one question; where it builds on broken work, once more with the reference
+        there.
+        """
         if question_id not in self.results:
             question = self.lookup(question_id)
             result = self._grade(question, stand_ins=())
@@ -176,7 +183,9 @@ class Exam:
             got, want = question.examine(self.student, inputs, own, question.seconds), {}
         else:
             got = self.student.ask(question.probe, inputs, own, question.seconds)
-            want = probes.run(question.probe, question.reference, inputs) if question.compared else {}
+            want = (
+                probes.run(question.probe, question.reference, inputs) if question.compared else {}
+            )
         return judge(question, got, want, inputs, stand_ins, self.seed)
 
 
@@ -196,9 +205,15 @@ def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
     score = round(question.points * (1 - lost), 2) if failed else float(question.points)
     feedback = describe(question, score, outcomes, mistake, got.get("error"), stand_ins)
     return Result(
-        question.id, score, float(question.points), mistake.id if mistake else None, feedback,
-        outcomes, tuple(stand_ins), seed,
-    )  # fmt: skip
+        question.id,
+        score,
+        float(question.points),
+        mistake.id if mistake else None,
+        feedback,
+        outcomes,
+        tuple(stand_ins),
+        seed,
+    )
 
 
 def _tested(check: Check, got, want, inputs) -> str | None:
@@ -211,7 +226,9 @@ def _tested(check: Check, got, want, inputs) -> str | None:
 
 
 def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
-    """The one mistake whose evidence is the student's; None when there is none, or more than one kind."""
+    """The one mistake whose evidence is the student's; None when there is none, or more than
+    one kind.
+    """
     alike = question.alike or same_arrays
     try:
         with np.errstate(all="ignore"):
@@ -233,7 +250,9 @@ def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
     lines = [f"{question.id}: {score:g} of {question.points:g} points"]
     if stand_ins:
         names = ", ".join(f"`{name}`" for name in stand_ins)
-        lines.append(f"  A reference {names} stood in for yours, so its mistake costs nothing here.")
+        lines.append(
+            f"  A reference {names} stood in for yours, so its mistake costs nothing here."
+        )
     if error:
         return "\n".join([*lines, f"  {error}"])
     for outcome in outcomes:
@@ -241,7 +260,9 @@ def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
         if outcome.message:
             lines.append(f"      {outcome.message}")
     if mistake:
-        lines.append(f"  {mistake.says}" + (f" Reread: {mistake.reread}." if mistake.reread else ""))
+        lines.append(
+            f"  {mistake.says}" + (f" Reread: {mistake.reread}." if mistake.reread else "")
+        )
     return "\n".join(lines)
 
 
@@ -289,11 +310,16 @@ def well_formed(got, want, key: str, what: str) -> str | None:
         return f"{what}: nothing was received ({got.get(f'{key}.kind', 'None')})."
     value, wanted = np.asarray(value), np.asarray(want[key])
     if value.dtype.kind not in "fiub":
-        return f"{what}: received {got.get(f'{key}.kind', value.dtype)} where numbers were expected."
+        return (
+            f"{what}: received {got.get(f'{key}.kind', value.dtype)} where numbers were expected."
+        )
     if value.shape != wanted.shape:
         return f"{what}: received shape {value.shape}, expected shape {wanted.shape}."
     if not np.isfinite(value).all() and np.isfinite(wanted).all():
-        return f"{what}: received {np.count_nonzero(~np.isfinite(value))} values that are NaN or infinite."
+        return (
+            f"{what}: received {np.count_nonzero(~np.isfinite(value))} values that are NaN or "
+            "infinite."
+        )
     return None
 
 

@@ -18,7 +18,7 @@ from autograder.probes import common
 
 WALL = 4  # how much longer than its computing a piece of work may take by the clock
 TOO_LONG = "Your code was still running after {:g} seconds and was stopped."
-PATIENCE = 4  # limits are seconds of computing; a busy machine, or code that waits, may take so many times that
+PATIENCE = 4  # limits are in seconds of computing; on a busy clock it may be so many times more
 
 
 class InProcess:
@@ -148,7 +148,9 @@ def _child(path: Path, requests: int, answers: int, stand_ins: dict) -> None:
             exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
             wire.send(answers, {})
         except SyntaxError as error:
-            wire.send(answers, {"error": f"The file is not Python: line {error.lineno}: {error.msg}"})
+            wire.send(
+                answers, {"error": f"The file is not Python: line {error.lineno}: {error.msg}"}
+            )
         except BaseException as error:
             wire.send(answers, {"error": common.told(error)})
         student = InProcess(module.__dict__)

@@ -25,7 +25,10 @@ LARGEST = 48 * 2**20  # bytes of one file of a run
 MEMORY = 3 * 2**30  # bytes that an evaluation may use beyond what is there
 WIDEST = 256  # latent dimensions
 NOISE = 20130620  # the draws of z are the same for everyone, so that a score does not hang on luck
-CLASSES = {"vae": (("VAE",), ("",)), "autoencoder": (("Encoder", "Decoder"), ("encoder.", "decoder."))}
+CLASSES = {
+    "vae": (("VAE",), ("",)),
+    "autoencoder": (("Encoder", "Decoder"), ("encoder.", "decoder.")),
+}
 
 
 class Unusable(Exception):
@@ -42,7 +45,10 @@ def evaluate(student, name: str, kind: str, seconds: float = 60.0) -> dict:
     evidence = {}
     try:
         if not folder.is_dir():
-            raise Unusable(f"there is no folder runs/{name} in your submission: train it, save, and hand it in.")
+            raise Unusable(
+                f"there is no folder runs/{name} in your submission: train it, save, and hand it "
+                "in."
+            )
         measured = aside(lambda: _by_graph(folder, kind), seconds)
         if measured.get("problem"):
             raise Unusable(measured["problem"])
@@ -58,7 +64,7 @@ def evaluate(student, name: str, kind: str, seconds: float = 60.0) -> dict:
 
 
 def aside(action, seconds: float) -> dict:
-    """`action()` in a forked child with a time and a memory limit; {"problem": …} when it breaks them."""
+    """`action()` in a forked child with limits of time and memory; {"problem": …} beyond them."""
     if not hasattr(os, "fork"):
         return _guarded(action)
     from_child, to_parent = os.pipe()
@@ -90,7 +96,11 @@ def _limit() -> None:
     devnull = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(devnull, fd)
-    used = int(Path("/proc/self/statm").read_text().split()[5]) * 4096 if Path("/proc/self/statm").exists() else 0
+    used = (
+        int(Path("/proc/self/statm").read_text().split()[5]) * 4096
+        if Path("/proc/self/statm").exists()
+        else 0
+    )
     resource.setrlimit(resource.RLIMIT_DATA, (used + MEMORY, used + MEMORY))
 
 
@@ -131,8 +141,11 @@ def _weights(folder: Path) -> dict:
     weights = {k: v.astype(np.float32) if v.dtype.kind == "f" else v for k, v in weights.items()}
     broken = [key for key, value in weights.items() if not np.isfinite(value).all()]
     if broken or not weights:
-        raise Unusable(f"weights.safetensors holds NaN or infinite weights ({broken[:1]})." if broken else
-                       "weights.safetensors is empty.")  # fmt: skip
+        raise Unusable(
+            f"weights.safetensors holds NaN or infinite weights ({broken[:1]})."
+            if broken
+            else "weights.safetensors is empty."
+        )
     return weights
 
 
@@ -197,7 +210,9 @@ def _by_graph(folder: Path, kind: str) -> dict:
         return {**common, "no graph": True}
     program = _json(folder, "graph.json")
     if program.get("kind") != kind:
-        raise Unusable(f"it is a model of kind {program.get('kind')!r}; here it should be {kind!r}.")
+        raise Unusable(
+            f"it is a model of kind {program.get('kind')!r}; here it should be {kind!r}."
+        )
     tensors = {key: torch.from_numpy(value) for key, value in weights.items()}
     x = torch.from_numpy(held_out())
     with torch.inference_mode():
@@ -230,13 +245,19 @@ def _by_class(student, folder: Path, kind: str, seconds: float) -> dict:
     }
     coded = student.ask("vae.encode", {**model, "x": held_out()}, None, seconds)
     if coded.get("error") or coded.get("mu") is None:
-        raise Unusable(f"your class could not take the weights and encode: {coded.get('error', 'nothing came')}")
+        raise Unusable(
+            "your class could not take the weights and encode: "
+            f"{coded.get('error', 'nothing came')}"
+        )
     mu, logvar = coded["mu"], coded.get("logvar") if kind == "vae" else None
     z = _latents(mu, logvar, kind)
     order = np.random.default_rng().permutation(len(z))
     decoded = student.ask("vae.decode", {**model, "z": z[order]}, None, seconds)
     if decoded.get("error") or decoded.get("logits") is None:
-        raise Unusable(f"your class could not take the weights and decode: {decoded.get('error', 'nothing came')}")
+        raise Unusable(
+            "your class could not take the weights and decode: "
+            f"{decoded.get('error', 'nothing came')}"
+        )
     logits = np.empty_like(decoded["logits"])
     logits[order] = decoded["logits"]
     return measure(held_out(), logits, mu, logvar)
@@ -244,7 +265,10 @@ def _by_class(student, folder: Path, kind: str, seconds: float) -> dict:
 
 def _latents(mu, logvar, kind: str) -> np.ndarray:
     if mu.ndim != 2 or len(mu) != len(held_out()) or not 0 < mu.shape[1] <= WIDEST:
-        raise Unusable(f"encoding gives shape {tuple(mu.shape)}, not one code of at most {WIDEST} numbers an image.")
+        raise Unusable(
+            f"encoding gives shape {tuple(mu.shape)}, not one code of at most {WIDEST} numbers "
+            "an image."
+        )
     if kind == "autoencoder":
         return mu.astype(np.float32)
     if logvar is None or logvar.shape != mu.shape:

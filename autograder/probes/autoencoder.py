@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 import torch
-import torch._dynamo  # torch imports it at the first step of an optimizer, for seconds: better before a fork
+import torch._dynamo  # else imported by an optimizer's first step, for seconds, in every fork
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -39,7 +39,8 @@ def network(names, inputs) -> dict:
     inputs: name; sizes: two nz; input.<nz>: a batch for each.
     evidence: out.<nz>; in evaluation mode alone.<nz> (the first input by itself), together.<nz> and
         again.<nz> (the whole batch, twice); shapes; unreached, frozen, parameters; shared, apart;
-        copied and original (a network that took over another's state, and that other); lowest, highest
+        copied and original (a network that took over another's state, and that other); lowest,
+        highest
         and totals of outputs under large parameters; bend (distance from an affine function).
     """
     build = common.lookup(names, inputs["name"])
@@ -47,11 +48,17 @@ def network(names, inputs) -> dict:
     batches = {nz: torch.from_numpy(inputs[f"input.{nz}"]).float() for nz in sizes}
     evidence: dict = {}
     for nz in sizes:
-        common.attempt(evidence, f"out.{nz}", lambda nz=nz: _output(evidence, build, nz, batches[nz]))
-        common.attempt(evidence, f"alone.{nz}", lambda nz=nz: _alone(evidence, build, nz, batches[nz]))
+        common.attempt(
+            evidence, f"out.{nz}", lambda nz=nz: _output(evidence, build, nz, batches[nz])
+        )
+        common.attempt(
+            evidence, f"alone.{nz}", lambda nz=nz: _alone(evidence, build, nz, batches[nz])
+        )
     nz, x = sizes[0], batches[sizes[0]]
     common.attempt(evidence, "structure", lambda: structure(evidence, build(nz), x))
-    common.attempt(evidence, "instances", lambda: instances(evidence, [build(nz) for _ in range(INSTANCES)], x))
+    common.attempt(
+        evidence, "instances", lambda: instances(evidence, [build(nz) for _ in range(INSTANCES)], x)
+    )
     return evidence
 
 
@@ -81,7 +88,9 @@ def structure(evidence, model, x) -> None:
     total = (result * torch.randn_like(result)).sum()
     if total.requires_grad:
         total.backward()
-    evidence["unreached"] = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
+    evidence["unreached"] = [
+        name for name, p in parameters.items() if p.requires_grad and p.grad is None
+    ]
     model.eval()
     with torch.no_grad():
         half = len(x) // 2
@@ -99,12 +108,18 @@ def instances(evidence, models, x) -> None:
         first_output = first(x)
         evidence["apart"] = float((first_output - second(x)).abs().max())
         second.load_state_dict(first.state_dict())
-        evidence["copied"], evidence["original"] = common.array(second(x)), common.array(first_output)
+        evidence["copied"], evidence["original"] = (
+            common.array(second(x)),
+            common.array(first_output),
+        )
         outputs = [louder(model)(x) for model in models]
         evidence["lowest"] = float(min(output.min() for output in outputs))
         evidence["highest"] = float(max(output.max() for output in outputs))
         totals = [output.flatten(1).sum(1) for output in outputs]
-        evidence["totals"] = [float(min(t.min() for t in totals)), float(max(t.max() for t in totals))]
+        evidence["totals"] = [
+            float(min(t.min() for t in totals)),
+            float(max(t.max() for t in totals)),
+        ]
 
 
 def louder(model):
@@ -161,7 +176,9 @@ def weights_of(model) -> np.ndarray:
 
 
 def trained(evidence, model, optimizer, run) -> None:
-    """One epoch of `run()`, begun in evaluation mode: what it returned and what it did to the model."""
+    """One epoch of `run()`, begun in evaluation mode: what it returned and what it did to the
+    model.
+    """
     model.eval()
     before = weights_of(model)
     arrived = []
@@ -177,7 +194,9 @@ def trained(evidence, model, optimizer, run) -> None:
     if isinstance(result, (list, tuple)):
         evidence["kinds"] = sorted({type(entry).__name__ for entry in _leaves(result)})
         evidence["alive"] = any(getattr(entry, "requires_grad", False) for entry in _leaves(result))
-        common.attempt(evidence, "result", lambda: common.file(evidence, "result", _numbers(result)))
+        common.attempt(
+            evidence, "result", lambda: common.file(evidence, "result", _numbers(result))
+        )
         evidence["kind"] = type(result).__name__
 
 
@@ -187,7 +206,9 @@ def _leaves(result):
 
 
 def _numbers(result):
-    return np.array([[_number(e) for e in r] if isinstance(r, (list, tuple)) else _number(r) for r in result])
+    return np.array(
+        [[_number(e) for e in r] if isinstance(r, (list, tuple)) else _number(r) for r in result]
+    )
 
 
 def _number(entry) -> float:
@@ -197,7 +218,8 @@ def _number(entry) -> float:
 def training(names, inputs) -> dict:
     """Have `train_epoch(model, loader, loss_fn, optimizer)` train a small network for one epoch.
 
-    evidence: update, gradients (how often one arrived), steps, sizes, "in train mode", result, kind, kinds, alive; statistics: what batch
+    evidence: update, gradients (how often one arrived), steps, sizes, "in train mode", result,
+    kind, kinds, alive; statistics: what batch
         normalisation has gathered.
     """
     train_epoch = common.lookup(names, "train_epoch")
@@ -207,7 +229,9 @@ def training(names, inputs) -> dict:
     def loss_fn(network, x):
         return (network(x) - x).pow(2).mean() * inputs["scale"]
 
-    trained(evidence, model, optimizer, lambda: train_epoch(model, batches(inputs), loss_fn, optimizer))
+    trained(
+        evidence, model, optimizer, lambda: train_epoch(model, batches(inputs), loss_fn, optimizer)
+    )
     evidence["statistics"] = common.array(model.norm.running_mean)
     return evidence
 
@@ -237,7 +261,8 @@ class _Painter(nn.Module):
 def sampling(names, inputs) -> dict:
     """Call `sample_prior(decoder, n, nz)` with the decoder in either mode, and once more.
 
-    evidence: for mode "train" and "eval": images.<mode>, latents.<mode>, painted.<mode> (the logits),
+    evidence: for mode "train" and "eval": images.<mode>, latents.<mode>, painted.<mode> (the
+    logits),
         modes.<mode> (while decoding), after.<mode>, children.<mode> (mode of a layer afterwards).
     """
     sample = common.lookup(names, "sample_prior")
@@ -264,7 +289,11 @@ def gridding(names, inputs) -> dict:
     evidence: dict = {}
     for key, arguments in (("grid", (int(inputs["n"]), float(inputs["span"]))), ("default", ())):
         painter = _Painter(inputs["paint"]).eval()
-        common.attempt(evidence, key, lambda k=key, p=painter, a=arguments: common.file(evidence, k, grid(p, *a)))
+        common.attempt(
+            evidence,
+            key,
+            lambda k=key, p=painter, a=arguments: common.file(evidence, k, grid(p, *a)),
+        )
         if painter.latents:
             evidence[f"{key} latents"] = common.array(torch.cat(painter.latents))
     return evidence

@@ -13,7 +13,12 @@ import torch
 @contextlib.contextmanager
 def seeded(seed: int):
     """Seed torch, numpy and random for one probe, and give them their state back."""
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate(), torch.is_grad_enabled()
+    states = (
+        torch.get_rng_state(),
+        np.random.get_state(),
+        random.getstate(),
+        torch.is_grad_enabled(),
+    )
     torch.manual_seed(seed)
     np.random.seed(seed % 2**32)
     random.seed(seed)
@@ -32,7 +37,9 @@ def told(error: BaseException) -> str:
         return f"This is still to be written: {error or 'NotImplementedError'}."
     if isinstance(error, RecursionError):
         return "Your code calls itself without end (RecursionError)."
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename
+    ]
     frames = [f for f in frames if "probes" not in f.filename and "autograder" not in f.filename]
     where = f", at line {frames[-1].lineno} of your code: `{frames[-1].line}`" if frames else ""
     text = str(error).strip().splitlines()
@@ -44,9 +51,13 @@ def lookup(names, name: str):
     try:
         found = names[name]
     except KeyError:
-        raise NameError(f"`{name}` is not defined; was its cell run, or the name changed?") from None
+        raise NameError(
+            f"`{name}` is not defined; was its cell run, or the name changed?"
+        ) from None
     if not callable(found):
-        raise TypeError(f"`{name}` should be a function or class, but is of type {type(found).__name__}")
+        raise TypeError(
+            f"`{name}` should be a function or class, but is of type {type(found).__name__}"
+        )
     return found
 
 
@@ -92,13 +103,13 @@ def nothing_came(evidence: dict, labels) -> None:
 
 
 def function(names, inputs) -> dict:
-    """Call `name` once on `args`, and ask for gradients; then, if there are `args2`, call it on those.
+    """Call `name` on `args`, ask for gradients, and then call it on `args2` if there are any.
 
-    inputs: name; args, args2: lists of keys (arrays become float32 or int64 tensors, other values pass as
-        they are); kwargs: {keyword: key}; grad: keys to differentiate; weights: array like the result (the
-        gradient asked for is that of (result * weights).sum()).
-    evidence: value, value.kind, value.dtype, value.attached; grad.<key>; after.<key>: each array argument
-        as the call left it; second: the result of the second call.
+    inputs: name; args, args2: lists of keys (arrays become float32 or int64 tensors, other values
+        pass as they are); kwargs: {keyword: key}; grad: keys to differentiate; weights: array like
+        the result (the gradient asked for is that of (result * weights).sum()).
+    evidence: value, value.kind, value.dtype, value.attached; grad.<key>; after.<key>: each array
+        argument as the call left it; second: the result of the second call.
     """
     call = lookup(names, inputs["name"])
     given, handed = {}, {}
@@ -122,7 +133,9 @@ def function(names, inputs) -> dict:
 
 
 def _argument(value, grad=False):
-    """(what gradients are asked for, what the call gets): a copy, so that an in-place change shows."""
+    """(what gradients are asked for, what the call gets): a copy, so that an in-place change
+    shows.
+    """
     if not isinstance(value, np.ndarray):
         return value, value
     value = torch.from_numpy(value.copy())

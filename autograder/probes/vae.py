@@ -10,7 +10,6 @@ from torch import nn
 
 from . import autoencoder, common
 
-
 # -- the model ------------------------------------------------------------------------------------
 
 
@@ -19,7 +18,8 @@ def model(names, inputs) -> dict:
 
     inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled;
         exponents: candidates c for a spread exp(c logvar).
-    evidence, for each nz: mu, logvar, logits, decoded, forward mu, forward logvar, rebuilt; one.* the same
+    evidence, for each nz: mu, logvar, logits, decoded, forward mu, forward logvar, rebuilt;
+    one.* the same
         for one image in evaluation mode; again, differs.*; sampled.*: see `_samples`.
     """
     build = common.lookup(names, "VAE")
@@ -40,7 +40,9 @@ def model(names, inputs) -> dict:
     common.attempt(evidence, "structure", lambda: _structure(evidence, build(nz), x))
     common.attempt(evidence, "instances", lambda: _instances(evidence, build, nz, x, inputs))
     for mode in ("train", "eval"):
-        common.attempt(evidence, f"samples.{mode}", lambda m=mode: _samples(evidence, m, build(nz), x, inputs))
+        common.attempt(
+            evidence, f"samples.{mode}", lambda m=mode: _samples(evidence, m, build(nz), x, inputs)
+        )
     common.attempt(evidence, "rebuilding", lambda: _rebuilding(evidence, build(nz), x))
     return evidence
 
@@ -54,10 +56,14 @@ def _parts(evidence, tag, vae, x, z):
                 common.file(evidence, f"{key}{tag}.{i}", value)
 
     common.attempt(evidence, f"encode{tag}", lambda: pair("encode", vae.encode(x), 2))
-    common.attempt(evidence, f"decode{tag}", lambda: common.file(evidence, f"decode{tag}", vae.decode(z)))
+    common.attempt(
+        evidence, f"decode{tag}", lambda: common.file(evidence, f"decode{tag}", vae.decode(z))
+    )
     common.attempt(evidence, f"forward{tag}", lambda: pair("forward", vae(x), 3))
     common.attempt(
-        evidence, f"reconstruct{tag}", lambda: common.file(evidence, f"reconstruct{tag}", vae.reconstruct(x))
+        evidence,
+        f"reconstruct{tag}",
+        lambda: common.file(evidence, f"reconstruct{tag}", vae.reconstruct(x)),
     )
 
 
@@ -70,7 +76,9 @@ def _structure(evidence, vae, x):
     total = sum((part * torch.randn_like(part)).sum() for part in (logits, mu, logvar))
     if total.requires_grad:
         total.backward()
-    evidence["unreached"] = [name for name, p in parameters.items() if p.requires_grad and p.grad is None]
+    evidence["unreached"] = [
+        name for name, p in parameters.items() if p.requires_grad and p.grad is None
+    ]
     # Through the sample alone: do the images teach the encoder?
     x = x.clone().requires_grad_(True)
     logits, mu, logvar = vae(x)
@@ -94,10 +102,14 @@ def _instances(evidence, build, nz, x, inputs):
     with torch.no_grad():
         mine = [*first.encode(x), first.decode(z)]
         others = [*second.encode(x), second.decode(z)]
-        evidence["apart"] = float(max((a - b).abs().max() for a, b in zip(mine, others, strict=True)))
+        evidence["apart"] = float(
+            max((a - b).abs().max() for a, b in zip(mine, others, strict=True))
+        )
         second.load_state_dict(first.state_dict())
         copied = [*second.encode(x), second.decode(z)]
-        evidence["uncopied"] = float(max((a - b).abs().max() for a, b in zip(mine, copied, strict=True)))
+        evidence["uncopied"] = float(
+            max((a - b).abs().max() for a, b in zip(mine, copied, strict=True))
+        )
         louds = [autoencoder.louder(build(nz)) for _ in range(autoencoder.INSTANCES)]
         for key, outputs in (
             ("mu", [loud.encode(x)[0] for loud in louds]),
@@ -199,7 +211,9 @@ def training(names, inputs) -> dict:
     vae, evidence = _SmallVAE(inputs), {}
     optimizer = autoencoder.Steps(vae.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
     batches = autoencoder.batches(inputs)
-    autoencoder.trained(evidence, vae, optimizer, lambda: train_epoch(vae, batches, optimizer, inputs["beta"]))
+    autoencoder.trained(
+        evidence, vae, optimizer, lambda: train_epoch(vae, batches, optimizer, inputs["beta"])
+    )
     return evidence
 
 
@@ -263,7 +277,9 @@ def _loaded(names, inputs):
     }
     models = [common.lookup(names, name)(nz) for name in inputs["classes"]]
     for model, prefix in zip(models, inputs["prefixes"], strict=True):
-        own = {key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)}
+        own = {
+            key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)
+        }
         model.load_state_dict(own)
         model.eval()
     return models

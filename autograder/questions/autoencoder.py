@@ -24,10 +24,15 @@ class Encoder(nn.Module):
 
     def __init__(self, nz):
         super().__init__()
-        widths = [1, *(stage[0] for stage in STAGES)]
-        convs = [nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths[:3], widths[1:4])]
-        convs = [convs[0], convs[1], nn.Conv2d(64, 128, 3, stride=2), nn.Conv2d(128, 256, 3)]
-        self.layers = nn.Sequential(*(part for conv in convs for part in (conv, nn.ReLU())), nn.Flatten())
+        convs = (
+            nn.Conv2d(1, 32, 3, stride=2, padding=1),
+            nn.Conv2d(32, 64, 3, stride=2, padding=1),
+            nn.Conv2d(64, 128, 3, stride=2),
+            nn.Conv2d(128, 256, 3),
+        )
+        self.layers = nn.Sequential(
+            *(part for conv in convs for part in (conv, nn.ReLU())), nn.Flatten()
+        )
         self.head = nn.Linear(256, nz)
 
     def forward(self, x):
@@ -100,7 +105,8 @@ def network_stages(stages):
                 channels, height, width = stage
                 saw = ", ".join(f"{c}×{h}×{w}" for c, h, w in seen[:12]) or "none"
                 return (
-                    f"the stage with {channels} channels of {height}×{width} was not seen in its place; the "
+                    f"the stage with {channels} channels of {height}×{width} was not seen in its "
+                    "place; the "
                     f"feature maps on the way were {saw}."
                 )
         return None
@@ -150,7 +156,9 @@ def network_trainable(got, want, inputs):
 
 
 def _random(got, inputs):
-    """Whether the network is random even in evaluation mode, so that no two results can be compared."""
+    """Whether the network is random even in evaluation mode, so that no two results can be
+    compared.
+    """
     nz = inputs["sizes"][0]
     pair = got.get(f"together.{nz}"), got.get(f"again.{nz}")
     return pair[0] is None or pair[1] is None or not close(*pair, 1e-3, 1e-4)
@@ -200,7 +208,8 @@ def _form_named(got, inputs, expected):
             error = got.get(f"{key}.error") or ""
             if "invalid for input of size" in error:
                 return "fixed-batch", (
-                    "A size of the batch is written into a view or reshape: it has to work for any number "
+                    "A size of the batch is written into a view or reshape: it has to work for "
+                    "any number "
                     "of images."
                 )
             if f"({batch}x{nz} and " in error or f"(1x{nz} and " in error:
@@ -210,16 +219,24 @@ def _form_named(got, inputs, expected):
         kind = got.get(f"out.{first}.kind")
         if kind == "NoneType":
             return "returns-nothing", "`forward` returns nothing: is its `return` missing?"
-        return ("no-tensor", f"`forward` returns a {kind}, where one tensor is asked for.") if kind else None
+        return (
+            ("no-tensor", f"`forward` returns a {kind}, where one tensor is asked for.")
+            if kind
+            else None
+        )
     wanted = expected(len(inputs[f"input.{first}"]), first)
     if b is not None and wanted[1:] == (first,) and a.shape[1:] == b.shape[1:] and a.ndim == 2:
         return _NZ_IGNORED
     if a.size == np.prod(wanted) and a.shape != wanted:
-        return "not-flattened", "The numbers are there, but as feature maps or a flat list: reshape them at the end."
+        return (
+            "not-flattened",
+            "The numbers are there, but as feature maps or a flat list: reshape them at the end.",
+        )
     if a.shape == wanted and alone is not None and alone.shape != expected(1, first):
         if alone.size == np.prod(expected(1, first)):
             return "squeezed-batch", (
-                "With one image the batch axis is lost: a squeeze() without an axis also removes a batch of "
+                "With one image the batch axis is lost: a squeeze() without an axis also removes "
+                "a batch of "
                 "one."
             )
     return None
@@ -230,53 +247,83 @@ def _behaviour_named(got, inputs, stages, reread):
         return None
     squashed = _squashed(got)
     if squashed:
-        return squashed[0], (
-            f"The output looks as if it had passed through {squashed[1]}. Nothing should squash it: codes may be "
-            "any numbers, and a decoder returns logits, which the loss and the plots turn into pixels."
-        ), reread  # fmt: skip
+        return (
+            squashed[0],
+            (
+                f"The output looks as if it had passed through {squashed[1]}. Nothing should "
+                "squash it: codes may be "
+                "any numbers, and a decoder returns logits, which the loss and the plots turn "
+                "into pixels."
+            ),
+            reread,
+        )
     if got["bend"] < 1e-3:
-        return "no-nonlinearity", (
-            "Without a non-linearity between its layers a deep network can do no more than one linear layer."
-        ), reread  # fmt: skip
+        return (
+            "no-nonlinearity",
+            (
+                "Without a non-linearity between its layers a deep network can do no more than "
+                "one linear layer."
+            ),
+            reread,
+        )
     if got["shared"] or got["apart"] == 0:
         return "shared-layers", (
-            "Layers are made once and shared by all networks of the class (or a seed is set in it); make "
+            "Layers are made once and shared by all networks of the class (or a seed is set in "
+            "it); make "
             "them in __init__, as attributes of self."
         )
     if _random(got, inputs):
         return "random-in-eval", (
-            "Something stays random in evaluation mode: functional dropout has to be told whether the module "
+            "Something stays random in evaluation mode: functional dropout has to be told "
+            "whether the module "
             "is training."
         )
     if got["frozen"]:
         return "frozen", "Some parameters are switched off for training."
     if not got["parameters"] or not close(got["copied"], got["original"], 1e-3, 1e-4):
         return "unregistered", (
-            "Some layers are not registered: in a plain list, or made during forward, the optimizer and "
-            "save_dict never see them. nn.Sequential and nn.ModuleList are lists that torch can see into."
+            "Some layers are not registered: in a plain list, or made during forward, the "
+            "optimizer and "
+            "save_dict never see them. nn.Sequential and nn.ModuleList are lists that torch can "
+            "see into."
         ).replace("save_dict", "state_dict")
     if got["unreached"]:
         return "no-gradient", (
-            "Those layers are either not used in forward, or the graph is cut after them (detach, .data, "
+            "Those layers are either not used in forward, or the graph is cut after them "
+            "(detach, .data, "
             "no_grad, numpy)."
         )
     nz = inputs["sizes"][0]
     if not close(got[f"together.{nz}"][:1].ravel(), got[f"alone.{nz}"].ravel(), 1e-3, 1e-4):
         return "batch-mixing", (
-            "Something is computed over the batch also in evaluation mode, such as a normalisation by the "
+            "Something is computed over the batch also in evaluation mode, such as a "
+            "normalisation by the "
             "batch's own mean."
         )
     seen = [tuple(shape) for shape in got["shapes"] or ()]
     missing = [stage for stage in stages if stage not in seen]
     if not seen:
-        return "no-convolutions", "There is no feature map at all: the stages are convolutions.", reread
+        return (
+            "no-convolutions",
+            "There is no feature map at all: the stages are convolutions.",
+            reread,
+        )
     if missing and all(stage[1:] in {s[1:] for s in seen} for stage in missing):
-        return "stage-channels", "The sizes of the stages are right, some numbers of channels are not.", reread
+        return (
+            "stage-channels",
+            "The sizes of the stages are right, some numbers of channels are not.",
+            reread,
+        )
     if missing:
-        return "stage-size", (
-            "Some stages have another size than the table: work out height and width after each layer from "
-            "its kernel, stride and padding."
-        ), reread  # fmt: skip
+        return (
+            "stage-size",
+            (
+                "Some stages have another size than the table: work out height and width after "
+                "each layer from "
+                "its kernel, stride and padding."
+            ),
+            reread,
+        )
     if network_stages(stages)(got, {}, inputs):
         return "stage-order", "All stages are there, but not in this order.", reread
     return None
@@ -285,7 +332,12 @@ def _behaviour_named(got, inputs, stages, reread):
 def network_checks(name, expected, stages, words):
     """The checks of a network. words: (its form, its stages, its output)."""
     return (
-        Check("form", 0.25, f"`{name}(nz)` {words[0]}, for any nz and batch size", network_form(expected)),
+        Check(
+            "form",
+            0.25,
+            f"`{name}(nz)` {words[0]}, for any nz and batch size",
+            network_form(expected),
+        ),
         Check("stages", 0.3, words[1], network_stages(stages)),
         Check("free", 0.15, words[2], network_free),
         Check(
@@ -297,7 +349,8 @@ def network_checks(name, expected, stages, words):
         Check(
             "independent",
             0.15,
-            "in evaluation mode an image's result depends on that image alone, and two networks share nothing",
+            "in evaluation mode an image's result depends on that image alone, and two networks "
+            "share nothing",
             network_independent,
         ),
     )
@@ -359,7 +412,9 @@ DECODER = _network(
 
 
 def reconstruction_loss(logits, x):
-    """-log p(x|z) of Bernoulli pixels, nats per image: sum over pixels, mean over the batch; a scalar."""
+    """-log p(x|z) of Bernoulli pixels, nats per image: sum over pixels, mean over the batch;
+    a scalar.
+    """
     return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
 
 
@@ -381,8 +436,10 @@ def _unstable(got, want, inputs, failed):
     if failed == ["stable"]:
         return (
             "unstable",
-            "Right on ordinary logits, but not on very large ones: the logarithm of a sigmoid that has "
-            "rounded to 0 or 1. There is a function in torch.nn.functional that takes the logits themselves.",
+            "Right on ordinary logits, but not on very large ones: the logarithm of a sigmoid "
+            "that has "
+            "rounded to 0 or 1. There is a function in torch.nn.functional that takes the logits "
+            "themselves.",
             "why decoders return logits",
         )
     return None
@@ -423,7 +480,8 @@ LOSS = formula(
         ),
         _loss_mistake(
             "mean-not-sum",
-            "Your loss is a mean over all pixels. That is a mere convention, but the course's is nats per "
+            "Your loss is a mean over all pixels. That is a mere convention, but the course's is "
+            "nats per "
             "image, and beta will mean something else later.",
             lambda logits, x: _bce(logits, x).mean(),
             credit=0.5,
@@ -431,7 +489,8 @@ LOSS = formula(
         ),
         _loss_mistake(
             "batch-sum",
-            "You summed over the batch, so the loss grows with its size; losses are means over the batch.",
+            "You summed over the batch, so the loss grows with its size; losses are means over "
+            "the batch.",
             lambda logits, x: _bce(logits, x).sum(),
             credit=0.5,
             reread=CONVENTION,
@@ -456,7 +515,8 @@ LOSS = formula(
         ),
         _loss_mistake(
             "swapped",
-            "Your numbers come out when logits and images change places: look at the order of arguments.",
+            "Your numbers come out when logits and images change places: look at the order of "
+            "arguments.",
             lambda logits, x: reconstruction_loss(x, logits),
         ),
         _loss_mistake(
@@ -466,7 +526,8 @@ LOSS = formula(
         ),
         _loss_mistake(
             "ink-only",
-            "Only the term of the ink counts in your loss: paper that is predicted as ink costs nothing.",
+            "Only the term of the ink counts in your loss: paper that is predicted as ink costs "
+            "nothing.",
             lambda logits, x: -(x * F.logsigmoid(logits)).sum() / len(x),
         ),
         _loss_mistake(
@@ -482,7 +543,8 @@ LOSS = formula(
         *(
             _loss_mistake(
                 "squared-error",
-                "Your loss is a squared or absolute error, the likelihood of another distribution; pixels "
+                "Your loss is a squared or absolute error, the likelihood of another "
+                "distribution; pixels "
                 "here are Bernoulli.",
                 of,
             )
@@ -541,10 +603,14 @@ def loop_list(words, width=None):
             return f"received a {kind} where a list of {words} is asked for."
         shape = (count,) if width is None else (count, width)
         if np.shape(got["result"]) != shape:
-            return f"received {np.shape(got['result'])[0]} entries for {count} batches." if (
-                len(np.shape(got["result"])) == len(shape)
-            ) else f"received a list that is not one of {words}."
-        strange = [k for k in got.get("kinds", ()) if k not in ("float", "float64", "float32", "int")]
+            return (
+                f"received {np.shape(got['result'])[0]} entries for {count} batches."
+                if (len(np.shape(got["result"])) == len(shape))
+                else f"received a list that is not one of {words}."
+            )
+        strange = [
+            k for k in got.get("kinds", ()) if k not in ("float", "float64", "float32", "int")
+        ]
         if strange:
             return f"the list holds {' and '.join(strange)} where floats are asked for."
         return None
@@ -618,14 +684,25 @@ def loop_alike(tolerance):
 
 
 def loop_named(got, want, inputs, failed):
-    """Name what no other loop does: it returns nothing, or the model never learned from the images."""
+    """Name what no other loop does: it returns nothing, or the model never learned from the
+    images.
+    """
     if got["kind"] == "NoneType":
         return "returns-nothing", "Your function returns nothing: is its `return` missing?"
     return None
 
 
-def _loop(train="train", keep="item", clear="before", step=True, last=None,
-          backward=True, batches=slice(None), retake=False, twice=False):  # fmt: skip
+def _loop(
+    train="train",
+    keep="item",
+    clear="before",
+    step=True,
+    last=None,
+    backward=True,
+    batches=slice(None),
+    retake=False,
+    twice=False,
+):
     """A `train_epoch` with one of its parts wrong."""
 
     def mistaken(model, loader, loss_fn, optimizer):
@@ -646,7 +723,12 @@ def _loop(train="train", keep="item", clear="before", step=True, last=None,
             if retake:
                 loss = loss_fn(model, x)
             losses.append(
-                {"item": loss.item(), "graph": loss, "tensor": loss.detach(), "sum": loss.item() * len(x)}[keep]
+                {
+                    "item": loss.item(),
+                    "graph": loss,
+                    "tensor": loss.detach(),
+                    "sum": loss.item() * len(x),
+                }[keep]
             )
         return last(losses) if last else losses
 
@@ -684,10 +766,20 @@ LOOP = Question(
     reference={"train_epoch": train_epoch},
     checks=(
         Check("list", 0.15, "it returns a list of plain floats, one a batch", loop_list("floats")),
-        Check("losses", 0.2, "they are the losses of the batches, in order, as trained on", loop_values),
+        Check(
+            "losses",
+            0.2,
+            "they are the losses of the batches, in order, as trained on",
+            loop_values,
+        ),
         Check("graph", 0.1, "no graph is kept alive in the list", loop_graph),
         Check("mode", 0.15, "the model is in train mode while it is trained", loop_mode),
-        Check("update", 0.4, "every batch moves the parameters by its own gradient, once", loop_update()),
+        Check(
+            "update",
+            0.4,
+            "every batch moves the parameters by its own gradient, once",
+            loop_update(),
+        ),
     ),
     alike=loop_alike(1e-3),
     explain=loop_named,
@@ -703,12 +795,15 @@ LOOP = Question(
             _loop(clear="between"),
         ),
         _loop_mistake(
-            "no-step", "Gradients are computed, but the optimizer never makes a step.", _loop(step=False)
+            "no-step",
+            "Gradients are computed, but the optimizer never makes a step.",
+            _loop(step=False),
         ),
         _loop_mistake("no-backward", "No gradient is ever computed.", _loop(backward=False)),
         _loop_mistake(
             "eval-mode",
-            "The model stays in the mode that it was handed over in; in evaluation mode dropout and batch "
+            "The model stays in the mode that it was handed over in; in evaluation mode dropout "
+            "and batch "
             "normalisation do not train.",
             _loop(train=""),
             credit=0.5,
@@ -719,8 +814,12 @@ LOOP = Question(
             "Only the first batch was used: is there a return or break inside the loop?",
             _return_in_loop,
         ),
-        _loop_mistake("last-batch-missing", "The last batch was left out.", _loop(batches=slice(-1))),
-        _loop_mistake("first-batch-missing", "The first batch was left out.", _loop(batches=slice(1, None))),
+        _loop_mistake(
+            "last-batch-missing", "The last batch was left out.", _loop(batches=slice(-1))
+        ),
+        _loop_mistake(
+            "first-batch-missing", "The first batch was left out.", _loop(batches=slice(1, None))
+        ),
         _loop_mistake(
             "mean-returned",
             "You return the mean of the losses; the list itself is asked for.",
@@ -753,7 +852,8 @@ LOOP = Question(
         ),
         _loop_mistake(
             "running-sum",
-            "Your numbers add up from batch to batch; the loss of each batch by itself is asked for.",
+            "Your numbers add up from batch to batch; the loss of each batch by itself is asked "
+            "for.",
             _loop(last=lambda losses: [sum(losses[: i + 1]) for i in range(len(losses))]),
             credit=0.25,
         ),
@@ -765,13 +865,15 @@ LOOP = Question(
         ),
         _loop_mistake(
             "times-batch-size",
-            "Each loss was multiplied by the size of its batch; it already is a mean over the batch.",
+            "Each loss was multiplied by the size of its batch; it already is a mean over the "
+            "batch.",
             _loop(keep="sum"),
             credit=0.5,
         ),
         _loop_mistake(
             "keeps-graph",
-            "The list holds tensors with their graph, so the memory of every batch is kept: store numbers.",
+            "The list holds tensors with their graph, so the memory of every batch is kept: "
+            "store numbers.",
             _loop(keep="graph"),
             credit=0.25,
         ),
@@ -783,10 +885,13 @@ LOOP = Question(
         ),
         _loop_mistake(
             "loss-after-step",
-            "Your losses are computed again after the step; each is asked for as it was trained on.",
+            "Your losses are computed again after the step; each is asked for as it was trained "
+            "on.",
             _loop(retake=True),
         ),
-        _loop_mistake("two-steps", "The optimizer makes two steps for each batch.", _loop(twice=True)),
+        _loop_mistake(
+            "two-steps", "The optimizer makes two steps for each batch.", _loop(twice=True)
+        ),
         _loop_mistake(
             "one-step-an-epoch",
             "The optimizer makes one step an epoch; each batch should move the parameters.",
@@ -845,7 +950,9 @@ def _sampled_prior(got, want, inputs):
             return f"the decoder was given latents of shape {z.shape}, not {shape}."
         problem = noise.level(z) or noise.spread(z) or noise.shape(z) or noise.dependence(z)
         if problem:
-            return problem.replace("the noise", "the latents' distribution").replace("noise", "latents")
+            return problem.replace("the noise", "the latents' distribution").replace(
+                "noise", "latents"
+            )
     if noise.same(got["latents.train"], got["latents.eval"]):
         return "a second call gave the same latents again."
     return None
@@ -871,16 +978,27 @@ def _sampling_named(got, want, inputs, failed):
     images, z, logits = (got.get(f"{key}.train") for key in ("images", "latents", "painted"))
     if images is None:
         kind = got.get("images.train.kind")
-        return "no-tensor", f"Your function returns a {kind}, where one tensor of images is asked for."
+        return (
+            "no-tensor",
+            f"Your function returns a {kind}, where one tensor of images is asked for.",
+        )
     if z is None:
         return None
     if "images" in failed and images.size == logits.size:
         flat, right = images.reshape(logits.shape), 1 / (1 + np.exp(-logits))
         for id, says, wrong in (
             ("no-sigmoid", "You return the decoder's logits; images are asked for.", logits),
-            ("sigmoid-twice", "The pixels went through a sigmoid twice, so all are grey.", 1 / (1 + np.exp(-right))),
+            (
+                "sigmoid-twice",
+                "The pixels went through a sigmoid twice, so all are grey.",
+                1 / (1 + np.exp(-right)),
+            ),
             ("thresholded", "The pixels were rounded to ink and paper.", (right > 0.5) * 1.0),
-            ("clamped", "The logits were clipped to [0, 1]; a sigmoid turns them into pixels.", logits.clip(0, 1)),
+            (
+                "clamped",
+                "The logits were clipped to [0, 1]; a sigmoid turns them into pixels.",
+                logits.clip(0, 1),
+            ),
             ("tanh", "The pixels come from a tanh, not from a sigmoid.", np.tanh(logits)),
             ("inverted", "Ink and paper are exchanged.", 1 - right),
         ):
@@ -897,14 +1015,19 @@ def _sampling_named(got, want, inputs, failed):
             return "train-mode", "The decoder is not put into evaluation mode before it decodes."
         if not got["after.train"]:
             return "stays-eval", (
-                "The decoder is left in evaluation mode, so training would go on with batch normalisation and "
+                "The decoder is left in evaluation mode, so training would go on with batch "
+                "normalisation and "
                 "dropout switched off."
             )
         return "always-train", (
-            "The decoder is always put into train mode at the end, also when it was not in it before."
+            "The decoder is always put into train mode at the end, also when it was not in it "
+            "before."
         )
     if failed == ["gradient"]:
-        return "keeps-graph", "The images still carry the decoder's graph: decode without gradients."
+        return (
+            "keeps-graph",
+            "The images still carry the decoder's graph: decode without gradients.",
+        )
     if failed == ["form"] and images.size == inputs["n"] * 784:
         return "shape", "The pixels are right, but not of the shape of a batch of images."
     return None
@@ -916,7 +1039,10 @@ def _prior_named(z, other):
     if np.ptp(z, 1).max() == 0:
         return "shared-dims", "All dimensions of a latent hold the same number."
     if z.min() >= 0 and z.max() <= 1:
-        return "uniform", "Your latents are uniform between 0 and 1; the prior is a normal distribution."
+        return (
+            "uniform",
+            "Your latents are uniform between 0 and 1; the prior is a normal distribution.",
+        )
     if np.abs(z).max() < 4 and not noise.level(z) and (noise.shape(z) or "").endswith("light."):
         return "uniform", "Your latents look uniform; the prior is a normal distribution."
     if z.min() >= 0:
@@ -939,7 +1065,12 @@ SAMPLES = Question(
     reference={"sample_prior": sample_prior},
     checks=(
         Check("form", 0.15, "it returns n images (n, 1, 28, 28)", _sampled_form),
-        Check("images", 0.2, "they are what the decoder's logits stand for, in [0, 1]", _sampled_images),
+        Check(
+            "images",
+            0.2,
+            "they are what the decoder's logits stand for, in [0, 1]",
+            _sampled_images,
+        ),
         Check("prior", 0.3, "latents are fresh, independent draws of N(0, I)", _sampled_prior),
         Check(
             "mode",
@@ -959,7 +1090,9 @@ SAMPLES = Question(
 
 @torch.no_grad()
 def latent_grid(decoder, n=21, span=4.0):
-    """One image (28 n, 28 n): z = (-span, span) at the top left, (span, -span) at the bottom right."""
+    """One image (28 n, 28 n): z = (-span, span) at the top left, (span, -span) at the bottom
+    right.
+    """
     steps = torch.linspace(-span, span, n)
     down, across = torch.meshgrid(steps.flip(0), steps, indexing="ij")
     z = torch.stack([across, down], dim=-1).reshape(-1, 2)
@@ -1028,17 +1161,30 @@ def _grid_named(got, want, inputs, failed):
         kind = got.get("grid.kind")
         if kind == "NoneType":
             return "returns-nothing", "Your function returns nothing: is its `return` missing?"
-        return ("no-tensor", f"Your function returns a {kind}, where one picture is asked for.") if kind else None
+        return (
+            ("no-tensor", f"Your function returns a {kind}, where one picture is asked for.")
+            if kind
+            else None
+        )
     if picture.shape == want["default"].shape or picture.shape == (21 * 28, 21 * 28):
         return "n-ignored", "The picture has the same number of tiles whatever n says."
     if picture.shape != right.shape:
         if picture.size == right.size:
-            return "not-arranged", "The tiles come as a stack; they are to be put together into one picture."
+            return (
+                "not-arranged",
+                "The tiles come as a stack; they are to be put together into one picture.",
+            )
         return "wrong-size", "The picture has another size than n by n tiles without borders."
     if failed == ["default"]:
-        return "default", "Right when n and span are given; their default values are others than asked for."
+        return (
+            "default",
+            "Right when n and span are given; their default values are others than asked for.",
+        )
     if "corners" not in failed and "pixels" not in failed:
-        return "uneven-steps", "The corners are right, but between them the codes do not advance in even steps."
+        return (
+            "uneven-steps",
+            "The corners are right, but between them the codes do not advance in even steps.",
+        )
     return None
 
 
@@ -1075,7 +1221,12 @@ GRID = Question(
         Check("pixels", 0.15, "it shows images, in [0, 1], not logits", _grid_pixels),
         Check("corners", 0.25, "the corners show the codes that belong there", _grid_corners),
         Check("layout", 0.25, "every tile is whole and in its place, at even steps", _grid_layout),
-        Check("default", 0.15, "without n and span it shows 21 by 21 codes from -4 to 4", _grid_default),
+        Check(
+            "default",
+            0.15,
+            "without n and span it shows 21 by 21 codes from -4 to 4",
+            _grid_default,
+        ),
     ),
     alike=lambda a, b, inputs: same_arrays(a, b, keys=("grid", "default")),
     explain=_grid_named,
@@ -1089,7 +1240,8 @@ GRID = Question(
         ),
         _grid_mistake(
             "upside-down",
-            "Your grid is upside down: the second code grows downwards. A picture's first row is its top.",
+            "Your grid is upside down: the second code grows downwards. A picture's first row is "
+            "its top.",
             _grid_of(flip=("down",)),
             credit=0.5,
         ),
@@ -1107,31 +1259,36 @@ GRID = Question(
         ),
         _grid_mistake(
             "axes-swapped",
-            "The two codes have changed places: the first one should run across, the second one upwards.",
+            "The two codes have changed places: the first one should run across, the second one "
+            "upwards.",
             _grid_of(swap=True),
             credit=0.5,
         ),
         _grid_mistake(
             "axes-swapped",
-            "The two codes have changed places: the first one should run across, the second one upwards.",
+            "The two codes have changed places: the first one should run across, the second one "
+            "upwards.",
             _grid_of(swap=True, flip=("down",)),
             credit=0.25,
         ),
         _grid_mistake(
             "axes-swapped",
-            "The two codes have changed places: the first one should run across, the second one upwards.",
+            "The two codes have changed places: the first one should run across, the second one "
+            "upwards.",
             _grid_of(swap=True, flip=("across",)),
             credit=0.25,
         ),
         _grid_mistake(
             "axes-swapped",
-            "The two codes have changed places: the first one should run across, the second one upwards.",
+            "The two codes have changed places: the first one should run across, the second one "
+            "upwards.",
             _grid_of(swap=True, flip=("down", "across")),
             credit=0.25,
         ),
         _grid_mistake(
             "tiles-torn",
-            "The tiles were reshaped into one picture without moving their rows apart first, so each is torn "
+            "The tiles were reshaped into one picture without moving their rows apart first, so "
+            "each is torn "
             "into strips.",
             _grid_of(order=(0, 1, 2, 3)),
         ),

@@ -10,14 +10,17 @@ from autograder.question import Check, Mistake, Question, close, has_form, match
 
 
 def gradients_match(keys: tuple[str, ...], rtol=1e-3, atol=1e-4):
-    """A test: the gradients with respect to `keys` are the reference's (float32 chains: rtol 1e-3)."""
+    """A test: the gradients with respect to `keys` are the reference's (float32 chains: rtol
+    1e-3).
+    """
 
     def test(got, want, inputs):
         if got.get("grad.error"):
             return f"asking for a gradient failed: {got['grad.error']}"
         if not got.get("value.attached"):
             return (
-                "the result carries no gradient: it was detached, taken through numpy or .item(), or "
+                "the result carries no gradient: it was detached, taken through numpy or "
+                ".item(), or "
                 "computed under no_grad."
             )
         for key in keys:
@@ -42,7 +45,9 @@ def inputs_unchanged(got, want, inputs):
 
 
 def named_by_values(got, want, inputs, failed):
-    """Name what any formula can get wrong: what is returned, the reduction, a factor, a cut gradient."""
+    """Name what any formula can get wrong: what is returned, the reduction, a factor, a cut
+    gradient.
+    """
     value, right, kind = got.get("value"), np.asarray(want["value"]), got.get("value.kind")
     if value is None:
         if kind == "NoneType":
@@ -54,7 +59,10 @@ def named_by_values(got, want, inputs, failed):
     if close(value, right):
         return _named_by_manners(got, inputs, failed)
     if not np.isfinite(value).all():
-        return "not-finite", "Something in your formula is not defined or overflows on harmless inputs."
+        return (
+            "not-finite",
+            "Something in your formula is not defined or overflows on harmless inputs.",
+        )
     if close(-value, right):
         return "sign", "Every value has the right size and the wrong sign."
     usable = np.abs(value) > 1e-6
@@ -70,54 +78,94 @@ def named_by_values(got, want, inputs, failed):
 def _named_by_shape(value, right):
     """A wrong shape whose numbers would be right after one more, or one less, reduction."""
     if value.size == right.size and close(value.reshape(right.shape), right):
-        return "shape", "The numbers are right, but their shape is not: an axis of size one is left over."
+        return (
+            "shape",
+            "The numbers are right, but their shape is not: an axis of size one is left over.",
+        )
     if right.ndim and value.ndim == 0:
         if close(value, right.mean(), 1e-3):
-            return "batch-mean", (
-                "You averaged over the batch; here every image keeps its own value, and only losses average."
-            ), "the convention for losses", 0.5  # fmt: skip
+            return (
+                "batch-mean",
+                (
+                    "You averaged over the batch; here every image keeps its own value, and only "
+                    "losses average."
+                ),
+                "the convention for losses",
+                0.5,
+            )
         if close(value, right.sum(), 1e-3):
-            return "batch-sum", (
-                "You summed over everything, the batch too; here every image keeps its own value."
-            ), "the convention for losses", 0.5  # fmt: skip
+            return (
+                "batch-sum",
+                (
+                    "You summed over everything, the batch too; here every image keeps its own "
+                    "value."
+                ),
+                "the convention for losses",
+                0.5,
+            )
     if not right.ndim and value.ndim == 1 and close(value.mean(), right, 1e-3):
-        return "no-batch-mean", (
-            "There is one value for every image; a loss is their mean over the batch."
-        ), "the convention for losses", 0.5  # fmt: skip
+        return (
+            "no-batch-mean",
+            ("There is one value for every image; a loss is their mean over the batch."),
+            "the convention for losses",
+            0.5,
+        )
     rest = tuple(range(right.ndim, value.ndim))
     if rest and value.shape[: right.ndim] == right.shape and close(value.sum(rest), right, 1e-3):
-        return "no-sum", (
-            "The terms are right, but they are not added up over the dimensions of an image or latent."
-        ), "the convention for losses", 0.5  # fmt: skip
+        return (
+            "no-sum",
+            (
+                "The terms are right, but they are not added up over the dimensions of an image "
+                "or latent."
+            ),
+            "the convention for losses",
+            0.5,
+        )
     return None
 
 
 def _named_by_ratio(ratio, inputs):
     for array in (value for value in inputs.values() if isinstance(value, np.ndarray)):
         if array.ndim > 1 and abs(ratio / np.prod(array.shape[1:]) - 1) < 1e-3:
-            return "mean-not-sum", (
-                "Your value is the mean over the dimensions of one image or latent where the course sums. It "
-                "is a mere convention, but another one, and beta would mean something else."
-            ), "the convention for losses", 0.5  # fmt: skip
-    return "factor", "Every value is the right one times the same number: a factor is lost or too much."
+            return (
+                "mean-not-sum",
+                (
+                    "Your value is the mean over the dimensions of one image or latent where the "
+                    "course sums. It "
+                    "is a mere convention, but another one, and beta would mean something else."
+                ),
+                "the convention for losses",
+                0.5,
+            )
+    return (
+        "factor",
+        "Every value is the right one times the same number: a factor is lost or too much.",
+    )
 
 
 def _named_by_manners(got, inputs, failed):
     if "gradients" in failed:
         if not got.get("value.attached"):
             return "detached", (
-                "The values are right, but the result is cut off from the graph (detach, .item(), numpy or "
+                "The values are right, but the result is cut off from the graph (detach, "
+                ".item(), numpy or "
                 "no_grad): training through it would learn nothing."
-            )  # fmt: skip
-        cut = [k for k in inputs["grad"] if got.get(f"grad.{k}") is not None and not np.any(got[f"grad.{k}"])]
+            )
+        cut = [
+            k
+            for k in inputs["grad"]
+            if got.get(f"grad.{k}") is not None and not np.any(got[f"grad.{k}"])
+        ]
         if cut:
             return "gradient-cut", (
-                f"The values are right, but no gradient reaches {' or '.join(cut)}: part of the computation "
+                f"The values are right, but no gradient reaches {' or '.join(cut)}: part of the "
+                "computation "
                 "is detached."
             )
     if "manners" in failed:
         return "in-place", (
-            "The values are right, but the call overwrites its arguments: look for operations that end in "
+            "The values are right, but the call overwrites its arguments: look for operations "
+            "that end in "
             "an underscore, or for `+=`."
         )
     return None
@@ -146,13 +194,15 @@ def formula(
 ) -> Question:
     """A Question about one function call.
 
-    about: the values in words ("the KL of every image"), for messages and the public list of what is tested.
+    about: the values in words ("the KL of every image"), for messages and docs/what-is-tested.md.
     args2: arguments of a second call, whose result `more` tests as "second".
     explain: as in Question; asked before `named_by_values`.
     weights: of form, values, gradients, manners (gradients 0 without `grad`); `more` takes the rest.
     """
     name = id.split(".")[1]
-    form_w, value_w, grad_w, manners_w = weights or ((0.15, 0.5, 0.25, 0.1) if grad else (0.2, 0.7, 0, 0.1))
+    form_w, value_w, grad_w, manners_w = weights or (
+        (0.15, 0.5, 0.25, 0.1) if grad else (0.2, 0.7, 0, 0.1)
+    )
 
     def drawn(rng):
         call = {"name": name, "args": list(args), "args2": list(args2), "grad": list(grad)}
@@ -165,7 +215,9 @@ def formula(
     if grad:
         flows = f"gradients flow to {' and '.join(grad)} and are right"
         checks.append(Check("gradients", grad_w, flows, gradients_match(grad)))
-    checks.append(Check("manners", manners_w, "the arguments are left as they were", inputs_unchanged))
+    checks.append(
+        Check("manners", manners_w, "the arguments are left as they were", inputs_unchanged)
+    )
     return Question(
         id=id,
         points=points,

@@ -22,7 +22,9 @@ def level(noise) -> str | None:
 
 
 def spread(noise, by=None) -> str | None:
-    """None, or a sentence: the variance of the noise is not 1, overall or where `by` is large or small."""
+    """None, or a sentence: the variance of the noise is not 1, overall or where `by` is large
+    or small.
+    """
     if abs(noise.var() - 1) > SIGMAS * np.sqrt(2 / noise.size):
         return f"the spread is too {'large' if noise.var() > 1 else 'small'}."
     for part in bins(noise, by) if by is not None else ():
@@ -53,9 +55,13 @@ def dependence(noise) -> str | None:
 
 
 def row_correlation(z) -> float:
-    """The largest correlation between each row and the next, the third next, and one half a batch away."""
+    """The largest correlation between each row and the next, the third next, and one half a
+    batch away.
+    """
     lags = {1, 3, len(z) // 2}
-    return max(abs(float((z[lag:] * z[:-lag]).mean())) * np.sqrt((len(z) - lag) / len(z)) for lag in lags)
+    return max(
+        abs(float((z[lag:] * z[:-lag]).mean())) * np.sqrt((len(z) - lag) / len(z)) for lag in lags
+    )
 
 
 def column_correlation(z) -> float:

@@ -82,11 +82,17 @@ def named(names):
             if "no folder" in problem:
                 return "run-missing", "Submit the folder runs/ together with the notebook."
             if "damaged" in problem or "missing" in problem or "empty" in problem:
-                return "run-damaged", "The files of the run are not whole: train once more, or copy them anew."
+                return (
+                    "run-damaged",
+                    "The files of the run are not whole: train once more, or copy them anew.",
+                )
             if "NaN" in problem:
                 return "run-nan", "The training has diverged: try a smaller learning rate."
             if problem:
-                return "run-foreign", "The files are not those of one training run of this notebook."
+                return (
+                    "run-foreign",
+                    "The files are not those of one training run of this notebook.",
+                )
             if got.get(f"{name}.copied"):
                 return "run-copied", "Train your own: the notebook takes a few minutes."
         return None
@@ -104,7 +110,12 @@ AUTOENCODER = Question(
     reference={},
     examine=evaluated(["autoencoder"], "autoencoder"),
     checks=(
-        Check("file", 0.2, "the run `autoencoder` is submitted and can be evaluated", usable(["autoencoder"])),
+        Check(
+            "file",
+            0.2,
+            "the run `autoencoder` is submitted and can be evaluated",
+            usable(["autoencoder"]),
+        ),
         Check("curves", 0.1, "its curves show progress", curves(["autoencoder"])),
         Check(
             "learned",
@@ -133,7 +144,12 @@ EXTREMES = Question(
     reference={},
     examine=evaluated(["beta-0", "beta-10"], "vae"),
     checks=(
-        Check("beta-0 file", 0.1, "the run `beta-0` is submitted and can be evaluated", usable(["beta-0"])),
+        Check(
+            "beta-0 file",
+            0.1,
+            "the run `beta-0` is submitted and can be evaluated",
+            usable(["beta-0"]),
+        ),
         Check(
             "beta-0 learned",
             0.2,
@@ -146,18 +162,33 @@ EXTREMES = Question(
             "at β = 0 the KL is large: nobody minds it",
             reaches("beta-0", "kl", low=45, says="The KL is too small for a run that ignored it."),
         ),
-        Check("beta-10 file", 0.1, "the run `beta-10` is submitted and can be evaluated", usable(["beta-10"])),
+        Check(
+            "beta-10 file",
+            0.1,
+            "the run `beta-10` is submitted and can be evaluated",
+            usable(["beta-10"]),
+        ),
         Check(
             "beta-10 learned",
             0.2,
             "at β = 10 images are still reconstructed better than by one mean image",
-            reaches("beta-10", "reconstruction", high=195, says="It has learned nothing but a mean image."),
+            reaches(
+                "beta-10",
+                "reconstruction",
+                high=195,
+                says="It has learned nothing but a mean image.",
+            ),
         ),
         Check(
             "beta-10 collapsed",
             0.15,
             "at β = 10 the KL is small: information is dear",
-            reaches("beta-10", "kl", high=8, says="The KL is too large for a run in which it cost tenfold."),
+            reaches(
+                "beta-10",
+                "kl",
+                high=8,
+                says="The KL is too large for a run in which it cost tenfold.",
+            ),
         ),
         Check("curves", 0.1, "the curves of both show progress", curves(["beta-0", "beta-10"])),
     ),
@@ -186,7 +217,12 @@ TUNED = Question(
         _above("learned", 0.2, -150, "its ELBO on held-out images shows that it has learned"),
         _above("fair", 0.2, -130, "its ELBO on held-out images is fair"),
         _above("good", 0.2, -120, "its ELBO on held-out images is good"),
-        _above("best", 0.1, -115, "its ELBO on held-out images is as good as the notebook says is possible"),
+        _above(
+            "best",
+            0.1,
+            -115,
+            "its ELBO on held-out images is as good as the notebook says is possible",
+        ),
         Check(
             "balanced",
             0.1,

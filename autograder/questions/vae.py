@@ -12,7 +12,17 @@ from torch import nn
 from autograder.question import Check, Mistake, Question, close, matches, well_formed
 
 from . import noise, runs
-from .autoencoder import blobs, loop_alike, loop_graph, loop_list, loop_mode, loop_named, loop_update, some, training_inputs
+from .autoencoder import (
+    blobs,
+    loop_alike,
+    loop_graph,
+    loop_list,
+    loop_mode,
+    loop_named,
+    loop_update,
+    some,
+    training_inputs,
+)
 from .formula import formula, inputs_unchanged, named_by_values
 
 CLOSED_FORM = "the KL divergence in closed form"
@@ -24,7 +34,9 @@ LOGVAR = "what logvar means"
 
 
 def kl_gaussian(mu, logvar):
-    """KL[N(mu, exp(logvar)) || N(0, I)], (B, nz) -> (B,), nats. Kingma & Welling 2014, appendix B."""
+    """KL[N(mu, exp(logvar)) || N(0, I)], (B, nz) -> (B,), nats. Kingma & Welling 2014,
+    appendix B.
+    """
     return 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar).sum(1)
 
 
@@ -71,7 +83,8 @@ KL = formula(
         ),
         _kl_mistake(
             "log-std",
-            "Your numbers are right for a logvar that is the logarithm of the standard deviation. That is a "
+            "Your numbers are right for a logvar that is the logarithm of the standard "
+            "deviation. That is a "
             "mere convention, but the course's is the logarithm of the variance.",
             lambda mu, logvar: kl_gaussian(mu, 2 * logvar),
             credit=0.5,
@@ -79,7 +92,8 @@ KL = formula(
         ),
         _kl_mistake(
             "variance-not-log",
-            "Your numbers are those of a second argument that is the variance itself; it is its logarithm, "
+            "Your numbers are those of a second argument that is the variance itself; it is its "
+            "logarithm, "
             "and may be negative.",
             lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar.log()).sum(1),
             reread=LOGVAR,
@@ -91,17 +105,20 @@ KL = formula(
         ),
         _kl_mistake(
             "exp-missing",
-            "Where the variance belongs, your formula has its logarithm: an exponential is missing.",
+            "Where the variance belongs, your formula has its logarithm: an exponential is "
+            "missing.",
             lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar).sum(1),
         ),
         _kl_mistake(
             "logvar-sign",
-            "Your KL grows with logvar where it should shrink: the sign of one term is the wrong way round.",
+            "Your KL grows with logvar where it should shrink: the sign of one term is the wrong "
+            "way round.",
             lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 + logvar).sum(1),
         ),
         _kl_mistake(
             "logvar-missing",
-            "The term that punishes a narrow posterior is missing: yours can shrink to a point for free.",
+            "The term that punishes a narrow posterior is missing: yours can shrink to a point "
+            "for free.",
             lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1).sum(1),
         ),
         _kl_mistake(
@@ -111,7 +128,8 @@ KL = formula(
         ),
         _kl_mistake(
             "mean-not-squared",
-            "The mean enters your KL without its square, so negative means count as negative divergence.",
+            "The mean enters your KL without its square, so negative means count as negative "
+            "divergence.",
             lambda mu, logvar: 0.5 * (mu + logvar.exp() - 1 - logvar).sum(1),
         ),
         _kl_mistake(
@@ -183,7 +201,8 @@ KL_BETWEEN = formula(
     mistakes=(
         _between_mistake(
             "reversed",
-            "This is the divergence of the second Gaussian from the first. KL is not symmetric: the "
+            "This is the divergence of the second Gaussian from the first. KL is not symmetric: "
+            "the "
             "expectation is over the first one.",
             lambda m1, v1, m2, v2: kl_between(m2, v2, m1, v1),
             credit=0.25,
@@ -196,7 +215,8 @@ KL_BETWEEN = formula(
         ),
         _between_mistake(
             "log-std",
-            "Your numbers are right for logarithms of standard deviations. That is a mere convention, but "
+            "Your numbers are right for logarithms of standard deviations. That is a mere "
+            "convention, but "
             "the course's logvar is the logarithm of the variance.",
             lambda m1, v1, m2, v2: kl_between(m1, 2 * v1, m2, 2 * v2),
             credit=0.5,
@@ -205,13 +225,12 @@ KL_BETWEEN = formula(
         _between_mistake(
             "distance-not-scaled",
             "The distance of the means is not measured against the width of the second Gaussian.",
-            lambda m1, v1, m2, v2: (
-                0.5 * ((v1 - v2).exp() + (m1 - m2) ** 2 - 1 - v1 + v2).sum(1)
-            ),
+            lambda m1, v1, m2, v2: 0.5 * ((v1 - v2).exp() + (m1 - m2) ** 2 - 1 - v1 + v2).sum(1),
         ),
         _between_mistake(
             "distance-scaled-by-first",
-            "The distance of the means is measured against the width of the first Gaussian; it is the "
+            "The distance of the means is measured against the width of the first Gaussian; it "
+            "is the "
             "second that counts.",
             lambda m1, v1, m2, v2: (
                 0.5 * ((v1 - v2).exp() + (m1 - m2) ** 2 / v1.exp() - 1 - v1 + v2).sum(1)
@@ -239,9 +258,7 @@ KL_BETWEEN = formula(
         _between_mistake(
             "log-term-missing",
             "The difference of the two logarithms of the widths is missing.",
-            lambda m1, v1, m2, v2: (
-                0.5 * ((v1 - v2).exp() + (m1 - m2) ** 2 / v2.exp() - 1).sum(1)
-            ),
+            lambda m1, v1, m2, v2: 0.5 * ((v1 - v2).exp() + (m1 - m2) ** 2 / v2.exp() - 1).sum(1),
         ),
         _between_mistake(
             "ratio-inverted",
@@ -273,7 +290,8 @@ KL_BETWEEN = formula(
         ),
         _between_mistake(
             "difference-of-kls",
-            "You subtracted two divergences to the prior; that is not the divergence between the two.",
+            "You subtracted two divergences to the prior; that is not the divergence between the "
+            "two.",
             lambda m1, v1, m2, v2: kl_gaussian(m1, v1) - kl_gaussian(m2, v2),
         ),
     ),
@@ -306,8 +324,10 @@ def _unstable(got, want, inputs, failed):
     if failed == ["stable"]:
         return (
             "unstable",
-            "Right on ordinary logits, but not on very large ones: the logarithm of a sigmoid that has "
-            "rounded to 0 or 1. There is a function in torch.nn.functional that takes the logits themselves.",
+            "Right on ordinary logits, but not on very large ones: the logarithm of a sigmoid "
+            "that has "
+            "rounded to 0 or 1. There is a function in torch.nn.functional that takes the logits "
+            "themselves.",
             "why decoders return logits",
         )
     return None
@@ -344,14 +364,16 @@ LIKELIHOOD = formula(
     mistakes=(
         _likelihood_mistake(
             "sign",
-            "Your values are those of the negative log-likelihood, the loss; a log-likelihood of pixels is "
+            "Your values are those of the negative log-likelihood, the loss; a log-likelihood of "
+            "pixels is "
             "negative.",
             lambda x, logits: -bernoulli_log_likelihood(x, logits),
             credit=0.5,
         ),
         _likelihood_mistake(
             "swapped",
-            "Your numbers come out when images and logits change places: look at the order of arguments.",
+            "Your numbers come out when images and logits change places: look at the order of "
+            "arguments.",
             lambda x, logits: bernoulli_log_likelihood(logits, x),
         ),
         _likelihood_mistake(
@@ -366,12 +388,14 @@ LIKELIHOOD = formula(
         ),
         _likelihood_mistake(
             "ink-only",
-            "Only the term of the ink counts in your sum: paper that is predicted as ink costs nothing.",
+            "Only the term of the ink counts in your sum: paper that is predicted as ink costs "
+            "nothing.",
             lambda x, logits: (x * F.logsigmoid(logits)).flatten(1).sum(1),
         ),
         _likelihood_mistake(
             "paper-only",
-            "Only the term of the paper counts in your sum: ink that is predicted as paper costs nothing.",
+            "Only the term of the paper counts in your sum: ink that is predicted as paper costs "
+            "nothing.",
             lambda x, logits: ((1 - x) * F.logsigmoid(-logits)).flatten(1).sum(1),
         ),
         _likelihood_mistake(
@@ -381,12 +405,14 @@ LIKELIHOOD = formula(
         ),
         _likelihood_mistake(
             "gaussian",
-            "Your values are a squared error, the likelihood of a Gaussian; pixels here are Bernoulli.",
+            "Your values are a squared error, the likelihood of a Gaussian; pixels here are "
+            "Bernoulli.",
             lambda x, logits: -(x - logits.sigmoid()).pow(2).flatten(1).sum(1),
         ),
         _likelihood_mistake(
             "gaussian",
-            "Your values are a squared error, the likelihood of a Gaussian; pixels here are Bernoulli.",
+            "Your values are a squared error, the likelihood of a Gaussian; pixels here are "
+            "Bernoulli.",
             lambda x, logits: -0.5 * (x - logits.sigmoid()).pow(2).flatten(1).sum(1),
         ),
         _likelihood_mistake(
@@ -396,7 +422,8 @@ LIKELIHOOD = formula(
         ),
         _likelihood_mistake(
             "mean-not-sum",
-            "Your values are the negative mean over pixels, a loss of the other convention; the course sums "
+            "Your values are the negative mean over pixels, a loss of the other convention; the "
+            "course sums "
             "over pixels and keeps the sign of a log-likelihood.",
             lambda x, logits: -bernoulli_log_likelihood(x, logits) / x[0].numel(),
             credit=0.25,
@@ -411,7 +438,8 @@ LIKELIHOOD = formula(
         ),
         _likelihood_mistake(
             "batch-mean",
-            "You averaged over pixels and batch (and lost the sign of a log-likelihood); here every image "
+            "You averaged over pixels and batch (and lost the sign of a log-likelihood); here "
+            "every image "
             "keeps its own sum over pixels.",
             lambda x, logits: _bce(x, logits).mean(),
             credit=0.25,
@@ -441,12 +469,16 @@ LIKELIHOOD = formula(
 
 
 def elbo(x, logits, mu, logvar, beta=1.0):
-    """Mean over the batch of log p(x|z) - beta KL, nats per image, to maximise. Equation 7 at beta 1."""
+    """Mean over the batch of log p(x|z) - beta KL, nats per image, to maximise. Equation 7 at
+    beta 1.
+    """
     return (bernoulli_log_likelihood(x, logits) - beta * kl_gaussian(mu, logvar)).mean()
 
 
 def _elbo_inputs(rng):
-    """Weak logits, so that the likelihood does not drown the KL, and a beta that is no special number."""
+    """Weak logits, so that the likelihood does not drown the KL, and a beta that is no
+    special number.
+    """
     scaled = {"logits": rng.normal(0.3, 1.0, (5, 1, 28, 28))}
     latents = {k: v for k, v in _gaussians(rng).items() if k != "weights"}
     return {**_pictures(rng), **scaled, **latents, "beta": float(rng.uniform(1.8, 3.2))}
@@ -461,7 +493,9 @@ def _terms(x, logits, mu, logvar):
 
 
 def _elbo_of(combine):
-    """An `elbo` that puts the two terms together in another way: combine(rec, kl, beta, pixels, nz)."""
+    """An `elbo` that puts the two terms together in another way: combine(rec, kl, beta,
+    pixels, nz).
+    """
 
     def mistaken(x, logits, mu, logvar, beta=1.0):
         return combine(*_terms(x, logits, mu, logvar), beta, x[0].numel(), mu.shape[1])
@@ -471,7 +505,10 @@ def _elbo_of(combine):
 
 def _no_default(got, want, inputs, failed):
     if failed == ["default"] and "required positional argument" in str(got.get("second.error")):
-        return "no-default", "`elbo` cannot be called without beta: give the argument its default value."
+        return (
+            "no-default",
+            "`elbo` cannot be called without beta: give the argument its default value.",
+        )
     return None
 
 
@@ -489,13 +526,16 @@ ELBO = formula(
     about="the ELBO in nats per image, at a beta other than 1",
     weights=(0.1, 0.4, 0.3, 0.1),
     more=(
-        Check("default", 0.1, "without beta, it is the ELBO itself", matches("second", "the value")),
+        Check(
+            "default", 0.1, "without beta, it is the ELBO itself", matches("second", "the value")
+        ),
     ),
     explain=_no_default,
     mistakes=(
         _elbo_mistake(
             "sign",
-            "This is the negative ELBO, a loss to minimise. That is a mere convention, but here `elbo` is "
+            "This is the negative ELBO, a loss to minimise. That is a mere convention, but here "
+            "`elbo` is "
             "the bound itself.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: (beta * kl - rec).mean()),
             credit=0.5,
@@ -507,7 +547,8 @@ ELBO = formula(
         ),
         _elbo_mistake(
             "likelihood-sign",
-            "The reconstruction term has the wrong sign: a worse reconstruction gives a higher bound.",
+            "The reconstruction term has the wrong sign: a worse reconstruction gives a higher "
+            "bound.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: (-rec - beta * kl).mean()),
         ),
         _elbo_mistake(
@@ -532,7 +573,8 @@ ELBO = formula(
         ),
         _elbo_mistake(
             "beta-mixed",
-            "Likelihood and KL are weighed against each other by one minus beta; here only the KL is weighed.",
+            "Likelihood and KL are weighed against each other by one minus beta; here only the "
+            "KL is weighed.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: ((1 - beta) * rec - beta * kl).mean()),
         ),
         _elbo_mistake(
@@ -547,17 +589,20 @@ ELBO = formula(
         ),
         _elbo_mistake(
             "half-kl",
-            "The KL has twice, or half, the weight it should have: a factor of one half was lost or doubled.",
+            "The KL has twice, or half, the weight it should have: a factor of one half was lost "
+            "or doubled.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: (rec - 2 * beta * kl).mean()),
         ),
         _elbo_mistake(
             "half-kl",
-            "The KL has twice, or half, the weight it should have: a factor of one half was lost or doubled.",
+            "The KL has twice, or half, the weight it should have: a factor of one half was lost "
+            "or doubled.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: (rec - 0.5 * beta * kl).mean()),
         ),
         _elbo_mistake(
             "mean-pixels",
-            "The reconstruction term is a mean over pixels, the KL a sum. That is a mere convention, but "
+            "The reconstruction term is a mean over pixels, the KL a sum. That is a mere "
+            "convention, but "
             "beta then means something else, and at beta 1 the KL wins.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: (rec / pixels - beta * kl).mean()),
             credit=0.5,
@@ -565,7 +610,8 @@ ELBO = formula(
         ),
         _elbo_mistake(
             "mean-latents",
-            "The KL is a mean over latent dimensions, the likelihood a sum. That is a mere convention, but "
+            "The KL is a mean over latent dimensions, the likelihood a sum. That is a mere "
+            "convention, but "
             "beta then means something else.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: (rec - beta * kl / nz).mean()),
             credit=0.5,
@@ -573,7 +619,8 @@ ELBO = formula(
         ),
         _elbo_mistake(
             "mean-everything",
-            "Both terms are means over all their elements. That is a mere convention, but beta then means "
+            "Both terms are means over all their elements. That is a mere convention, but beta "
+            "then means "
             "something else.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: (rec / pixels - beta * kl / nz).mean()),
             credit=0.5,
@@ -581,20 +628,23 @@ ELBO = formula(
         ),
         _elbo_mistake(
             "batch-sum",
-            "You summed over the batch, so the value grows with its size; losses are means over the batch.",
+            "You summed over the batch, so the value grows with its size; losses are means over "
+            "the batch.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: (rec - beta * kl).sum()),
             credit=0.5,
             reread=CONVENTION,
         ),
         _elbo_mistake(
             "half-reduced",
-            "One term is summed over the batch and the other averaged, so beta would change with batch size.",
+            "One term is summed over the batch and the other averaged, so beta would change with "
+            "batch size.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: rec.mean() - beta * kl.sum()),
             reread=CONVENTION,
         ),
         _elbo_mistake(
             "half-reduced",
-            "One term is summed over the batch and the other averaged, so beta would change with batch size.",
+            "One term is summed over the batch and the other averaged, so beta would change with "
+            "batch size.",
             _elbo_of(lambda rec, kl, beta, pixels, nz: rec.sum() - beta * kl.mean()),
             reread=CONVENTION,
         ),
@@ -605,12 +655,14 @@ ELBO = formula(
         ),
         _elbo_mistake(
             "swapped",
-            "Your numbers come out when images and logits change places: look at the order of arguments.",
+            "Your numbers come out when images and logits change places: look at the order of "
+            "arguments.",
             lambda x, logits, mu, logvar, beta=1.0: elbo(logits, x, mu, logvar, beta),
         ),
         _elbo_mistake(
             "swapped-latents",
-            "Your numbers come out when mu and logvar change places: look at the order of arguments.",
+            "Your numbers come out when mu and logvar change places: look at the order of "
+            "arguments.",
             lambda x, logits, mu, logvar, beta=1.0: elbo(x, logits, logvar, mu, beta),
         ),
     ),
@@ -620,7 +672,9 @@ ELBO = formula(
 
 
 def reparametrize(mu, logvar):
-    """A sample of N(mu, exp(logvar)), shaped like mu, differentiable in both. Equation 10, section 2.4."""
+    """A sample of N(mu, exp(logvar)), shaped like mu, differentiable in both. Equation 10,
+    section 2.4.
+    """
     return mu + (0.5 * logvar).exp() * torch.randn_like(mu)
 
 
@@ -710,7 +764,9 @@ def _noise_alike(a, b, inputs):
 
 
 def _sampler(got, inputs):
-    """A sampler in numbers: noise by logvar and by mu, its shape, what is shared, gradients, manners."""
+    """A sampler in numbers: noise by logvar and by mu, its shape, what is shared, gradients,
+    manners.
+    """
     value = got.get("value")
     if value is None or np.shape(value) != inputs["mu"].shape:
         return None
@@ -732,7 +788,9 @@ def _sampler(got, inputs):
     by = [[p.mean(), np.log(p.std() + 1e-9)] for p in noise.bins(e, inputs["logvar"])]
     by += [[p.mean(), np.log(p.std() + 1e-9)] for p in noise.bins(e, inputs["mu"])]
     kurtosis = (centred**4).mean()
-    return np.nan_to_num(np.array([*np.ravel(by), kurtosis, *shares, *slopes, *touched], float), nan=1e3)
+    return np.nan_to_num(
+        np.array([*np.ravel(by), kurtosis, *shares, *slopes, *touched], float), nan=1e3
+    )
 
 
 def _sampler_tolerance(a, b, inputs):
@@ -741,7 +799,9 @@ def _sampler_tolerance(a, b, inputs):
     scale = np.exp(np.maximum(a[1:32:2], b[1:32:2]).clip(-5, 5))
     by = np.stack([8 * scale / np.sqrt(count), np.full(16, 12 / np.sqrt(count))], -1).ravel()
     kurtosis = 0.15 * max(a[32], b[32])
-    return np.concatenate([by, [kurtosis, 0.5, 0.5, 0.5], 0.1 + 0.15 * np.abs(a[36:40]), [0.5, 0.5]])
+    return np.concatenate(
+        [by, [kurtosis, 0.5, 0.5, 0.5], 0.1 + 0.15 * np.abs(a[36:40]), [0.5, 0.5]]
+    )
 
 
 def _named_sampler(got, want, inputs, failed):
@@ -751,10 +811,17 @@ def _named_sampler(got, want, inputs, failed):
         return named_by_values(got, want, inputs, failed)
     e = _standard(got, inputs)
     if not np.isfinite(e).all():
-        return "not-finite", "The spread is not defined for some logvar: it may be negative.", LOGVAR
+        return (
+            "not-finite",
+            "The spread is not defined for some logvar: it may be negative.",
+            LOGVAR,
+        )
     if "spread" in failed and not {"centre", "shape", "independent"} & set(failed):
         if not noise.spread(e / e.std(), by=inputs["logvar"]):
-            return "noise-scaled", "The noise is multiplied by a constant: its spread before scaling is not 1."
+            return (
+                "noise-scaled",
+                "The noise is multiplied by a constant: its spread before scaling is not 1.",
+            )
     return None
 
 
@@ -801,7 +868,12 @@ REPARAMETRIZE = Question(
             "every image and every dimension gets its own noise, fresh in every call",
             _sample_independent,
         ),
-        Check("gradients", 0.2, "gradients flow to mu and logvar and fit the sample", _sample_gradients),
+        Check(
+            "gradients",
+            0.2,
+            "gradients flow to mu and logvar and fit the sample",
+            _sample_gradients,
+        ),
         Check("manners", 0.05, "the arguments are left as they were", inputs_unchanged),
     ),
     alike=_noise_alike,
@@ -809,7 +881,8 @@ REPARAMETRIZE = Question(
     mistakes=(
         _noise_mistake(
             "variance-as-std",
-            "The spread of your samples equals exp(logvar), which is the variance. If your logvar means the "
+            "The spread of your samples equals exp(logvar), which is the variance. If your "
+            "logvar means the "
             "logarithm of the standard deviation, that is another convention than the course's.",
             _sampled(std=lambda lv: lv.exp()),
             credit=0.5,
@@ -817,7 +890,8 @@ REPARAMETRIZE = Question(
         ),
         _noise_mistake(
             "logvar-as-std",
-            "Your noise is multiplied by logvar itself, the logarithm of a variance, which may be negative.",
+            "Your noise is multiplied by logvar itself, the logarithm of a variance, which may "
+            "be negative.",
             _sampled(std=lambda lv: lv),
             reread=LOGVAR,
         ),
@@ -923,33 +997,39 @@ REPARAMETRIZE = Question(
         ),
         _noise_mistake(
             "fixed-seed",
-            "Every call uses the same noise: a seed is set inside the function, or the noise is drawn once.",
+            "Every call uses the same noise: a seed is set inside the function, or the noise is "
+            "drawn once.",
             _seeded,
         ),
         _noise_mistake(
             "detached",
-            "The samples are right but cut off from the graph (sample instead of rsample, detach, no_grad, "
+            "The samples are right but cut off from the graph (sample instead of rsample, "
+            "detach, no_grad, "
             "numpy), so nothing can be learned through them.",
             lambda mu, logvar: reparametrize(mu, logvar).detach(),
         ),
         _noise_mistake(
             "logvar-detached",
-            "The samples are right, but no gradient reaches logvar: the spread is cut off from the graph.",
+            "The samples are right, but no gradient reaches logvar: the spread is cut off from "
+            "the graph.",
             lambda mu, logvar: reparametrize(mu, logvar.detach()) + 0 * logvar,
         ),
         _noise_mistake(
             "mu-detached",
-            "The samples are right, but no gradient reaches mu: the mean is cut off from the graph.",
+            "The samples are right, but no gradient reaches mu: the mean is cut off from the "
+            "graph.",
             lambda mu, logvar: reparametrize(mu.detach(), logvar) + 0 * mu,
         ),
         _noise_mistake(
             "in-place",
-            "The call overwrites its arguments: look for operations that end in an underscore, or for `+=`.",
+            "The call overwrites its arguments: look for operations that end in an underscore, "
+            "or for `+=`.",
             _in_place,
         ),
         _noise_mistake(
             "in-place",
-            "The call overwrites its arguments: look for operations that end in an underscore, or for `*=`.",
+            "The call overwrites its arguments: look for operations that end in an underscore, "
+            "or for `*=`.",
             _in_place_logvar,
         ),
         *(
@@ -1075,7 +1155,9 @@ def _model_decode(got, want, inputs):
         return problem
     if got.get("logits lowest") is None:
         return got.get("instances.error")
-    if got["logits lowest"] >= 0 or (got["logits lowest"] >= -1 - 1e-6 and got["logits highest"] <= 1 + 1e-6):
+    if got["logits lowest"] >= 0 or (
+        got["logits lowest"] >= -1 - 1e-6 and got["logits highest"] <= 1 + 1e-6
+    ):
         return "the decoder's output is confined to a part of the numbers, as no logits are."
     return None
 
@@ -1085,7 +1167,9 @@ def _model_forward(got, want, inputs):
     for tag, nz, images, _ in _cases(inputs):
         problem = problem or got.get(f"forward{tag}.error")
         if not problem and got.get(f"forward{tag}.count") != 3:
-            problem = f"forward gave {got.get(f'forward{tag}.count')} things, not logits, mu and logvar."
+            problem = (
+                f"forward gave {got.get(f'forward{tag}.count')} things, not logits, mu and logvar."
+            )
         shapes = (images, 1, 28, 28), (images, nz), (images, nz)
         for i, part in enumerate(("logits", "mu", "logvar")):
             problem = problem or _shaped(got, f"forward{tag}.{i}", shapes[i], f"{part} of forward")
@@ -1115,7 +1199,9 @@ def _same_spread(a, b):
 
 
 def _varies(got, mode):
-    return np.ptp(got[f"sampled.{mode}"], 0).max() > 1e-5 * (1 + np.abs(got[f"centre.{mode}"]).max())
+    return np.ptp(got[f"sampled.{mode}"], 0).max() > 1e-5 * (
+        1 + np.abs(got[f"centre.{mode}"]).max()
+    )
 
 
 def _model_sampling(got, want, inputs):
@@ -1175,13 +1261,18 @@ def _model_independent(got, want, inputs):
         for part in ("encode", "decode"):
             keys = [f".{i}" for i in range(2)] if part == "encode" else [""]
             for key in keys:
-                one, every, again = (got.get(f"{part}.{nz}.{t}{key}") for t in ("one", "all", "again"))
+                one, every, again = (
+                    got.get(f"{part}.{nz}.{t}{key}") for t in ("one", "all", "again")
+                )
                 if one is None or every is None or again is None:
                     return f"{part} gave no result in evaluation mode."
                 if not close(every, again, 1e-3, 1e-4):
                     return f"in evaluation mode, {part} gives different results for the same input."
                 if not close(every[:1].ravel(), one.ravel(), 1e-3, 1e-4):
-                    return f"in evaluation mode, {part} of an input depends on the others of its batch."
+                    return (
+                        f"in evaluation mode, {part} of an input depends on the others of its "
+                        "batch."
+                    )
     return None
 
 
@@ -1192,19 +1283,31 @@ def _model_named(got, want, inputs, failed):
         return None
     for part in ("encode", "forward", "decode", "reconstruct"):
         if f"has no attribute '{part}'" in str(got.get(f"{part}.{nz}.error")):
-            return "method-missing", f"The class has no method `{part}`; the notebook lists the four it needs."
+            return (
+                "method-missing",
+                f"The class has no method `{part}`; the notebook lists the four it needs.",
+            )
         for tag in ("", ".one"):
             if "invalid for input of size" in str(got.get(f"{part}.{nz}{tag}.error")):
-                return "fixed-batch", "A batch size is written into a view or reshape; it must work for any."
+                return (
+                    "fixed-batch",
+                    "A batch size is written into a view or reshape; it must work for any.",
+                )
     mu, mu2 = got.get(f"encode.{nz}.0"), got.get(f"encode.{other}.0")
     decode_failed = got.get(f"decode.{nz}.error") or got.get(f"decode.{other}.error") or ""
     if (mu is not None and mu2 is not None and mu.ndim == 2 and mu.shape[1:] == mu2.shape[1:]) or (
         "mat1 and mat2" in decode_failed
     ):
-        return "nz-ignored", "The number of latent dimensions is written into a layer instead of taken from nz."
+        return (
+            "nz-ignored",
+            "The number of latent dimensions is written into a layer instead of taken from nz.",
+        )
     count = got.get(f"encode.{nz}.count")
     if count == 1:
-        return "not-split", "encode gives one tensor; mean and logvar are two, each with nz columns."
+        return (
+            "not-split",
+            "encode gives one tensor; mean and logvar are two, each with nz columns.",
+        )
     return (
         _model_form_named(got, inputs, nz)
         or _model_range_named(got, failed)
@@ -1223,9 +1326,15 @@ def _model_form_named(got, inputs, nz):
     if all(part is not None for part in coded) and not close(coded[0], coded[1], 1e-3, 1e-4):
         if close(coded[2], coded[3], 1e-3, 1e-4):
             return "encode-samples", "encode returns a sample where the mean belongs."
-        return "random-in-eval", "Something besides the sample stays random in evaluation mode, such as dropout."
+        return (
+            "random-in-eval",
+            "Something besides the sample stays random in evaluation mode, such as dropout.",
+        )
     if got.get(f"forward.{nz}.count") == 1:
-        return "forward-alone", "forward returns the logits alone; the loss needs mu and logvar as well."
+        return (
+            "forward-alone",
+            "forward returns the logits alone; the loss needs mu and logvar as well.",
+        )
     if got.get(f"forward.{nz}.count") == 2:
         return "forward-incomplete", "forward returns two of the three things that the loss needs."
     if forward[0] is not None and forward[0].shape != (images, 1, 28, 28):
@@ -1233,7 +1342,10 @@ def _model_form_named(got, inputs, nz):
             return "forward-order", "forward returns the right things in another order."
     decoded = got.get(f"decode.{nz}")
     if decoded is not None and decoded.shape == (len(inputs[f"z.{nz}"]), 784):
-        return "not-unflattened", "Logits come as flat lists of pixels; give them the shape of images."
+        return (
+            "not-unflattened",
+            "Logits come as flat lists of pixels; give them the shape of images.",
+        )
     mean, logvar = got.get(f"encode.{nz}.all.0"), got.get(f"encode.{nz}.all.1")
     if forward[1] is not None and mean is not None and logvar is not None:
         forward_mu = got.get(f"forward.{nz}.all.1")
@@ -1242,16 +1354,34 @@ def _model_form_named(got, inputs, nz):
         forward_logvar = got.get(f"forward.{nz}.all.2")
         if close(forward_mu, mean, 1e-3) and not close(forward_logvar, logvar, 1e-3):
             if close(forward_logvar, np.exp(0.5 * logvar), 1e-3):
-                return "std-returned", "forward returns the standard deviation where logvar belongs.", LOGVAR
+                return (
+                    "std-returned",
+                    "forward returns the standard deviation where logvar belongs.",
+                    LOGVAR,
+                )
             if close(forward_logvar, np.exp(logvar), 1e-3):
-                return "variance-returned", "forward returns the variance where its logarithm belongs.", LOGVAR
-        if forward_mu is not None and forward_mu.shape == mean.shape and not close(forward_mu, mean, 1e-3):
-            return "sample-returned", "forward returns another tensor than encode's mu, such as the sample."
+                return (
+                    "variance-returned",
+                    "forward returns the variance where its logarithm belongs.",
+                    LOGVAR,
+                )
+        if (
+            forward_mu is not None
+            and forward_mu.shape == mean.shape
+            and not close(forward_mu, mean, 1e-3)
+        ):
+            return (
+                "sample-returned",
+                "forward returns another tensor than encode's mu, such as the sample.",
+            )
     for part in ("encode.{}.one.0", "decode.{}.one"):
         alone, whole = got.get(part.format(nz)), got.get(part.format(nz).replace("one", "all"))
         if alone is not None and whole is not None and alone.size == whole[0].size:
             if alone.ndim < whole.ndim:
-                return "squeezed-batch", "With one image the batch axis is lost, as squeeze() without an axis does."
+                return (
+                    "squeezed-batch",
+                    "With one image the batch axis is lost, as squeeze() without an axis does.",
+                )
     return None
 
 
@@ -1260,19 +1390,36 @@ def _model_range_named(got, failed):
         return None
     if "decode" in failed and got["logits lowest"] >= 0:
         if got["logits highest"] <= 1 + 1e-6:
-            return "sigmoid", "decode returns pixels: a sigmoid stands at its end, but logits are asked for.", (
-                "why decoders return logits"
+            return (
+                "sigmoid",
+                "decode returns pixels: a sigmoid stands at its end, but logits are asked for.",
+                ("why decoders return logits"),
             )
-        return "relu", "A ReLU at the end of the decoder lets no logit be negative.", "why decoders return logits"
-    if "decode" in failed and got["logits highest"] <= 1 + 1e-6 and got["logits lowest"] >= -1 - 1e-6:
-        return "tanh", "The decoder's output is bounded, as by a tanh; logits may be any number.", (
-            "why decoders return logits"
+        return (
+            "relu",
+            "A ReLU at the end of the decoder lets no logit be negative.",
+            "why decoders return logits",
+        )
+    if (
+        "decode" in failed
+        and got["logits highest"] <= 1 + 1e-6
+        and got["logits lowest"] >= -1 - 1e-6
+    ):
+        return (
+            "tanh",
+            "The decoder's output is bounded, as by a tanh; logits may be any number.",
+            ("why decoders return logits"),
         )
     if "encode" in failed and (got["logvar lowest"] >= 0 or got["logvar highest"] <= 0):
-        return "logvar-one-sided", (
-            "logvar is never negative (or never positive): it passed through a ReLU, softplus, exp or the like. "
-            "It is the logarithm of a variance, and may be any number."
-        ), LOGVAR  # fmt: skip
+        return (
+            "logvar-one-sided",
+            (
+                "logvar is never negative (or never positive): it passed through a ReLU, "
+                "softplus, exp or the like. "
+                "It is the logarithm of a variance, and may be any number."
+            ),
+            LOGVAR,
+        )
     if "encode" in failed and "confined" in (_model_encode(got, {}, {"sizes": []}) or ""):
         return "mu-squashed", "mu passed through a ReLU, sigmoid or tanh; means may be any number."
     return None
@@ -1288,16 +1435,31 @@ def _model_sample_named(got, failed):
     train, evaluation = _varies(got, "train"), _varies(got, "eval")
     logits = got.get(f"forward.{_nz(got)}.all.0")
     if logits is not None and logits.min() >= 0 and logits.max() <= 1:
-        return "forward-images", "forward returns pixels; the loss asks for logits.", "why decoders return logits"
-    if not train and close(got["sampled.eval"][:2], got["centre.eval"], 1e-3, 1e-4) and not evaluation:
-        return "no-sampling", "forward decodes the mean of the posterior; training needs a sample of it."
+        return (
+            "forward-images",
+            "forward returns pixels; the loss asks for logits.",
+            "why decoders return logits",
+        )
+    if (
+        not train
+        and close(got["sampled.eval"][:2], got["centre.eval"], 1e-3, 1e-4)
+        and not evaluation
+    ):
+        return (
+            "no-sampling",
+            "forward decodes the mean of the posterior; training needs a sample of it.",
+        )
     if train and not evaluation and close(got["sampled.eval"][:2], got["centre.eval"], 1e-3, 1e-4):
         return "mean-in-eval", (
-            "forward samples only in train mode. It should always: the ELBO of a test image is about samples, "
+            "forward samples only in train mode. It should always: the ELBO of a test image is "
+            "about samples, "
             "and the mean has a method of its own."
         )
     if evaluation and not train:
-        return "mean-in-train", "forward samples only in evaluation mode, and training never sees a sample."
+        return (
+            "mean-in-train",
+            "forward samples only in evaluation mode, and training never sees a sample.",
+        )
     if not evaluation:
         return "shared-noise", "All images of a batch get the same noise."
     if not got.get("structure.error") and not (got["image gradient"] or got["mu gradient"]):
@@ -1305,7 +1467,7 @@ def _model_sample_named(got, failed):
     for i, name in enumerate(EXPONENTS.values()):
         if i and _same_spread(got["sampled.eval"], got[f"candidate.{i}.eval"]):
             says = {
-                "variance-as-std": "The spread of the sample equals exp(logvar), which is the variance.",
+                "variance-as-std": "The sample spreads as exp(logvar), which is the variance.",
                 "unit-noise": "The sample spreads equally whatever logvar is.",
             }[name]
             return name, says, LOGVAR
@@ -1319,13 +1481,20 @@ def _model_reconstruct_named(got, failed):
     right = 1 / (1 + np.exp(-logits))
     if rebuilt.shape == logits.shape:
         if close(rebuilt, logits, 1e-3, 1e-4):
-            return "no-sigmoid", "reconstruct returns logits; it should return images.", "logits and images"
+            return (
+                "no-sigmoid",
+                "reconstruct returns logits; it should return images.",
+                "logits and images",
+            )
         if close(rebuilt, 1 / (1 + np.exp(-right)), 1e-3, 1e-4):
             return "sigmoid-twice", "In reconstruct the pixels go through a sigmoid twice."
         if close(rebuilt, right > 0.5, 1e-3, 1e-4):
             return "thresholded", "reconstruct rounds pixels to ink and paper."
         if not close(rebuilt, got["rebuilt twice"], 1e-4, 1e-5):
-            return "reconstruct-samples", "reconstruct decodes a sample; it should decode the posterior mean."
+            return (
+                "reconstruct-samples",
+                "reconstruct decodes a sample; it should decode the posterior mean.",
+            )
     return None
 
 
@@ -1334,7 +1503,8 @@ def _model_state_named(got, failed):
         return None
     if "independent" in failed and (got["shared"] or got["apart"] == 0):
         return "shared-layers", (
-            "Layers are made once and shared by all models of the class (or a seed is set in it); make them "
+            "Layers are made once and shared by all models of the class (or a seed is set in "
+            "it); make them "
             "in __init__, as attributes of self."
         )
     if "trainable" in failed:
@@ -1342,13 +1512,19 @@ def _model_state_named(got, failed):
             return "frozen", "Some parameters are switched off for training."
         if not got["parameters"] or got["uncopied"] > 1e-4:
             return "unregistered", (
-                "Some layers are not registered: in a plain list, or made during a call, the optimizer and "
-                "state_dict never see them. nn.Sequential and nn.ModuleList are lists that torch can see into."
+                "Some layers are not registered: in a plain list, or made during a call, the "
+                "optimizer and "
+                "state_dict never see them. nn.Sequential and nn.ModuleList are lists that torch "
+                "can see into."
             )
         if got["unreached"]:
-            return "no-gradient", "Those layers are not used, or the graph is cut after them (detach, no_grad)."
+            return (
+                "no-gradient",
+                "Those layers are not used, or the graph is cut after them (detach, no_grad).",
+            )
         return "sample-detached", (
-            "The sample is cut off from the graph: the encoder learns from the KL alone, not from reconstructions."
+            "The sample is cut off from the graph: the encoder learns from the KL alone, not "
+            "from reconstructions."
         )
     if "independent" in failed:
         nz = _nz(got)
@@ -1358,7 +1534,10 @@ def _model_state_named(got, failed):
         ]
         if all(same):
             return "batch-mixing", "Something is computed over the batch also in evaluation mode."
-        return "random-in-eval", "Something besides the sample stays random in evaluation mode, such as dropout."
+        return (
+            "random-in-eval",
+            "Something besides the sample stays random in evaluation mode, such as dropout.",
+        )
     return None
 
 
@@ -1371,9 +1550,21 @@ MODEL = Question(
     reference={"VAE": VAE, "reparametrize": reparametrize},
     builds_on=("reparametrize",),
     checks=(
-        Check("encode", 0.15, "encode gives mu and logvar (B, nz), free to be any number", _model_encode),
-        Check("decode", 0.15, "decode gives logits (B, 1, 28, 28), free to be any number", _model_decode),
-        Check("forward", 0.15, "forward gives logits, and the mu and logvar of encode", _model_forward),
+        Check(
+            "encode",
+            0.15,
+            "encode gives mu and logvar (B, nz), free to be any number",
+            _model_encode,
+        ),
+        Check(
+            "decode",
+            0.15,
+            "decode gives logits (B, 1, 28, 28), free to be any number",
+            _model_decode,
+        ),
+        Check(
+            "forward", 0.15, "forward gives logits, and the mu and logvar of encode", _model_forward
+        ),
         Check(
             "sampling",
             0.2,
@@ -1395,7 +1586,8 @@ MODEL = Question(
         Check(
             "independent",
             0.1,
-            "in evaluation mode an image's result depends on that image alone, and two models share nothing",
+            "in evaluation mode an image's result depends on that image alone, and two models "
+            "share nothing",
             _model_independent,
         ),
     ),
@@ -1409,7 +1601,9 @@ MODEL = Question(
 
 
 def train_epoch(model, loader, optimizer, beta):
-    """One pass in train mode that maximises elbo; [(reconstruction, kl)] in nats per image, one a batch."""
+    """One pass in train mode that maximises elbo; [(reconstruction, kl)] in nats per image,
+    one a batch.
+    """
     model.train()
     pairs = []
     for x, _ in loader:
@@ -1444,8 +1638,17 @@ def _pair_values(got, want, inputs):
     return None
 
 
-def _pair_loop(loss=None, pair=None, train=True, clear="before", step=True, batches=slice(None), last=None,
-               twice=False, keep=lambda t: t.item()):  # fmt: skip
+def _pair_loop(
+    loss=None,
+    pair=None,
+    train=True,
+    clear="before",
+    step=True,
+    batches=slice(None),
+    last=None,
+    twice=False,
+    keep=lambda t: t.item(),
+):
     """A `train_epoch` with one of its parts wrong."""
 
     def mistaken(model, loader, optimizer, beta):
@@ -1493,19 +1696,35 @@ LOOP = Question(
     },
     builds_on=("reparametrize", "kl_gaussian", "bernoulli_log_likelihood", "elbo"),
     checks=(
-        Check("list", 0.15, "it returns a list of pairs of floats, one a batch", loop_list("pairs of floats", 2)),
-        Check("values", 0.2, "a pair is the reconstruction and the KL of its batch, in nats per image", _pair_values),
+        Check(
+            "list",
+            0.15,
+            "it returns a list of pairs of floats, one a batch",
+            loop_list("pairs of floats", 2),
+        ),
+        Check(
+            "values",
+            0.2,
+            "a pair is the reconstruction and the KL of its batch, in nats per image",
+            _pair_values,
+        ),
         Check("graph", 0.1, "no graph is kept alive in the list", loop_graph),
         Check("mode", 0.15, "the model is in train mode while it is trained", loop_mode),
         # The small model's own noise moves the parameters by about a thousandth of an update.
-        Check("update", 0.4, "every batch moves the parameters up the ELBO of that beta, once", loop_update(0.02)),
+        Check(
+            "update",
+            0.4,
+            "every batch moves the parameters up the ELBO of that beta, once",
+            loop_update(0.02),
+        ),
     ),
     alike=loop_alike(0.02),
     explain=loop_named,
     mistakes=(
         _pair_mistake(
             "sign",
-            "The parameters move the wrong way: the ELBO is minimised. An optimizer minimises, so give it the "
+            "The parameters move the wrong way: the ELBO is minimised. An optimizer minimises, "
+            "so give it the "
             "negative.",
             _pair_loop(loss=lambda rec, kl, beta: -(rec + beta * kl).mean()),
         ),
@@ -1538,7 +1757,8 @@ LOOP = Question(
         ),
         _pair_mistake(
             "mean-pixels",
-            "The reconstruction in the loss is a mean over pixels, the KL a sum: beta means something else then.",
+            "The reconstruction in the loss is a mean over pixels, the KL a sum: beta means "
+            "something else then.",
             _pair_loop(loss=lambda rec, kl, beta: (rec / 784 + beta * kl).mean()),
             credit=0.25,
             reread=CONVENTION,
@@ -1554,7 +1774,9 @@ LOOP = Question(
             _pair_loop(clear="between"),
         ),
         _pair_mistake("no-step", "The optimizer never makes a step.", _pair_loop(step=False)),
-        _pair_mistake("two-steps", "The optimizer makes two steps for each batch.", _pair_loop(twice=True)),
+        _pair_mistake(
+            "two-steps", "The optimizer makes two steps for each batch.", _pair_loop(twice=True)
+        ),
         _pair_mistake(
             "eval-mode",
             "The model stays in the mode that it was handed over in; put it into train mode.",
@@ -1566,11 +1788,15 @@ LOOP = Question(
             "Only the first batch was used: is there a return or break inside the loop?",
             _pair_loop(batches=slice(1)),
         ),
-        _pair_mistake("last-batch-missing", "The last batch was left out.", _pair_loop(batches=slice(-1))),
+        _pair_mistake(
+            "last-batch-missing", "The last batch was left out.", _pair_loop(batches=slice(-1))
+        ),
         _pair_mistake(
             "mean-returned",
             "You return one mean pair; a pair for every batch is asked for.",
-            _pair_loop(last=lambda pairs: tuple(sum(p) / len(pairs) for p in zip(*pairs, strict=True))),
+            _pair_loop(
+                last=lambda pairs: tuple(sum(p) / len(pairs) for p in zip(*pairs, strict=True))
+            ),
             credit=0.5,
         ),
         _pair_mistake(
@@ -1597,7 +1823,8 @@ LOOP = Question(
         ),
         _pair_mistake(
             "kl-weighted",
-            "The KL that you log is already multiplied by beta, so runs of different beta cannot be compared.",
+            "The KL that you log is already multiplied by beta, so runs of different beta cannot "
+            "be compared.",
             _pair_loop(pair=lambda rec, kl, beta: (rec.mean(), beta * kl.mean())),
             credit=0.5,
         ),
@@ -1617,7 +1844,8 @@ LOOP = Question(
         ),
         _pair_mistake(
             "keeps-graph",
-            "The list holds tensors with their graph, so the memory of every batch is kept: store numbers.",
+            "The list holds tensors with their graph, so the memory of every batch is kept: "
+            "store numbers.",
             _pair_loop(keep=lambda t: t),
             credit=0.25,
         ),
@@ -1648,7 +1876,9 @@ def _log_weights(model, x, k, exponent=0.5):
 
 
 def iwae_bound(model, x, k):
-    """log of the mean of k importance weights, (B,), nats. Burda et al. 2016 (arXiv:1509.00519), eq. 8."""
+    """log of the mean of k importance weights, (B,), nats. Burda et al. 2016
+    (arXiv:1509.00519), eq. 8.
+    """
     likelihood, prior, posterior = _log_weights(model, x, k)
     return torch.logsumexp(likelihood + prior - posterior, 0) - math.log(k)
 
@@ -1673,14 +1903,18 @@ def _bound_form(got, want, inputs):
         if value is None:
             return f"received a {got.get(f'bound.{k}.kind')} where one tensor is asked for."
         if value.shape != want[f"bound.{k}"].shape:
-            return f"for {rows} images and k = {k}: received shape {value.shape}, expected ({rows},)."
+            return (
+                f"for {rows} images and k = {k}: received shape {value.shape}, expected ({rows},)."
+            )
         if not np.isfinite(value).all():
             return f"for k = {k}: received values that are NaN or infinite."
     return None
 
 
 def _same_mean(a, b):
-    """Whether two samples (images, repeats) have equal means at six standard errors, image by image."""
+    """Whether two samples (images, repeats) have equal means at six standard errors, image by
+    image.
+    """
     error = np.sqrt(a.var(1) / a.shape[1] + b.var(1) / b.shape[1])
     return bool((np.abs(a.mean(1) - b.mean(1)) <= noise.SIGMAS * error + 1e-4).all())
 
@@ -1722,6 +1956,9 @@ def _bound_alike(a, b, inputs):
             frozen = np.ptp(x, 1).max() < 1e-6, np.ptp(y, 1).max() < 1e-6
             if frozen[0] != frozen[1] or not (frozen[0] or _same_mean(x, y)):
                 return False
+            spreads = x.std(1).mean(), y.std(1).mean()
+            if not frozen[0] and abs(np.log(spreads[0] / spreads[1])) > 0.7:
+                return False
         elif x.ndim == 0 and abs(x - y) > 0.02 * abs(y) + 0.5:
             return False
     return True
@@ -1736,14 +1973,22 @@ def _bound_named(got, want, inputs, failed):
         return "no-tensor", f"Your function returns a {kind}, where one tensor is asked for."
     images = [len(inputs["x"]) * repeats for repeats in KS.values()]
     if all(v.shape in ((k, n), (n, k)) for v, k, n in zip(values, KS, images, strict=True)):
-        return "not-reduced", "There is a weight for each sample and image; the samples are to be reduced to one."
+        return (
+            "not-reduced",
+            "There is a weight for each sample and image; the samples are to be reduced to one.",
+        )
     if all(v.shape == (k,) for v, k in zip(values, KS, strict=True)):
-        return "wrong-axis", "You reduced over the images and kept the samples; it is the other way round."
+        return (
+            "wrong-axis",
+            "You reduced over the images and kept the samples; it is the other way round.",
+        )
     return None
 
 
 def _bound_of(combine, exponent=0.5):
-    """An `iwae_bound` with its weights put together in another way: combine(rec, prior, posterior, k)."""
+    """An `iwae_bound` with its weights put together in another way: combine(rec, prior,
+    posterior, k).
+    """
     return lambda model, x, k: combine(*_log_weights(model, x, k, exponent), k)
 
 
@@ -1785,7 +2030,8 @@ IWAE = Question(
     mistakes=(
         _bound_mistake(
             "mean-of-logs",
-            "Your value does not rise with k: it is the mean of the logarithms, an ordinary ELBO. The "
+            "Your value does not rise with k: it is the mean of the logarithms, an ordinary "
+            "ELBO. The "
             "logarithm comes after the mean.",
             _bound_of(lambda rec, prior, posterior, k: (rec + prior - posterior).mean(0)),
         ),
@@ -1797,19 +2043,26 @@ IWAE = Question(
         ),
         _bound_mistake(
             "underflow",
-            "The weights of whole images are too small for floating-point numbers: take the exponential only "
+            "The weights of whole images are too small for floating-point numbers: take the "
+            "exponential only "
             "inside a log-sum-exp.",
-            _bound_of(lambda rec, prior, posterior, k: (rec + prior - posterior).exp().mean(0).log()),
+            _bound_of(
+                lambda rec, prior, posterior, k: (rec + prior - posterior).exp().mean(0).log()
+            ),
         ),
         _bound_mistake(
             "posterior-missing",
             "The density of the posterior, from which you sample, does not enter the weights.",
-            _bound_of(lambda rec, prior, posterior, k: torch.logsumexp(rec + prior, 0) - math.log(k)),
+            _bound_of(
+                lambda rec, prior, posterior, k: torch.logsumexp(rec + prior, 0) - math.log(k)
+            ),
         ),
         _bound_mistake(
             "prior-missing",
             "The prior does not enter the weights.",
-            _bound_of(lambda rec, prior, posterior, k: torch.logsumexp(rec - posterior, 0) - math.log(k)),
+            _bound_of(
+                lambda rec, prior, posterior, k: torch.logsumexp(rec - posterior, 0) - math.log(k)
+            ),
         ),
         _bound_mistake(
             "likelihood-only",
@@ -1820,15 +2073,20 @@ IWAE = Question(
             "ratio-inverted",
             "Prior and posterior have changed places in the weights.",
             _bound_of(
-                lambda rec, prior, posterior, k: torch.logsumexp(rec - prior + posterior, 0) - math.log(k)
+                lambda rec, prior, posterior, k: (
+                    torch.logsumexp(rec - prior + posterior, 0) - math.log(k)
+                )
             ),
         ),
         _bound_mistake(
             "closed-form-kl",
-            "The KL in closed form is subtracted from the averaged likelihood; each sample needs a weight of "
+            "The KL in closed form is subtracted from the averaged likelihood; each sample needs "
+            "a weight of "
             "its own.",
             lambda model, x, k: (
-                torch.logsumexp(_log_weights(model, x, k)[0], 0) - math.log(k) - kl_gaussian(*model.encode(x))
+                torch.logsumexp(_log_weights(model, x, k)[0], 0)
+                - math.log(k)
+                - kl_gaussian(*model.encode(x))
             ),
         ),
         _bound_mistake(
@@ -1853,7 +2111,9 @@ IWAE = Question(
             "variance-as-std",
             "The samples spread as exp(logvar), which is the variance.",
             _bound_of(
-                lambda rec, prior, posterior, k: torch.logsumexp(rec + prior - posterior, 0) - math.log(k),
+                lambda rec, prior, posterior, k: (
+                    torch.logsumexp(rec + prior - posterior, 0) - math.log(k)
+                ),
                 exponent=1.0,
             ),
             reread=LOGVAR,

@@ -1,6 +1,6 @@
 """Wrong and right-but-unusual answers to every question: what the answer key itself is tested with.
 
-`python -m tests.bank` prints who is caught, by which check, and whether the mistake is named rightly.
+`python -m tests.bank` prints who is caught, by which check, and whether it is named rightly.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Mutant:
     """A realistic wrong answer.
 
     question: the id. why: the mistake it stands for, in a few words, unique within its question.
-    check: the check that is about this mistake. mistake: the id it should be called by, or None where no
-    honest name exists (then the property alone is said). source: a whole Python file.
+    check: the check that is about this mistake. mistake: the id it should be called by, or None
+    where no honest name exists (then the property alone is said). source: a whole Python file.
     """
 
     question: str
@@ -52,7 +52,7 @@ def variants() -> tuple[Variant, ...]:
 
 
 def edited(source: str, *pairs: tuple[str, str]) -> str:
-    """The source with each (old, new) replaced in turn; an old text that is not there is an error."""
+    """The source with each (old, new) replaced in turn; what is not there is an error."""
     for old, new in pairs:
         if old not in source:
             raise ValueError(f"not in the source: {old!r}")

@@ -1,4 +1,4 @@
-"""`python -m tests.bank`: grade the bank and print who is caught, by which check, under which name."""
+"""`python -m tests.bank`: grade the bank, and print who is caught, by what, under which name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from . import mutants, table, variants
 
 
 def main() -> int:
-    """Exit status 0 when every mutant is killed, every variant accepted and nothing depends on the seed."""
+    """Exit status 0 when all mutants are killed, all variants accepted, whatever the seed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bank", description=__doc__)
-    parser.add_argument("--question", help="only questions whose id begins so, such as vae or vae.elbo")
+    parser.add_argument(
+        "--question", help="only questions whose id begins so, such as vae or vae.elbo"
+    )
     parser.add_argument("--seeds", type=int, default=1, help="grade with so many seeds (default 1)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--markdown", action="store_true", help="print docs/hidden-tests.md")
-    parser.add_argument("--unnamed", action="store_true", help="list the mutants without a name, too")
+    parser.add_argument(
+        "--unnamed", action="store_true", help="list the mutants without a name, too"
+    )
     options = parser.parse_args()
     wanted = [a for a in (*mutants(), *variants()) if a.question.startswith(options.question or "")]
     if not wanted:
@@ -31,16 +35,24 @@ def main() -> int:
         problems += [row for row in first if row.naming == "unnamed" and row.verdict == "killed"]
     for row in problems:
         print(
-            f"{row.question}, {row.why!r}, seed {row.seed}: {row.verdict}, failed {', '.join(row.failed) or '-'}"
-            f", called {row.mistake}", file=sys.stderr,
-        )  # fmt: skip
+            f"{row.question}, {row.why!r}, seed {row.seed}: {row.verdict}, failed "
+            f"{', '.join(row.failed) or '-'}"
+            f", called {row.mistake}",
+            file=sys.stderr,
+        )
     unsteady = table.flaky(rows)
     for (question, why), scores in unsteady.items():
-        print(f"{question}, {why!r}: its score depends on the seed: {sorted(scores)}", file=sys.stderr)
+        print(
+            f"{question}, {why!r}: its score depends on the seed: {sorted(scores)}", file=sys.stderr
+        )
     print(table.text(first))
     if options.seeds > 1:
         print(f"{options.seeds} seeds: {len(unsteady)} answers whose score depends on the seed")
-    return 1 if unsteady or any(row.verdict in ("survived", "elsewhere", "rejected") for row in rows) else 0
+    return (
+        1
+        if unsteady or any(row.verdict in ("survived", "elsewhere", "rejected") for row in rows)
+        else 0
+    )
 
 
 if __name__ == "__main__":

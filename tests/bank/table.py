@@ -1,4 +1,4 @@
-"""Runs the bank against the answer key and counts: who is caught, by which check, under which name."""
+"""Runs the bank against the answer key: who is caught, by which check, under which name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from . import Mutant, Variant
 class Row:
     """How one answer was graded.
 
-    verdict: for a mutant "killed", "elsewhere" (points lost, but not in the check about its mistake) or
+    verdict: for a mutant "killed", "elsewhere" (points lost, but not in the check about its
+    mistake) or
     "survived"; for a variant "accepted" or "rejected". naming: "right", "wrong" or "unnamed".
     """
 
@@ -50,19 +51,36 @@ def grade(answer: Mutant | Variant, seed: int) -> Row:
     if isinstance(answer, Variant):
         verdict, naming = "accepted" if result.passed else "rejected", "unnamed"
     else:
-        verdict = "survived" if result.passed else "killed" if answer.check in failed else "elsewhere"
-        naming = "unnamed" if not result.mistake else "right" if result.mistake == answer.mistake else "wrong"
+        verdict = (
+            "survived" if result.passed else "killed" if answer.check in failed else "elsewhere"
+        )
+        naming = (
+            "unnamed"
+            if not result.mistake
+            else "right"
+            if result.mistake == answer.mistake
+            else "wrong"
+        )
     return Row(
-        answer.question, answer.why, seed, verdict, naming, result.score, failed, result.mistake,
+        answer.question,
+        answer.why,
+        seed,
+        verdict,
+        naming,
+        result.score,
+        failed,
+        result.mistake,
         result.feedback,
-    )  # fmt: skip
+    )
 
 
 def _grade(job) -> Row:
     return grade(*job)
 
 
-def run(answers: Iterable[Mutant | Variant], seeds: Iterable[int] = (0,), workers: int = 1) -> list[Row]:
+def run(
+    answers: Iterable[Mutant | Variant], seeds: Iterable[int] = (0,), workers: int = 1
+) -> list[Row]:
     """Grade every answer with every seed, in order; the processes are forked from this one."""
     import torch
 
@@ -84,8 +102,18 @@ def flaky(rows: Iterable[Row]) -> dict[tuple[str, str], set[float]]:
     return {key: found for key, found in scores.items() if len(found) > 1}
 
 
-COLUMNS = ("mutants", "killed", "elsewhere", "survived", "named", "wrongly", "unnamed", "variants",
-           "accepted", "rejected")  # fmt: skip
+COLUMNS = (
+    "mutants",
+    "killed",
+    "elsewhere",
+    "survived",
+    "named",
+    "wrongly",
+    "unnamed",
+    "variants",
+    "accepted",
+    "rejected",
+)
 
 
 def counts(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
@@ -114,38 +142,52 @@ def text(rows: list[Row]) -> str:
 
 
 def markdown(rows: list[Row]) -> str:
-    """The page `docs/hidden-tests.md`: the table, and every answer with the check that caught it."""
+    """The page `docs/hidden-tests.md`: the table, and what caught each answer."""
     table = counts(rows)
     total = table["all"]
     lines = [
         "# How the hidden checks are tested",
         "",
-        "Every hidden check of this course is itself tested: with wrong answers (mutants), each of which must "
-        "lose points in the check that is about its mistake and should be called by its name, and with right "
-        "answers that look unusual (variants), each of which must get full points. This page is written by",
+        "Every hidden check of this course is itself tested: with wrong answers (mutants), each "
+        "of which must "
+        "lose points in the check that is about its mistake and should be called by its name, "
+        "and with right "
+        "answers that look unusual (variants), each of which must get full points. This page is "
+        "written by",
         "",
         "    python -m tests.bank --markdown > docs/hidden-tests.md",
         "",
         f"{total['mutants']} mutants: {total['killed']} killed by the check about their mistake, "
-        f"{total['elsewhere']} by another, {total['survived']} survived. {total['named']} named rightly, "
+        f"{total['elsewhere']} by another, {total['survived']} survived. {total['named']} named "
+        "rightly, "
         f"{total['wrongly']} wrongly, {total['unnamed']} not named. "
-        f"{total['variants']} variants: {total['accepted']} accepted, {total['rejected']} rejected.",
+        f"{total['variants']} variants: {total['accepted']} accepted, {total['rejected']} "
+        "rejected.",
         "",
         "| question | " + " | ".join(COLUMNS) + " |",
         "|---|" + "---:|" * len(COLUMNS),
     ]
     for question, line in table.items():
-        lines.append(f"| {question} | " + " | ".join(str(line[column]) for column in COLUMNS) + " |")
+        lines.append(
+            f"| {question} | " + " | ".join(str(line[column]) for column in COLUMNS) + " |"
+        )
     for question in table:
         own = [row for row in rows if row.question == question]
         if not own:
             continue
         points = questions.find(question).points
-        lines += ["", f"## {question}", "", "| answer | points | failed checks | named |", "|---|---:|---|---|"]
+        lines += [
+            "",
+            f"## {question}",
+            "",
+            "| answer | points | failed checks | named |",
+            "|---|---:|---|---|",
+        ]
         for row in own:
             kind = "right: " if row.verdict in ("accepted", "rejected") else ""
             lines.append(
-                f"| {kind}{_cell(row.why)} | {row.score:g} of {points:g} | {', '.join(row.failed) or '–'} "
+                f"| {kind}{_cell(row.why)} | {row.score:g} of {points:g} | "
+                f"{', '.join(row.failed) or '–'} "
                 f"| {row.mistake or '–'} |"
             )
     return "\n".join(lines)
