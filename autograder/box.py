@@ -54,7 +54,8 @@ class Limits:
     one file.
     cell_seconds, seconds: of computing, in a cell and in the whole submission; by the clock it may
     be
-        `student.WALL` times as long. cpu_seconds: of computing in one process, kept by the kernel.
+        `student.PATIENCE` times as long. cpu_seconds: of computing in one process, kept by the
+        kernel.
     """
 
     memory: int = 2 * 2**30

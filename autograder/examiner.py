@@ -22,7 +22,7 @@ from autograder import questions, standin, verdict, wire
 from autograder.box import NoBox
 from autograder.probes import common
 from autograder.question import Exam
-from autograder.student import TOO_LONG, WALL
+from autograder.student import PATIENCE, TOO_LONG
 from autograder.warm import Inside, Warm
 
 GRACE = 3.0  # seconds that a process gets to stop by itself before its box is closed
@@ -102,7 +102,7 @@ class Isolated:
         self.process: Inside | None = None
         self.position = self.starts = self.serial = 0
         self.deadly: set[int] = set()
-        self.deadline = time.monotonic() + WALL * self.limits.seconds
+        self.deadline = time.monotonic() + PATIENCE * self.limits.seconds
 
     def run(self, position: int) -> list[dict]:
         """Run one cell; its outputs, in nbformat's form."""
@@ -171,7 +171,7 @@ class Isolated:
         when none comes.
         """
         self.serial += 1
-        until = min(time.monotonic() + WALL * seconds + GRACE, self.deadline)
+        until = min(time.monotonic() + PATIENCE * seconds + GRACE, self.deadline)
         watch = self._watch(process, seconds)
         try:
             wire.send(process.fd, {**request, "serial": self.serial}, until - time.monotonic())
@@ -219,7 +219,7 @@ class Isolated:
         return Gone(why)
 
     def _late(self) -> str:
-        return f"The notebook took more than {WALL * self.limits.seconds:g} seconds in all."
+        return f"The notebook took more than {PATIENCE * self.limits.seconds:g} seconds in all."
 
 
 def evidence(reply: Mapping) -> dict:

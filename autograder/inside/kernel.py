@@ -170,12 +170,15 @@ class Shell(InteractiveShell):
 
     def enable_gui(self, gui=None): ...
 
-    def _showtraceback(self, etype, evalue, stb):
-        if etype is student._TooLong:
+    def showtraceback(self, exc_tuple=None, *args, **kwargs):
+        if issubclass((exc_tuple or sys.exc_info())[0] or Exception, student._TooLong):
             why = "This cell took too long and was stopped."
             self.outbox.error("CellTimeoutError", why, [f"CellTimeoutError: {why}"])
         else:
-            self.outbox.error(etype.__name__, str(evalue), list(stb))
+            super().showtraceback(exc_tuple, *args, **kwargs)
+
+    def _showtraceback(self, etype, evalue, stb):
+        self.outbox.error(etype.__name__, str(evalue), list(stb))
 
     def system(self, command):
         """`!command`: run it and show what it printed."""
@@ -198,6 +201,10 @@ def prepare() -> None:
     from matplotlib_inline.backend_inline import configure_inline_support
 
     configure_inline_support(_shell, "module://matplotlib_inline.backend_inline")
+    for source in ("1 + 1", "1 / 0"):  # imports what shows results and errors
+        _shell.run_cell(source)
+    _shell.reset()
+    _shell.execution_count = 1
 
 
 def serve(fd: int) -> None:

@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from autograder import examiner, questions
+from autograder import examiner
 from autograder.box import Limits
 from autograder.examiner import Cell
-from autograder.question import Exam
-from autograder.student import InProcess
 from autograder.warm import Warm
-from tests import bank
 
 from .conftest import KL
 
@@ -20,7 +17,7 @@ TEST = Cell("", "vae.kl_gaussian")
 
 @pytest.fixture(scope="module")
 def warm():
-    with Warm(Limits(memory=2**30, cell_seconds=1, seconds=120)) as server:
+    with Warm(Limits(memory=2**30, cell_seconds=3, seconds=120)) as server:
         yield server
 
 
@@ -61,7 +58,8 @@ def test_figures_come_through_as_pictures(examine):
 
 
 def test_only_text_and_pictures_come_through(examine):
-    source = "from IPython.display import HTML, Javascript, SVG\ndisplay(HTML('<script>'), Javascript('1'))"
+    imports = "from IPython.display import HTML, Javascript, SVG\n"
+    source = imports + "display(HTML('<script>'), Javascript('1'), SVG('<svg/>'))"
     for output in examine(source).outputs[0]:
         assert set(output["data"]) == {"text/plain"}
 
@@ -80,8 +78,8 @@ def test_terminal_escapes_do_not_come_through(examine):
     [
         ("import os; os._exit(3)", "exit status 3"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "still running after 1 seconds"),
-("import signal; signal.setitimer(signal.ITIMER_REAL, 0)\nwhile True: pass", "still running"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "still running"),
+("import signal\nfor n in (14, 27): signal.signal(n, signal.SIG_IGN)\nwhile True: pass", "still"),
         ("while True: pass", "took too long"),
         ("x = bytearray(2 * 2**30)", "MemoryError"),
     ],
@@ -175,24 +173,3 @@ def test_noise_on_the_wire_costs_the_noisy_only(examine, noise):
     }[noise]
     examined = examine(cell, KL, TEST)
     assert score(examined) == 2
-
-
-def everything():
-    modules = [
-        getattr(bank, a, None) or __import__(f"tests.bank.{a}", fromlist=["x"])
-        for a in questions.ASSIGNMENTS
-    ]
-    return [entry for module in modules for entry in (*module.MUTANTS, *module.VARIANTS)]
-
-
-@pytest.mark.parametrize("entry", everything(), ids=lambda e: f"{e.question}: {e.why}")
-def test_both_ways_to_run_a_question_score_alike(warm, tmp_path, entry):
-    names = {"__name__": "submission"}
-    try:
-        exec(compile(entry.source, "submission.py", "exec"), names)
-    except Exception:
-        names = {}
-    within = Exam(InProcess(names, tmp_path), 5, questions.find).grade(entry.question)
-    cells = [Cell(entry.source), Cell("", entry.question)]
-    apart = examiner.examine(cells, tmp_path, [], "bank", 5, warm).records[entry.question]
-    assert (apart["score"], apart["mistake"]) == (within.score, within.mistake)

@@ -1,0 +1,34 @@
+"""Isolated or in process: every answer in the bank gets the same score and the same mistake."""
+
+import pytest
+import torch
+
+from autograder import examiner, questions
+from autograder.examiner import Cell
+from autograder.question import Exam
+from autograder.student import InProcess
+from autograder.warm import Warm
+from tests import bank
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def warm():
+    with Warm() as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "entry", [*bank.mutants(), *bank.variants()], ids=lambda e: f"{e.question}: {e.why}"
+)
+def test_both_ways_to_run_a_question_score_alike(warm, tmp_path, entry):
+    names = {"__name__": "submission"}
+    try:
+        exec(compile(entry.source, "submission.py", "exec"), names)
+    except Exception:
+        names = {}
+    within = Exam(InProcess(names, tmp_path), 5, questions.find).grade(entry.question)
+    cells = [Cell(entry.source), Cell("", entry.question)]
+    apart = examiner.examine(cells, tmp_path, [], "bank", 5, warm).records[entry.question]
+    assert (apart["score"], apart["mistake"]) == (within.score, within.mistake)
