@@ -197,7 +197,7 @@ def formula(
     about: the values in words ("the KL of every image"), for messages and docs/what-is-tested.md.
     args2: arguments of a second call, whose result `more` tests as "second".
     explain: as in Question; asked before `named_by_values`.
-    weights: of form, values, gradients, manners (gradients 0 without `grad`); `more` takes the rest.
+    weights: of form, values, gradients, manners (gradients 0 without `grad`); `more` the rest.
     """
     name = id.split(".")[1]
     form_w, value_w, grad_w, manners_w = weights or (

@@ -95,9 +95,20 @@ def named(names):
                 )
             if got.get(f"{name}.copied"):
                 return "run-copied", "Train your own: the notebook takes a few minutes."
-        return None
+        return _named_by_numbers(failed)
 
     return explain
+
+
+def _named_by_numbers(failed):
+    if failed == ["curves"]:
+        return "run-curves", "Hand in the curves of the whole training, one row an epoch."
+    if any(check.endswith(("free", "collapsed")) for check in failed):
+        if not any(check.endswith("learned") for check in failed):
+            return "run-other-beta", "The numbers are those of a run with another beta."
+    if set(failed) - {"curves"}:
+        return "run-undertrained", "The run learned, but not enough: see its curves, still falling?"
+    return None
 
 
 AUTOENCODER = Question(

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from autograder.questions import ASSIGNMENTS
 
@@ -19,6 +21,7 @@ class Mutant:
     question: the id. why: the mistake it stands for, in a few words, unique within its question.
     check: the check that is about this mistake. mistake: the id it should be called by, or None
     where no honest name exists (then the property alone is said). source: a whole Python file.
+    prepare(folder): puts more files beside it, such as training runs.
     """
 
     question: str
@@ -26,6 +29,7 @@ class Mutant:
     check: str
     mistake: str | None
     source: str
+    prepare: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,19 +39,20 @@ class Variant:
     question: str
     why: str
     source: str
+    prepare: Callable[[Path], None] | None = None
 
 
 @cache
 def mutants() -> tuple[Mutant, ...]:
     """Every mutant of every assignment."""
-    modules = (importlib.import_module(f"{__name__}.{assignment}") for assignment in ASSIGNMENTS)
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in (*ASSIGNMENTS, "runs"))
     return tuple(mutant for module in modules for mutant in module.MUTANTS)
 
 
 @cache
 def variants() -> tuple[Variant, ...]:
     """Every right-but-unusual answer of every assignment."""
-    modules = (importlib.import_module(f"{__name__}.{assignment}") for assignment in ASSIGNMENTS)
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in (*ASSIGNMENTS, "runs"))
     return tuple(variant for module in modules for variant in module.VARIANTS)
 
 

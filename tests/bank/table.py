@@ -42,6 +42,8 @@ def grade(answer: Mutant | Variant, seed: int) -> Row:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "submission.py"
         path.write_text(answer.source, encoding="utf8")
+        if answer.prepare:
+            answer.prepare(path.parent)
         student = Forked(path)
         try:
             result = Exam(student, seed, questions.find).grade(answer.question)

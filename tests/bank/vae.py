@@ -939,12 +939,12 @@ MODEL = (
 class VAE(nn.Module):
     def __init__(self, nz):
         super().__init__()
-        self.enc = nn.Sequential(nn.Flatten(), nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64),
-        nn.ReLU())
+        self.enc = nn.Sequential(
+            nn.Flatten(), nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())
         self.mu = nn.Linear(64, nz)
         self.logvar = nn.Linear(64, nz)
-        self.dec = nn.Sequential(nn.Linear(nz, 64), nn.ReLU(), nn.Linear(64, 784),
-        nn.Unflatten(1, (1, 28, 28)))
+        self.dec = nn.Sequential(
+            nn.Linear(nz, 64), nn.ReLU(), nn.Linear(64, 784), nn.Unflatten(1, (1, 28, 28)))
 
     def encode(self, x):
         h = self.enc(x)
@@ -1203,9 +1203,8 @@ MODEL_MUTANTS = tuple(
                 "class VAE(nn.Module):\n",
             ),
             (
-                "self.enc = nn.Sequential(nn.Flatten(), nn.Linear(784, 64), nn.ReLU(), "
-                "nn.Linear(64, 64), nn.ReLU())",
-                "self.enc = TRUNK",
+                "nn.Flatten(), nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU())",
+                "*TRUNK)",
             ),
         ),
         (
