@@ -10,13 +10,18 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 
+def chromium_path():
+    """Where a Chromium is installed, or None."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def chromium():
     """A headless Chromium; tests that need it are skipped where there is none."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: nothing is tested in a browser"
     )
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = chromium_path()
     if path is None:
         pytest.skip("no Chromium is installed: nothing is tested in a browser")
     with playwright.sync_playwright() as driver:

@@ -1,19 +1,13 @@
 """The widgets that compute in the browser: what they send, and how they behave in JupyterLab."""
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
-import nbformat
 import pytest
 import torch
 from traitlets import TraitError
 
+from tests import lab
 from utils import browser, data, runs, widgets
 from utils.explorers import Sentence
 
@@ -94,63 +88,34 @@ def test_weights_that_are_not_numbers_are_said(tmp_path):
 
 # -- in JupyterLab --------------------------------------------------------------------------------
 
-COMMON = ["--no-browser", "--ServerApp.token=", "--ServerApp.password=", "--allow-root",
-          "--LabApp.expose_app_in_browser=True", "--ServerApp.disable_check_xsrf=True",
-          "--LabApp.news_url=None"]  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab in an empty folder: (its folder, its address)."""
+def served(tmp_path_factory):
+    """A JupyterLab: (its folder, its address)."""
     folder = tmp_path_factory.mktemp("lab")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"COURSE_DATA": "embedded", "JUPYTER_CONFIG_DIR": str(folder / "c")}
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.port={port}", *COMMON]
-    with open(folder / "log", "w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{address}/api", timeout=5).read()
-                break
-            except OSError:
-                assert server.poll() is None, (folder / "log").read_text()
-                time.sleep(0.25)  # until the server answers: there is nothing else to wait for
-        else:
-            pytest.fail((folder / "log").read_text())
+    with lab.serve(folder) as address:
         yield folder, address
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 @pytest.fixture
-def notebook(lab, visit):
+def notebook(visit, served):
     """notebook(*cells) -> a page of JupyterLab in which these cells were run."""
-    folder, address = lab
+    folder, address = served
 
     def run(*cells):
-        made = nbformat.v4.new_notebook()
-        made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-        made.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
-        nbformat.write(made, folder / "test.ipynb")
-        page = visit(f"{address}/lab/tree/test.ipynb?reset", ignore=["404", "Failed to load"],
-                     viewport={"width": 1300, "height": 1000})  # fmt: skip
-        page.set_default_timeout(90_000)
-        page.wait_for_function(
-            """() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext
-                 ?.session?.kernel?.status === 'idle'"""
+        lab.write(folder / "test.ipynb", cells)
+        page = visit(
+            f"{address}/lab/tree/test.ipynb?reset",
+            ignore=["404", "Failed to load"],  # Lab itself asks for files that are not there
+            viewport={"width": 1300, "height": 1000},
         )
-        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.set_default_timeout(90_000)
+        lab.run_all(page)
         return page
 
     return run
 
 
-def test_sliders_in_lab_take_arrow_keys_and_tell_python(notebook, lab):
+def test_sliders_in_lab_take_arrow_keys_and_tell_python(notebook, served):
     page = notebook(
         "from utils import widgets\nw = widgets.latents('plane')\nw",
         "w.observe(lambda change: open('z.txt', 'w').write(str(change['new'])), 'z')",
@@ -167,7 +132,7 @@ def test_sliders_in_lab_take_arrow_keys_and_tell_python(notebook, lab):
           return answer.ok && (await answer.text()).includes('0.5');
         }"""
     )
-    z = json.loads((lab[0] / "z.txt").read_text())
+    z = json.loads((served[0] / "z.txt").read_text())
     assert z[0] == pytest.approx(float(first.input_value()), abs=1e-4) and z[1] == 0
 
 

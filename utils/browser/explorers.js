@@ -741,7 +741,7 @@ function pad(root, source, { model: first, names, samples = 10, onChange = () =>
     const below = known ? known.filter((value) => value < mean).length / known.length : null;
     score.replaceChildren("Reconstruction probability: ", h("b", {}, `${number(mean, 0)} nats`),
       below === null ? "" : `, higher than that of ${Math.round(100 * below)} % of the test images` +
-        (below < 0.01 ? ". Nothing like it was in the training data." : "."));
+        (below < 0.01 ? ": it is unlike most of what the model has seen." : "."));
     hint.textContent = model.kind === "vae" ? ""
       : "An autoencoder has no σ: all ten samples are the same.";
     const average = decoded[0].map((_, i) => decoded.reduce((sum, row) => sum + row[i], 0) / samples);

@@ -1,0 +1,183 @@
+"""Time from a slider's move to the new picture, in headless Chromium, and take screenshots.
+
+    python benchmarks/explorers.py                  the latencies, as a markdown table
+    python benchmarks/explorers.py --screenshots    pictures of the page into docs/figures
+
+Each way is moved 20 times, one move after the other. The clock starts with the event that moves the
+slider and stops when the new picture is decoded and stands in the document (a canvas is read back).
+Exit status 1 if the browser's own decoding takes more than 10 ms or plain ipywidgets more than 45.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # tests/lab.py starts JupyterLab
+
+from autograder import playground  # noqa: E402
+from tests import lab  # noqa: E402
+from tests.conftest import ARGUMENTS, chromium_path  # noqa: E402
+from tests.test_playground import THREE, draw  # noqa: E402
+
+GOALS = {"page": 10, "lab": 10, "ipywidgets": 45}
+MOVES = 20
+
+BASELINE = """
+import ipywidgets, matplotlib.pyplot as plt, torch
+from utils import runs
+run = runs.load("beta-0")
+z = torch.zeros(1, run.nz)
+@ipywidgets.interact(z1=ipywidgets.FloatSlider(0, min=-4, max=4, step=0.05))
+def draw(z1):
+    z[0, 0] = z1
+    plt.imshow(torch.sigmoid(run.decode(z))[0, 0], cmap="gray_r")
+    plt.show()
+"""
+CELLS = [
+    "from utils import explorers, widgets\nwidgets.latents('beta-0')",
+    "explorers.latents('beta-0')",
+    BASELINE,
+]
+WAYS = {  # name: (what it is, element that holds slider and picture)
+    "page": ("the playground page, JavaScript", '[data-explorer="latents"]'),
+    "lab": ("`widgets.latents` in JupyterLab, JavaScript", ".jp-OutputArea-output .vae"),
+    "ipywidgets": ("`explorers.latents` in JupyterLab, kernel and PNG", ".jp-Cell:nth-child(2)"),
+    "matplotlib": ("`interact` and matplotlib in JupyterLab", ".jp-Cell:nth-child(3)"),
+}
+
+# The same random numbers for every screenshot.
+SEEDED = "let seed = 1; Math.random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;"
+
+# Moves the slider once and waits until the picture has changed; milliseconds.
+MOVE = """async ([root, step]) => {
+  const element = document.querySelector(root);
+  const native = element.querySelector('.vae-rows input');
+  const seen = async () => {
+    const canvas = element.querySelector('canvas.vae-large');
+    if (canvas) {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, 28, 28);
+      return data.reduce((sum, value, i) => (31 * sum + value * (i % 97)) % 1e9, 0);
+    }
+    const image = element.querySelector('.widget-image, .jp-OutputArea-output img');
+    if (image) await image.decode().catch(() => null);
+    return image?.src;
+  };
+  const before = await seen();
+  const start = performance.now();
+  if (native) {
+    native.value = native.valueAsNumber + step;
+    native.dispatchEvent(new Event('input', { bubbles: true }));
+  } else {
+    const handle = [...element.querySelectorAll('.noUi-handle')].at(-1); // a z, not the speed
+    const key = step > 0 ? 'PageUp' : 'PageDown';
+    handle.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+  }
+  for (;;) {
+    const now = await seen();
+    if (now && now !== before) return performance.now() - start;
+    if (performance.now() - start > 10000) throw new Error('no new picture in 10 s');
+    await new Promise((later) => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = later;
+      channel.port2.postMessage(0);
+    });
+  }
+}"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--screenshots", action="store_true", help="only take the pictures")
+    options = parser.parse_args()
+    with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
+        browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+        page_file = Path(folder) / "playground" / "index.html"
+        playground.write(page_file)
+        if options.screenshots:
+            return screenshots(browser, page_file)
+        times = in_page(browser, page_file) | in_lab(browser, Path(folder))
+        version = browser.version
+        browser.close()
+    return report(times, version)
+
+
+def in_page(browser, page_file):
+    page = browser.new_page()
+    page.goto(page_file.as_uri())
+    page.click(".all")
+    return {"page": moves(page, WAYS["page"][1])}
+
+
+def in_lab(browser, folder):
+    lab.write(folder / "test.ipynb", CELLS)
+    with lab.serve(folder) as address:
+        page = browser.new_page(viewport={"width": 1300, "height": 1600})
+        page.goto(f"{address}/lab/tree/test.ipynb?reset")
+        lab.run_all(page)
+        for selector in (".vae-rows input", ".jp-Cell:nth-child(2) .widget-image",
+                         ".jp-Cell:nth-child(3) .jp-OutputArea-output img"):  # fmt: skip
+            page.locator(selector).first.wait_for(timeout=120_000)
+        return {name: moves(page, WAYS[name][1]) for name in ("lab", "ipywidgets", "matplotlib")}
+
+
+def moves(page, root):
+    page.locator(root).first.scroll_into_view_if_needed()
+    steps = [0.2, 0.2, 0.2, 0.2, -0.2, 0.2, -0.2, -0.2] * MOVES  # none back to where z was before
+    times = []
+    for step in steps[: MOVES + 3]:
+        times.append(page.evaluate(MOVE, [root, step]))
+        page.wait_for_timeout(100)
+    return times[3:]  # the first moves compile
+
+
+def report(times, version):
+    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(f"{os.cpu_count()} cores{load}, {platform.system()}, Chromium {version}\n")
+    print("| way | median, ms | fastest to slowest, ms |\n|---|--:|--:|")
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, values in times.items():
+        spread = f"{min(values):.1f} to {max(values):.1f}"
+        print(f"| {WAYS[name][0]} | {medians[name]:.1f} | {spread} |")
+    return int(any(medians[name] > goal for name, goal in GOALS.items()))
+
+
+def screenshots(browser, page_file):
+    """docs/figures/playground-*.png: light and dark on a desktop, and a phone."""
+    target = ROOT / "docs" / "figures"
+    target.mkdir(parents=True, exist_ok=True)
+    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2,
+             "has_touch": True, "is_mobile": True}  # fmt: skip
+    wide = {"viewport": {"width": 1040, "height": 900}}
+    for name, explorer, context in [
+        ("playground-latents", "latents", wide),
+        ("playground-plane-dark", "plane", wide | {"color_scheme": "dark"}),
+        ("playground-pad", "pad", wide),
+        ("playground-beta", "ladder", wide),
+        ("playground-phone", "latents", phone),
+    ]:
+        page = browser.new_page(**context)
+        page.add_init_script(SEEDED)
+        page.goto(page_file.as_uri())
+        page.click(".all")
+        page.add_style_tag(content=".bar { position: static } .explorer { padding: 12px }")
+        element = page.locator(f'[data-explorer="{explorer}"]').first
+        if explorer == "pad":
+            draw(page, element.locator(".vae-pad"), THREE)
+        elif tiles := element.locator(".vae-tile").all():
+            tiles[3].click()
+        page.wait_for_timeout(600)  # captions follow the picture a moment later
+        element.screenshot(path=target / f"{name}.png")
+        print(target / f"{name}.png")
+        page.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
