@@ -405,13 +405,13 @@ class VAE(nn.Module):
         ### BEGIN SOLUTION
         self.encoder = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(784, 512), nn.BatchNorm1d(512), nn.SiLU(),
-            nn.Linear(512, 512), nn.BatchNorm1d(512), nn.SiLU(),
+            nn.Linear(784, 512), nn.LayerNorm(512), nn.SiLU(),
+            nn.Linear(512, 512), nn.LayerNorm(512), nn.SiLU(),
             nn.Linear(512, 2 * nz),
         )  # fmt: skip
         self.decoder = nn.Sequential(
-            nn.Linear(nz, 512), nn.BatchNorm1d(512), nn.SiLU(),
-            nn.Linear(512, 512), nn.BatchNorm1d(512), nn.SiLU(),
+            nn.Linear(nz, 512), nn.LayerNorm(512), nn.SiLU(),
+            nn.Linear(512, 512), nn.LayerNorm(512), nn.SiLU(),
             nn.Linear(512, 784), nn.Unflatten(1, (1, 28, 28)),
         )  # fmt: skip
         ### END SOLUTION
