@@ -405,13 +405,13 @@ class VAE(nn.Module):
         ### BEGIN SOLUTION
         self.encoder = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(784, 512), nn.LayerNorm(512), nn.SiLU(),
-            nn.Linear(512, 512), nn.LayerNorm(512), nn.SiLU(),
+            nn.Linear(784, 512), nn.BatchNorm1d(512), nn.SiLU(),
+            nn.Linear(512, 512), nn.BatchNorm1d(512), nn.SiLU(),
             nn.Linear(512, 2 * nz),
         )  # fmt: skip
         self.decoder = nn.Sequential(
-            nn.Linear(nz, 512), nn.LayerNorm(512), nn.SiLU(),
-            nn.Linear(512, 512), nn.LayerNorm(512), nn.SiLU(),
+            nn.Linear(nz, 512), nn.BatchNorm1d(512), nn.SiLU(),
+            nn.Linear(512, 512), nn.BatchNorm1d(512), nn.SiLU(),
             nn.Linear(512, 784), nn.Unflatten(1, (1, 28, 28)),
         )  # fmt: skip
         ### END SOLUTION
@@ -951,10 +951,11 @@ plots.grid(manifold(plane.decode), title="VAE, 2-d: from −4 to 4", extent=exte
 plots.grid(manifold(autoencoder.decode), title="Autoencoder, 2-d: from −4 to 4", extent=extent)
 
 # %% [markdown]
-# *What to look for:* read the numbers on the axes of the two maps first. The autoencoder's codes
-# spread over a much larger region, with gaps; the square from −4 to 4 is a part of it that nobody
-# chose. The VAE fills just that square, and the outermost tiles, where the prior hardly ever
-# goes, all look alike.
+# *What to look for:* read the numbers on the axes of the two maps first. The VAE's posteriors
+# fill the middle without gaps, about as far as the prior reaches, −2 to 2; further out nothing
+# was encoded, and the decoder repeats or exaggerates. The autoencoder's codes have a scale and a
+# shape of their own, with crowds and gaps: nothing says that the square from −4 to 4 is the right
+# piece to look at.
 #
 # **The same for clothes.**
 
