@@ -25,8 +25,9 @@ c.Autograde.exclude_overwriting = {
     if folder.is_dir()
 }
 
-# Grading. First the submission is read warily and its graded cells are put back as released; then our Execute runs
-# the student's cells in a sandbox and asks the questions from outside; our SaveAutoGrades stores what they scored.
+# Grading. First the submission is read warily and its graded cells are put back as released; then
+# our Execute runs the student's cells in a sandbox and asks the questions from outside; our
+# SaveAutoGrades stores what they scored.
 c.Autograde.exporter_class = "autograder.sanitize.Exporter"
 c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
@@ -44,7 +45,8 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"  # takes nothing off unless told to
+c.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"  # takes nothing off unless told
+to
 
 # Feedback: scores, explanations and comments, but no hidden test and no mark scheme.
 c.ClearHiddenTests.enforce_metadata = False

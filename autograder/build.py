@@ -1,8 +1,9 @@
 """One text source a notebook: masters in, source notebooks, release and student bundle out.
 
 `solutions/<assignment>.py` (jupytext py:percent) is the only file edited by hand. `build` writes
-`solutions/<assignment>/<assignment>.ipynb`, nbgrader's source, and has nbgrader itself make the release from it. The
-master lies beside its folder, not in it: nbgrader copies every other file of a source folder to students.
+`solutions/<assignment>/<assignment>.ipynb`, nbgrader's source, and has nbgrader itself make the
+release from it. The master lies beside its folder, not in it: nbgrader copies every other file of a
+source folder to students.
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def source_notebook(path: Path) -> nbformat.NotebookNode:
 
 
 def _plain(cell):
-    new = nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
+    new = (
+        nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
+    )
     return new(cell.source)
 
 
@@ -120,9 +123,7 @@ def _rubric(cell, path):
 def _answer(cell, path):
     question = _written(cell, path)
     cell.source = f"*Your answer, at most {question.words} words:*\n\n{cell.source}"
-    made = _graded(
-        cell, grade_id(question.id), grade=True, solution=True, points=question.points
-    )
+    made = _graded(cell, grade_id(question.id), grade=True, solution=True, points=question.points)
     made.metadata["answer"] = {"question": question.id, "words": question.words}
     return made
 
@@ -154,7 +155,7 @@ def _lint(notebook, path: Path, assignment: str) -> None:
     ids = [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata]
     doubled = {name for name in ids if ids.count(name) > 1}
     if doubled:
-        raise MasterError(f"{path.name}: used twice: {', '.join(sorted(doubled))}; give id=\"…\"")
+        raise MasterError(f'{path.name}: used twice: {", ".join(sorted(doubled))}; give id="…"')
     wanted = {grade_id(q) for q in questions.of(assignment)}
     wanted |= {grade_id(w.id) for w in questions.WRITTEN.values() if w.assignment == assignment}
     graded = {c.metadata.nbgrader.grade_id for c in notebook.cells if _is(c, "grade")}
@@ -170,7 +171,9 @@ def _lint(notebook, path: Path, assignment: str) -> None:
             raise MasterError(f"{path.name}: a cell does not parse: {error}") from None
         if _is(cell, "solution"):
             if "### BEGIN SOLUTION" not in cell.source:
-                raise MasterError(f"{path.name}: solution cell without a region: {cell.source[:60]!r}")
+                raise MasterError(
+                    f"{path.name}: solution cell without a region: {cell.source[:60]!r}"
+                )
             after = [c for c in notebook.cells[position + 1 :] if c.cell_type == "code"][:1]
             if not after or not after[0].metadata.get("nbgrader", {}).get("locked"):
                 raise MasterError(f"{path.name}: no visible check under {cell.source[:60]!r}")
@@ -181,7 +184,9 @@ def _is(cell, key: str) -> bool:
 
 
 def _without_magics(source: str) -> str:
-    return "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
+    return "\n".join(
+        line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))
+    )
 
 
 def write_sources(assignments=questions.ASSIGNMENTS, root: Path = ROOT) -> None:
@@ -242,7 +247,9 @@ def differences(root: Path = ROOT) -> list[str]:
 
 
 def clean_release(assignment, student, notebooks) -> None:
-    """nbgrader's post_convert_hook: a release holds its notebook and nothing that a run left behind."""
+    """nbgrader's post_convert_hook: a release holds its notebook and nothing that a run left
+    behind.
+    """
     for folder in (Path.cwd() / "assignments").glob("*"):  # nbgrader works in the course's root
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.name != f"{folder.name}.ipynb":
@@ -250,7 +257,9 @@ def clean_release(assignment, student, notebooks) -> None:
 
 
 def bundle(target: Path, root: Path = ROOT) -> Path:
-    """One zip for students: notebooks, `utils`, data, how to install; nothing only instructors have."""
+    """One zip for students: notebooks, `utils`, data, how to install; nothing only instructors
+    have.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     files = {path: path.relative_to(root) for path in _bundled(root)}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -280,4 +289,6 @@ def student_requirements(root: Path = ROOT) -> str:
 
 def _student_pyproject(root: Path) -> str:
     text = (root / "pyproject.toml").read_text()
-    return text.partition("[tool.ruff]")[0].replace('include = ["utils*", "autograder*"]', 'include = ["utils*"]')
+    return text.partition("[tool.ruff]")[0].replace(
+        'include = ["utils*", "autograder*"]', 'include = ["utils*"]'
+    )

@@ -1,9 +1,10 @@
-"""nbgrader export plug-ins: grades as the CSV that Canvas, Moodle or Gradescope imports, or as a plain table.
+"""nbgrader export plug-ins: grades as the CSV that Canvas, Moodle or Gradescope imports, or plain.
 
-    nbgrader export --exporter=autograder.exports.Canvas --to=canvas.csv --Canvas.roster=from-canvas.csv
+    nbgrader export --exporter=autograder.exports.Canvas --Canvas.roster=canvas.csv --to=new.csv
 
-A roster is the file that the LMS itself exports. With one, its rows, names and identifiers are kept as they are and
-only the grade columns are filled in; without one, what nbgrader's gradebook knows of the students is used.
+A roster is the file that the LMS itself exports. With one, its rows, names and identifiers are kept
+as they are and only the grade columns are filled in; without one, what nbgrader's gradebook knows
+of the students is used.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class _Export(ExportPlugin):
     """What the four formats share: reading the gradebook, matching the roster, writing the file."""
 
     default_name = "grades.csv"
-    roster = Unicode("", help="CSV exported from the LMS: whose rows, names and ids to use").tag(config=True)
+    roster = Unicode("", help="CSV exported from the LMS: whose rows, names and ids to use").tag(
+        config=True
+    )
     questions = Bool(False, help="one column a question as well as the total").tag(config=True)
 
     def export(self, gradebook: Gradebook) -> None:
@@ -74,7 +77,9 @@ class _Export(ExportPlugin):
         return columns
 
     def _score(self, gradebook, column, student_id: str):
-        """The score of one column, late penalty taken off the total; '' where nothing was handed in."""
+        """The score of one column, late penalty taken off the total; '' where nothing was handed
+        in.
+        """
         assignment, cell, _, _ = column
         try:
             submission = gradebook.find_submission(assignment.name, student_id)
@@ -126,10 +131,11 @@ def _full_name(student) -> tuple[str, str]:
 
 
 class Canvas(_Export):
-    """Canvas' gradebook import: five identifying columns, then one an assignment; a second row of points.
+    """Canvas' gradebook import: five identifying columns, then one an assignment; a second row of
+    points.
 
-    Keep the header of an assignment that exists in Canvas ("vae (4711)"): a roster column that starts with its
-    name is filled in under the name it has there.
+    Keep the header of an assignment that exists in Canvas ("vae (4711)"): a roster column that
+    starts with its name is filled in under the name it has there.
     """
 
     default_name = "canvas.csv"
@@ -185,7 +191,9 @@ class Moodle(_Export):
 
 
 class Gradescope(_Export):
-    """Gradescope's grade table: names, SID and email, then score and maximum of every assignment."""
+    """Gradescope's grade table: names, SID and email, then score and maximum of every
+    assignment.
+    """
 
     default_name = "gradescope.csv"
     IDENTITY = ("First Name", "Last Name", "SID", "Email")
@@ -202,7 +210,10 @@ class Gradescope(_Export):
         for person, student in pairs:
             scores = []
             for column in columns:
-                scores += [self._score(gradebook, column, student.id) if student else "", _number(column[3])]
+                scores += [
+                    self._score(gradebook, column, student.id) if student else "",
+                    _number(column[3]),
+                ]
             yield [*(person.get(key) or "" for key in self.IDENTITY), *scores]
 
     def _person(self, student) -> dict:
@@ -211,13 +222,21 @@ class Gradescope(_Export):
 
 
 class Table(_Export):
-    """A plain table: one row a student and assignment, every question a column with `--Table.questions=True`."""
+    """A plain table: one row a student and assignment, every question a column with
+    `--Table.questions=True`.
+    """
 
     default_name = "grades.csv"
 
     def rows(self, gradebook, assignments):
         columns = self._columns(assignments)
-        yield ["student", "last name", "first name", "email", *(title for _, _, title, _ in columns)]
+        yield [
+            "student",
+            "last name",
+            "first name",
+            "email",
+            *(title for _, _, title, _ in columns),
+        ]
         yield ["(points possible)", "", "", "", *(_number(points) for *_, points in columns)]
         for student in self._students(gradebook):
             first, last = student.first_name or "", student.last_name or ""

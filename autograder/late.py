@@ -1,4 +1,4 @@
-"""Late policies as an nbgrader plug-in: a grace period, so much a day down to a floor, or nothing at all.
+"""Late policies as an nbgrader plug-in: a grace period, so much a day, a floor, or zero.
 
     c.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"
     c.LatePolicy.grace_minutes = 15
@@ -26,7 +26,9 @@ class LatePolicy(LateSubmissionPlugin):
     ).tag(config=True)
 
     def late_submission_penalty(self, student_id, score, total_seconds_late):
-        """Points taken off `score`; 0 within the grace period; all of it when penalty_method is 'zero'."""
+        """Points taken off `score`; 0 within the grace period; all of it when penalty_method is
+        'zero'.
+        """
         if total_seconds_late <= self.grace_minutes * 60:
             return 0.0
         if self.penalty_method == "zero":

@@ -166,7 +166,8 @@ class Exam:
                 broken = tuple(n for n in question.builds_on if not self._sound(question, n))
                 if broken:
                     carried = self._grade(question, stand_ins=broken)
-                    if carried.score > result.score:
+                    named = carried.mistake and not result.mistake
+                    if carried.score > result.score or named and carried.score == result.score:
                         result = carried
             self.results[question_id] = result
         return self.results[question_id]

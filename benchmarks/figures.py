@@ -1,11 +1,11 @@
-"""Run the notebooks with the reference solutions, training and all, and keep their pictures in docs/.
+"""Run the notebooks with the reference solutions, training too, and keep their pictures in docs/.
 
     python benchmarks/figures.py                 # every notebook: about half an hour on two cores
     python benchmarks/figures.py vae             # one of them
     python benchmarks/figures.py --overview      # only the README's picture, from what is there
 
-Writes docs/figures/<assignment>/NN.png, docs/figures.md (a gallery with the pictures' own alt texts) and
-docs/figures/overview.png, and prints how long each notebook took.
+Writes docs/figures/<assignment>/NN.png, docs/figures.md (a gallery with the pictures' own alt
+texts) and docs/figures/overview.png, and prints how long each notebook took.
 """
 
 import argparse
@@ -54,7 +54,9 @@ def pictures(notebook) -> list[tuple[str, bytes]]:
 
 
 def keep(assignment: str, found) -> None:
-    """Write the pictures with few colours, which is enough for plots, and their alt texts beside them."""
+    """Write the pictures with few colours, which is enough for plots, and their alt texts beside
+    them.
+    """
     folder = FIGURES / assignment
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -68,8 +70,8 @@ def keep(assignment: str, found) -> None:
 
 def gallery() -> str:
     """docs/figures.md."""
-    lines = ["# What the notebooks show", "", "Made by `python benchmarks/figures.py` from the reference "
-             "solutions on the embedded data."]  # fmt: skip
+    made = "Made by `python benchmarks/figures.py` from the reference solutions, embedded data."
+    lines = ["# What the notebooks show", "", made]
     for assignment in ASSIGNMENTS:
         alts = FIGURES / assignment / "alt.json"
         if alts.exists():
@@ -99,7 +101,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("assignment", nargs="*", default=ASSIGNMENTS, help="default: all five")
     parser.add_argument("--overview", action="store_true", help="only make the overview again")
-    parser.add_argument("--folder", type=Path, help="keep the runs here (default: a temporary folder)")
+    parser.add_argument(
+        "--folder", type=Path, help="keep the runs here (default: a temporary folder)"
+    )
     options = parser.parse_args()
     os.environ.setdefault("COURSE_DATA", "embedded")
     os.environ.pop("NBGRADER_EXECUTION", None)

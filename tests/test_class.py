@@ -1,4 +1,6 @@
-"""A whole class through stock `nbgrader autograde`: whatever one student hands in, the others are graded."""
+"""A whole class through stock `nbgrader autograde`: whatever one student hands in, the others are
+graded.
+"""
 
 import json
 import shutil
@@ -49,7 +51,12 @@ GRADED = {  # what is handed in, and the points of `digit_statistics` (2) it mus
     "doubled-test": (lambda nb: twice(nb, "explore-digit_statistics"), 2),
     "doubled-solution": (lambda nb: twice(nb, "digit_statistics"), 2),
     "prints": (lambda nb: first(nb, "for i in range(200_000): print('x' * 50)"), 2),
-    "stderr": (lambda nb: first(nb, "import sys, warnings; warnings.warn('old'); print('e', file=sys.stderr)"), 2),
+    "stderr": (
+        lambda nb: first(
+            nb, "import sys, warnings; warnings.warn('old'); print('e', file=sys.stderr)"
+        ),
+        2,
+    ),
     "no-function": (lambda nb: without(nb, "digit_statistics"), 0),
 }
 UNREADABLE = {
@@ -70,7 +77,9 @@ def course(tmp_path_factory):
     made = demo.nbgrader("generate_assignment", ASSIGNMENT, "--force", course=root)
     assert made.returncode == 0, made.stderr
     right = demo.perfect(nbformat.read(root / "solutions" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb", 4))
-    work = {s: nbformat.writes(change(demo.with_cells(right, {}))) for s, (change, _) in GRADED.items()}
+    work = {
+        s: nbformat.writes(change(demo.with_cells(right, {}))) for s, (change, _) in GRADED.items()
+    }
     work |= {student: change(nbformat.writes(right)) for student, change in UNREADABLE.items()}
     for student, text in work.items():
         folder = root / "submitted" / student / ASSIGNMENT
@@ -84,7 +93,9 @@ def course(tmp_path_factory):
 def test_every_readable_submission_gets_the_points_it_earned(course):
     root, work, _, graded = course
     rows = {row["student"]: row["score"] for row in demo.scores(ASSIGNMENT, work, root)}
-    assert {s: rows[s] for s in GRADED} == {s: points for s, (_, points) in GRADED.items()}, graded.stderr
+    assert {s: rows[s] for s in GRADED} == {s: points for s, (_, points) in GRADED.items()}, (
+        graded.stderr
+    )
 
 
 def test_an_unreadable_submission_counts_nothing_and_its_result_says_why(course):

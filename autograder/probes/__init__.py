@@ -1,8 +1,9 @@
-"""Neutral code that runs beside the student's: it calls what it is told on what it is given, and reports.
+"""Neutral code that runs beside the student's: it calls what it is told on what it is given, and
+reports.
 
 Nothing here knows a right answer, a tolerance or a mistake: this package is all of the autograder
-that a student's process may see. A probe is a function `(names, inputs) -> evidence`: `names` maps a name to the
-student's object, `inputs` holds numpy arrays and plain values, evidence the same.
+that a student's process may see. A probe is a function `(names, inputs) -> evidence`: `names` maps
+a name to the student's object, `inputs` holds numpy arrays and plain values, evidence the same.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ def find(name: str):
 
 
 def run(name: str, names, inputs) -> dict:
-    """Run a probe with seeded generators that are put back afterwards; an exception becomes evidence.
+    """Run a probe with seeded generators that are put back afterwards; an exception becomes
+    evidence.
 
     Warnings are dropped: nbgrader counts any text on stderr as zero points.
     """

@@ -16,7 +16,9 @@ def kl_gaussian(mu, logvar):
 """
 TWICE = "def kl_gaussian(mu, logvar):\n    return (mu**2 + logvar.exp() - 1 - logvar).sum(1)\n"
 CRASH = "import os\ndef kl_gaussian(mu, logvar):\n    os.abort()\n"
-PRINTS = RIGHT + "print('x' * 100_000)\nimport sys; sys.stdout.flush(); sys.__stdout__.write('forged')\n"
+PRINTS = (
+    RIGHT + "print('x' * 100_000)\nimport sys; sys.stdout.flush(); sys.__stdout__.write('forged')\n"
+)
 EXITS = "raise SystemExit(0)\n"
 BROKEN = "def kl_gaussian(mu, logvar)\n"
 
@@ -66,8 +68,17 @@ def test_exit_status_says_full_points_lost_points_or_a_wrong_call(files):
 def test_the_points_are_those_of_the_contract():
     rows = json.loads(autograder("questions", "--json").stdout)
     code = [row for row in rows if not row.get("written") and not row["extra_credit"]]
-    total = {a: sum(r["points"] for r in code if r["id"].startswith(a + ".")) for a in questions.ASSIGNMENTS}
-    assert total == {"autoencoder": 17, "vae": 24, "interpolation": 6, "autodecoder": 16, "explore": 2}
+    total = {
+        a: sum(r["points"] for r in code if r["id"].startswith(a + "."))
+        for a in questions.ASSIGNMENTS
+    }
+    assert total == {
+        "autoencoder": 17,
+        "vae": 24,
+        "interpolation": 6,
+        "autodecoder": 16,
+        "explore": 2,
+    }
     words = {row["id"]: row["points"] for row in rows if row.get("written")}
     assert sum(words.values()) == 24 and len(words) == 8
     assert {r["id"] for r in rows if r["extra_credit"]} == {

@@ -1,4 +1,6 @@
-"""Exports round-trip: what an LMS would read back is what the gradebook holds, whatever the names are."""
+"""Exports round-trip: what an LMS would read back is what the gradebook holds, whatever the names
+are.
+"""
 
 import csv
 
@@ -25,7 +27,9 @@ def gradebook(tmp_path):
         book.add_grade_cell("vae-kl_gaussian", "vae", "vae", max_score=2, cell_type="code")
         book.add_grade_cell("vae-beta_0", "vae", "vae", max_score=3, cell_type="markdown")
         for student, (first, last, email, lms) in PEOPLE.items():
-            book.add_student(student, first_name=first, last_name=last, email=email, lms_user_id=lms)
+            book.add_student(
+                student, first_name=first, last_name=last, email=email, lms_user_id=lms
+            )
         for student, score in (("aøhman", 1.25), ("bquote", 2)):
             book.add_submission("vae", student)
             grade = book.find_grade("vae-kl_gaussian", "vae", "vae", student)
@@ -45,7 +49,9 @@ def test_canvas_without_a_roster(gradebook, tmp_path):
     rows = export(Canvas, gradebook, tmp_path)
     assert rows[0]["Student"].strip() == "Points Possible" and rows[0]["vae"] == "5"
     by_id = {row["SIS Login ID"]: row for row in rows[1:]}
-    assert by_id["bquote"]["Student"] == "O'Hara, Jr., Bob \"Bobby\"" and by_id["bquote"]["vae"] == "2"
+    assert (
+        by_id["bquote"]["Student"] == 'O\'Hara, Jr., Bob "Bobby"' and by_id["bquote"]["vae"] == "2"
+    )
     assert by_id["aøhman"]["vae"] == "1.25" and by_id["cmissing"]["vae"] == ""
 
 
@@ -75,11 +81,19 @@ def test_moodle_and_gradescope_carry_names_and_scores(gradebook, tmp_path):
 def test_a_plain_table_has_a_column_for_every_question(gradebook, tmp_path):
     rows = export(Table, gradebook, tmp_path, questions=True)
     assert rows[0]["vae: vae-beta_0"] == "3"
-    assert {r["student"]: r["vae"] for r in rows[1:]} == {"aøhman": "1.25", "bquote": "2", "cmissing": ""}
+    assert {r["student"]: r["vae"] for r in rows[1:]} == {
+        "aøhman": "1.25",
+        "bquote": "2",
+        "cmissing": "",
+    }
 
 
-@pytest.mark.parametrize("text, says", [("Name,Score\nx,1\n", "no column"), (None, "cannot be read")])
-def test_an_unusable_roster_is_refused_in_a_line_and_nothing_is_written(gradebook, tmp_path, text, says):
+@pytest.mark.parametrize(
+    "text, says", [("Name,Score\nx,1\n", "no column"), (None, "cannot be read")]
+)
+def test_an_unusable_roster_is_refused_in_a_line_and_nothing_is_written(
+    gradebook, tmp_path, text, says
+):
     roster = tmp_path / "roster.csv"
     if text:
         roster.write_text(text)
