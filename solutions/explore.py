@@ -49,7 +49,7 @@ vae = runs.load("tuned")
 # does nothing: what are its μ and σ, whatever tile you press?
 
 # %%
-explorers.latents("tuned")
+explorers.latents("tuned", most=vae.nz)
 
 # %% [markdown]
 # <details><summary>What a slider that does nothing tells</summary>

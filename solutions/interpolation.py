@@ -499,11 +499,10 @@ for start, end in PAIRS:
 #   autoencoder's loss says what empty regions should decode to. Half: "the VAE is regularised"
 #   with no mechanism.
 # - 1 point, downstream: quotes the student's own probe accuracies for both models, compares the
-#   gap with its standard error, and draws only what follows (typically: the two are close, far
-#   above the difference that the strips suggest; a smooth space helps where one generates,
-#   interpolates or has few labels, a probe does not need it; the KL also discards detail). Half:
-#   numbers without uncertainty, or a conclusion they do not support. None: a claim without any
-#   measurement.
+#   gap with its standard error, and draws only what follows (typically: the two are closer than
+#   the strips suggest; a smooth space helps where one generates or interpolates, a probe does not
+#   need it; the KL also discards detail). Half: numbers without uncertainty, or a conclusion they
+#   do not support. None: a claim without any measurement.
 # ### END MARK SCHEME
 
 # %% [markdown] role="answer" question="interpolation.difference"

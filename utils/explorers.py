@@ -353,11 +353,10 @@ class Latents(widgets.VBox):
         self._arc, self._turned = None, 0.0
 
         span = max(4.0, math.ceil(float(codes.abs().max())))
+        axis = {"min": -span, "max": span, "step": span / 200}
+        look = {"layout": {"width": "240px"}, "style": {"description_width": "30px"}}
         self.sliders = [
-            widgets.FloatSlider(
-                0, min=-span, max=span, step=span / 200, description=f"z{d}", readout_format=".2f"
-            )
-            for d in self.dims
+            widgets.FloatSlider(0, description=f"z{d}", **axis, **look) for d in self.dims
         ]
         self.posteriors = [widgets.HTML() for _ in self.dims]
         self.randomize = widgets.Button(description="Randomize")
@@ -376,13 +375,16 @@ class Latents(widgets.VBox):
         left = [
             self.image,
             widgets.HBox([self.randomize, self.reset]),
-            widgets.HBox([widgets.Label("Dream"), self.dream, self.speed]),
+            widgets.HBox([widgets.Label("Dream"), self.dream]),
+            self.speed,
             widgets.Label("A digit's posterior:" if run.kind == "vae" else "Code of a test image:"),
             widgets.HBox(self.tiles[:5]),
             widgets.HBox(self.tiles[5:]),
         ]
-        right = [widgets.HBox(row) for row in rows]
-        both = widgets.HBox([widgets.VBox(left), widgets.VBox(right)])
+        rows = [widgets.HBox(row) for row in rows]
+        columns = [widgets.VBox(rows[i : i + 12]) for i in range(0, len(rows), 12)]
+        both = widgets.HBox([widgets.VBox(left), *columns])
+        both.layout.flex_flow = "row wrap"
         super().__init__([both, widgets.HTML(DREAM), note(said)])
         self.randomize.on_click(lambda _: self.move(self._normal()))
         self.reset.on_click(lambda _: self.move(torch.zeros(run.nz)))
@@ -422,6 +424,8 @@ class Latents(widgets.VBox):
         """One step of the dream: `speed` degrees along the arc."""
         if self._arc is None:
             self._arc, self._turned = (self.z, self._normal()), 0.0
+            for text in self.posteriors:
+                text.value = ""
         self._turned += self.speed.value
         if self._turned >= 90:
             self._arc, self._turned = (self._arc[1], self._normal()), self._turned - 90
