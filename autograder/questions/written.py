@@ -26,12 +26,15 @@ class Written:
 WRITTEN = {
     question.id: question
     for question in (
-        Written("autoencoder.prior_samples", 2, 150, "what decoded prior samples look like, and
-        why"), Written("vae.beta_0", 3, 150, "β = 0: what you see, and why"), Written("vae.beta_10",
-        3, 200, "β = 10: what you see, and why"), Written("vae.well_tuned", 3, 200, "reconstructions
-        and samples of a well-tuned VAE"), Written("interpolation.difference", 3, 300, "how AE and
-        VAE interpolations differ"), Written("autodecoder.fitted_latents", 3, 150, "why fitted
-        latents beat prior samples"), Written("autodecoder.tsne", 3, 200, "what the t-SNE maps of
-        the families show"), Written("explore.hypothesis", 4, 300, "hypothesis, test and finding"),
+        Written(
+            "autoencoder.prior_samples", 2, 150, "what decoded prior samples look like, and why"
+        ),
+        Written("vae.beta_0", 3, 150, "β = 0: what you see, and why"),
+        Written("vae.beta_10", 3, 200, "β = 10: what you see, and why"),
+        Written("vae.well_tuned", 3, 200, "reconstructions and samples of a well-tuned VAE"),
+        Written("interpolation.difference", 3, 300, "how AE and VAE interpolations differ"),
+        Written("autodecoder.fitted_latents", 3, 150, "why fitted latents beat prior samples"),
+        Written("autodecoder.tsne", 3, 200, "what the t-SNE maps of the families show"),
+        Written("explore.hypothesis", 4, 300, "hypothesis, test and finding"),
     )
 }
