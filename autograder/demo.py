@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
-from autograder import build
+from autograder import build, verdict
 
 COURSE = build.ROOT / "build" / "demo"
 TRAINED = build.ROOT / "build" / "demo-runs"  # kept, so that a second demo trains nothing
@@ -156,14 +156,13 @@ def scores(assignment: str, students, course: Path = COURSE) -> list[dict]:
 
 
 def mistakes(graded: Path) -> list[str]:
-    """The mistakes named in a graded notebook, as `question: mistake`."""
-    found = []
-    for cell in nbformat.read(graded, 4).cells:
-        for output in cell.get("outputs", []):
-            result = output.get("data", {}).get("application/vnd.autograder+json")
-            if result and result.get("mistake"):
-                found.append(f"{result['question'].split('.')[1]}: {result['mistake']}")
-    return found
+    """The mistakes named in a graded notebook, or what kept it from earning anything."""
+    records = [verdict.read(cell) for cell in nbformat.read(graded, 4).cells]
+    records = [record for record in records if record]
+    named = [f"{r['question'].split('.')[1]}: {r['mistake']}" for r in records if r["mistake"]]
+    if not named and records and not any(record["score"] for record in records):
+        return [records[0]["feedback"].splitlines()[1].strip()[:70]]
+    return named
 
 
 def run(assignment: str = "vae") -> int:
@@ -180,9 +179,10 @@ def run(assignment: str = "vae") -> int:
         print(made.stderr, file=sys.stderr)
         return 1
     students = hand_in(assignment, runs=train(assignment))
-    print(f"{len(students)} students hand in {assignment}; nbgrader autogrades them.")
-    for student in tqdm(students, unit=" submission", file=sys.stdout):
-        nbgrader("autograde", assignment, f"--student={student}", *sandbox)
+    print(f"{len(students)} students hand in {assignment}; nbgrader autogrades them …", flush=True)
+    graded = nbgrader("autograde", assignment, *sandbox)
+    if graded.returncode:
+        print(graded.stderr, file=sys.stderr)
     nbgrader("generate_feedback", assignment)
     rows = scores(assignment, students)
     print_table(rows)
@@ -215,10 +215,10 @@ def isolation() -> list[str]:
 
 def print_table(rows: list[dict]) -> None:
     """Student, points of the code questions, and what was recognised."""
-    print(f"\n{'student':15} {'points':>11}  named mistakes")
+    print(f"\n{'student':15} {'points':>11}  what was recognised")
     for row in rows:
         if row["score"] is None:
-            print(f"{row['student']:15} {'not graded':>11}  the notebook file is not readable")
+            print(f"{row['student']:15} {'not graded':>11}")
         else:
             points = f"{row['score']:g} / {row['max']:g}"
             print(f"{row['student']:15} {points:>11}  {', '.join(row['mistakes']) or '–'}")
