@@ -42,8 +42,9 @@ def decoder(names, inputs) -> dict:
     evidence: dict = {}
     for label, nz in inputs["sizes"].items():
         z = torch.from_numpy(inputs[f"{label}.z"].copy()).float()
-        attempt(evidence, label, _forward, evidence, build, label, nz, z)
-        evidence[f"after.{label}.z"] = array(z)
+        model = attempt(evidence, label, build, nz)
+        if model is not None:
+            _forward(evidence, model, label, z)
     nothing_came(evidence, inputs["sizes"])
     nz, z = inputs["sizes"][inputs["main"]], inputs[f"{inputs['main']}.z"]
     z, weights = torch.from_numpy(z.copy()).float(), torch.from_numpy(inputs["weights"]).float()
@@ -53,13 +54,14 @@ def decoder(names, inputs) -> dict:
     return evidence
 
 
-def _forward(evidence, build, label, nz, z) -> None:
-    model = build(nz)
-    model.eval()
-    file(evidence, label, model(z))
-    file(evidence, f"{label}.single", model(z[:1]))
-    model.train()
-    file(evidence, f"{label}.training", model(z))
+def _forward(evidence, model, label, z) -> None:
+    given = z.clone()
+    attempt(evidence, label, model.eval)
+    attempt_call(evidence, label, model, given)
+    evidence[f"after.{label}.z"] = array(given)
+    attempt_call(evidence, f"{label}.single", model, z[:1].clone())
+    attempt(evidence, label, model.train)
+    attempt_call(evidence, f"{label}.training", model, z.clone())
 
 
 def _closer(evidence, build, nz, z, weights) -> None:
@@ -70,9 +72,9 @@ def _closer(evidence, build, nz, z, weights) -> None:
     other.load_state_dict(model.state_dict())
     model.eval()
     other.eval()
-    file(evidence, "first", model(z))
-    file(evidence, "again", model(z))
-    file(evidence, "copied", other(z))
+    file(evidence, "first", model(z.clone()))
+    file(evidence, "again", model(z.clone()))
+    file(evidence, "copied", other(z.clone()))
     leaf = z.clone().requires_grad_()
     result = model(leaf.clone())
     evidence["attached"] = bool(result.requires_grad)
@@ -90,10 +92,10 @@ def _push(evidence, build, label, nz, z, inputs) -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=inputs["rate"])
     for _ in range(inputs["pushes"]):
         optimizer.zero_grad()
-        mean = model(z).mean()
+        mean = model(z.clone()).mean()
         (-mean if label == "up" else mean).backward()
         optimizer.step()
-    result = model(z).detach()
+    result = model(z.clone()).detach()
     evidence[label] = float(result.max() if label == "up" else result.min())
 
 

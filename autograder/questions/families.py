@@ -149,8 +149,7 @@ def sampler(
         return inputs_unchanged(got, want, inputs)
 
     def alike(a, b, inputs):
-        keys = ["value", *(f"grad.{key}" for key in params)]
-        return any(same_arrays(a, other, keys=keys) for other in forms(b))
+        return any(same_call(a, other, inputs) for other in forms(b))
 
     def explain(got, want, inputs, failed):
         value, again = got.get("value"), got.get("again.value")
@@ -167,6 +166,13 @@ def sampler(
             named = named_by_values(got, right, inputs, failed)
             if named and (named[0] != "factor" or np.size(right["value"]) > 2):
                 return named
+        for right in (r["value"] for r in forms(want)):
+            reduced = (f(right, axis) for f in (np.sum, np.mean) for axis in (0, 1, None))
+            if any(close(value, part, 1e-3) for part in reduced if value is not None):
+                return (
+                    "reduced",
+                    "The numbers are added up or averaged: a sample has one for every dimension.",
+                )
         if failed == ["tails"]:
             return (
                 "not-finite-at-the-edge",
@@ -199,6 +205,17 @@ def sampler(
         alike=alike,
         explain=explain,
     )
+
+
+def same_call(a, b, inputs) -> bool:
+    """The same result and gradients; where one side has no gradient, none counts as zero."""
+
+    def full(evidence):
+        zeros = {f"grad.{key}": np.zeros(inputs[key].shape) for key in inputs["grad"]}
+        return {**zeros, **{k: v for k, v in evidence.items() if v is not None}}
+
+    keys = ["value", *(f"grad.{key}" for key in inputs["grad"])]
+    return b.get("value") is not None and same_arrays(full(a), full(b), keys=keys)
 
 
 def named(name: str, reread: str):
@@ -1118,7 +1135,7 @@ _formula = _divergence(
         *_reductions(_m, _laplace_terms),
     ),
 )
-KL_LAPLACE = replace(_formula, probe="autodecoder.variations", explain=_kink_named)
+KL_LAPLACE = replace(_formula, probe="autodecoder.variations", alike=same_call, explain=_kink_named)
 
 
 _m = named("kl_uniform", KL)
@@ -1268,7 +1285,7 @@ KL_FULL_GAUSSIAN = _divergence(
             * (_diagonal(t).exp().sum(1) + mu.pow(2).sum(1) - mu.shape[1] - _log_det(t)),
         ),
         _m(
-            "trace-without-correlations",
+            "diagonal-only",
             "Only the diagonal of L counts in your trace: what stands below it adds "
             "to the variances too.",
             lambda mu, t: 0.5
