@@ -45,8 +45,8 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"  # takes nothing off unless told
-to
+# It takes nothing off unless told to.
+c.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"
 
 # Feedback: scores, explanations and comments, but no hidden test and no mark scheme.
 c.ClearHiddenTests.enforce_metadata = False
