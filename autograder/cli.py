@@ -42,6 +42,16 @@ def main(argv: list[str] | None = None) -> int:
     demo.add_argument("assignment", nargs="?", default="vae")
     demo.set_defaults(run=run_demo)
 
+    grading = commands.add_parser("grade", help="grade every submission of an assignment")
+    grading.add_argument("assignment")
+    where = grading.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, default=1, help="processes on this machine")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask scheduler with workers")
+    grading.add_argument("--json", type=Path, metavar="FILE", help="one JSON object a student")
+    grading.add_argument("--no-sandbox", action="store_true", help="trust every submission")
+    grading.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
+    grading.set_defaults(run=run_grade)
+
     options = parser.parse_args(argv)
     try:
         return options.run(options)
@@ -153,6 +163,20 @@ def run_playground(options) -> int:
         return 1
     print(f"{options.to} ({size / 1e6:.1f} MB): open it in a browser, or put it on any web server")
     return 0
+
+
+def run_grade(options) -> int:
+    """`grade`: a class, in parallel, resumable."""
+    from autograder import grading
+
+    return grading.grade(
+        options.assignment,
+        options.course_dir,
+        options.workers,
+        options.scheduler,
+        options.json,
+        not options.no_sandbox,
+    )
 
 
 def run_demo(options) -> int:

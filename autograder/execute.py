@@ -7,6 +7,8 @@ other; both are named in `nbgrader_config.py`.
 from __future__ import annotations
 
 import atexit
+import hashlib
+import json
 import os
 import secrets
 from functools import cache
@@ -23,6 +25,19 @@ from autograder import incell, questions, sanitize, verdict
 from autograder.box import Limits, NoBox
 
 MEBI = 2**20
+
+# What workers have run ahead of nbgrader, by `key_of`; see `autograder.grading`.
+ahead: dict = {}
+
+
+def key_of(cells, folder: Path, files: list[str], name: str, seed: int) -> str:
+    """Names everything that the results of a notebook depend on."""
+    told = [[[cell.source, cell.question] for cell in cells], name, seed]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    for file in files:
+        data = (Path(folder) / file).read_bytes()
+        digest.update(json.dumps([file, len(data)]).encode() + data)
+    return digest.hexdigest()
 
 
 def question_of(cell) -> str | None:
@@ -87,8 +102,10 @@ class Execute(StockExecute):
         if problem is not None:
             return self._unread(nb, resources, problem)
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
-        if self.sandbox == "bubblewrap":
-            return self._isolated(nb, resources, seed)
+        if self.sandbox == "bubblewrap" or ahead:
+            done = self._isolated(nb, resources, seed)
+            if done is not None:
+                return done
         os.environ[incell.SEED] = str(seed)
         try:
             return super().preprocess(nb, resources, km)
@@ -115,21 +132,21 @@ class Execute(StockExecute):
             ) from None
 
     def _isolated(self, nb, resources, seed):
+        """The results of a worker or of the examiner here; None when both are not to be had."""
         from autograder import examiner
 
         folder = Path(resources["metadata"]["path"] or ".")
         about = resources.get("nbgrader", {})
         cells = [cell for cell in nb.cells if cell.cell_type == "code"]
-        limits = self.limits()
-        files, left_out = examiner.files_of(folder, limits.disk // 2)
-        examined = examiner.examine(
-            [examiner.Cell(cell.source, question_of(cell)) for cell in cells],
-            folder,
-            files,
-            about.get("assignment", "submission"),
-            seed,
-            warm(limits, self._hidden()),
-        )
+        files, left_out = examiner.files_of(folder, self.limits().disk // 2)
+        asked = [examiner.Cell(cell.source, question_of(cell)) for cell in cells]
+        name = about.get("assignment", "submission")
+        examined = ahead.pop(key_of(asked, folder, files, name, seed), None) if ahead else None
+        if examined is None:
+            if self.sandbox != "bubblewrap":
+                return None
+            student = warm(self.limits(), self._hidden())
+            examined = examiner.examine(asked, folder, files, name, seed, student)
         for number, (cell, outputs) in enumerate(zip(cells, examined.outputs, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]
             cell.execution_count = number

@@ -1,0 +1,285 @@
+"""`python -m autograder grade`: a class graded by real nbgrader, with real dask workers."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder import build, grading
+
+from .conftest import KL, Course
+
+TWICE = KL.replace("0.5 * ", "")
+CONFIG = 'c = get_config()\nc.CourseDirectory.source_directory = "source"\n'
+ANSWERS = {"ada": KL, "bo": TWICE, "cy": "", "di": "import os; os._exit(1)", "ed": KL + "\n"}
+SCORES = {"ada": 2, "bo": 1, "cy": 0, "di": 0, "ed": 2}
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "autograder", "grade", "vae", *map(str, arguments)]
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def grade(root, *arguments):
+    """(exit status, rows by student, what was said) of one call."""
+    told = root / "result.jsonl"
+    told.unlink(missing_ok=True)
+    done = subprocess.run(
+        command("--course-dir", root, "--json", told, *arguments),
+        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    lines = told.read_text().splitlines() if told.exists() else []
+    rows = {row["student"]: row for row in map(json.loads, lines)}
+    return done.returncode, rows, done.stdout + done.stderr
+
+
+def scores(rows):
+    return {student: row["score"] for student, row in rows.items() if row["status"] == "graded"}
+
+
+def times(root):
+    """When each student's autograded notebook was written."""
+    return {p.parts[-3]: p.stat().st_mtime_ns for p in root.glob("autograded/*/vae/vae.ipynb")}
+
+
+@pytest.fixture(scope="module")
+def class_of_five(tmp_path_factory):
+    """A course where five have handed in and nothing is graded; copy it, do not grade it."""
+    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # alembic
+    course = Course(tmp_path_factory.mktemp("class"))
+    (course.root / "nbgrader_config.py").write_text(CONFIG)
+    for student, source in ANSWERS.items():
+        course.hand_in(student, course.solved(source), **{"note.txt": student.encode()})
+    return course
+
+
+def copy(course, target):
+    shutil.copytree(course.root, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def graded(class_of_five, tmp_path_factory):
+    """The class graded by one worker: (root, rows)."""
+    root = copy(class_of_five, tmp_path_factory.mktemp("one") / "course")
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        gradebook.add_student("zoe")
+    status, rows, said = grade(root)
+    assert status == 0, said
+    return root, rows
+
+
+def test_json_has_one_object_a_student_with_the_fields_of_the_contract(graded):
+    _, rows = graded
+    assert scores(rows) == pytest.approx(SCORES, abs=1)  # a named mistake earns part of the points
+    assert rows["ada"]["score"] == 2
+    assert rows["cy"]["score"] == 0
+    for row in rows.values():
+        assert {"student", "status", "score", "max_score", "seconds", "questions"} == set(row)
+        assert row["max_score"] == 2
+    assert rows["ada"]["questions"] == {"vae.kl_gaussian": 2}
+    assert rows["zoe"]["status"] == "missing"
+    assert rows["zoe"]["questions"] == {}
+
+
+def test_two_workers_give_what_one_gives(class_of_five, graded, tmp_path):
+    before, rows = graded
+    root = copy(class_of_five, tmp_path / "course")
+    shutil.copyfile(before / grading.LEDGER, root / grading.LEDGER)  # the same course seed
+    status, again, said = grade(root, "--workers", 2)
+    assert status == 0, said
+    assert scores(again) == scores(rows)
+    for student in ANSWERS:
+        notebook = f"autograded/{student}/vae/vae.ipynb"
+        ours, theirs = ((where / notebook).read_text() for where in (root, before))
+        assert records(ours) == records(theirs)
+
+
+def records(notebook):
+    outputs = [o for c in json.loads(notebook)["cells"] for o in c.get("outputs", [])]
+    mime = "application/vnd.autograder+json"
+    return [o["data"][mime] for o in outputs if mime in o.get("data", {})]
+
+
+def test_second_run_does_nothing_and_a_changed_submission_alone_is_graded_again(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    before = times(root)
+    status, rows, said = grade(root)
+    assert status == 0
+    assert "nothing to do" in said
+    assert times(root) == before
+    assert rows == graded[1]
+
+    give_manual_grade(root, "cy", 1.5)
+    path = root / "submitted" / "cy" / "vae" / "note.txt"
+    path.write_text("changed")
+    status, rows, said = grade(root)
+    assert status == 0
+    assert {s for s, t in times(root).items() if t != before[s]} == {"cy"}
+    assert rows["cy"]["score"] == 1.5, "a grade given by hand was lost"
+
+
+def give_manual_grade(root, student, points):
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        grade = gradebook.find_grade("vae-kl_gaussian", "vae", "vae", student)
+        grade.manual_score = points
+        gradebook.db.commit()
+
+
+def test_question_set_depends_on_its_own_questions_and_what_they_import():
+    imported = grading._imported("vae", grading._sources(grading.PACKAGE))
+    assert "autograder/questions/autoencoder.py" in imported
+    assert "autograder/questions/autodecoder.py" not in imported
+    assert grading.question_set("vae") != grading.question_set("autodecoder")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_run_continues_to_the_grades_of_an_undisturbed_one(
+    class_of_five, graded, tmp_path, workers
+):
+    root = copy(class_of_five, tmp_path / "course")
+    shutil.copyfile(graded[0] / grading.LEDGER, root / grading.LEDGER)
+    ledger = root / grading.LEDGER
+    ledger.write_text(ledger.read_text().splitlines()[0] + "\n")
+    for lines in (2, 4):  # killed when nbgrader has begun with a submission
+        run = subprocess.Popen(
+            command("--course-dir", root, "--workers", workers),
+            cwd=build.ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        while run.poll() is None and len(ledger.read_bytes().splitlines()) < lines:
+            time.sleep(0.005)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    with open(ledger, "a") as stream:
+        stream.write('{"assignment": "vae", "stude')  # as a kill while writing would leave it
+    status, rows, said = grade(root)
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+
+
+def one_line(said, *words):
+    lines = [line for line in said.splitlines() if line.startswith("autograder grade:")]
+    assert len(lines) == 1, said
+    assert "Traceback" not in said
+    for word in words:
+        assert word in lines[0]
+
+
+def test_bad_calls_are_one_line_and_status_2(class_of_five, tmp_path):
+    root = copy(class_of_five, tmp_path / "course")
+    for wrong, words in {
+        ("--scheduler", f"tcp://127.0.0.1:{free_port()}"): ["no dask scheduler"],
+        ("--workers", "0"): ["--workers"],
+        ("--json", tmp_path / "no" / "file"): ["no folder"],
+    }.items():
+        status, _, said = grade(root, *wrong)
+        assert status == 2
+        one_line(said, *words)
+    (root / "gradebook.db").unlink()
+    status, _, said = grade(root)
+    assert status == 2
+    one_line(said, "no gradebook", "generate_assignment")
+    assert not (root / "gradebook.db").exists()
+
+
+def test_assignment_that_was_never_generated(class_of_five):
+    with pytest.raises(grading.WrongCall, match="generate it first"):
+        grading.Course(class_of_five.root, "explore")
+
+
+def test_what_is_no_submission_fails_alone(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    (root / "submitted" / "file").write_text("not a folder")
+    (root / "submitted" / "half").mkdir()
+    (root / "submitted" / "half" / "vae").write_text("not a folder either")
+    (root / "submitted" / "name" / "vae").mkdir(parents=True)
+    (root / "submitted" / "name" / "vae" / "mine.ipynb").write_text("{}")
+    status, rows, said = grade(root)
+    assert status == 1
+    assert rows["file"]["status"] == rows["half"]["status"] == rows["name"]["status"] == "failed"
+    assert "not a folder" in rows["file"]["error"]
+    assert "holds no vae.ipynb" in rows["name"]["error"]
+    assert scores(rows) == scores(graded[1])
+
+
+def test_full_disk_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
+    root = copy(class_of_five, tmp_path / "course")
+    full = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
+            "from autograder.cli import main; sys.exit(main(sys.argv[1:]))")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", full, "grade", "vae", "--course-dir", str(root)],
+        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 1
+    one_line(done.stderr, grading.LEDGER)
+    status, rows, said = grade(root)
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+
+
+def test_two_runs_at_once_are_refused(graded):
+    ledger = grading.Ledger(graded[0])
+    try:
+        with pytest.raises(grading.WrongCall, match="another run"):
+            grading.Ledger(graded[0])
+    finally:
+        ledger.close()
+
+
+def test_scheduler_with_its_own_worker_grades_and_another_kit_is_refused(
+    class_of_five, graded, tmp_path
+):
+    other = tmp_path / "kit"
+    shutil.copytree(build.ROOT / "autograder", other / "autograder")
+    shutil.copytree(build.ROOT / "utils", other / "utils", ignore=shutil.ignore_patterns("*.npz"))
+    with open(other / "autograder" / "question.py", "a") as stream:
+        stream.write("# changed\n")
+    root = copy(class_of_five, tmp_path / "course")
+    with cluster(tmp_path, build.ROOT) as address:
+        status, rows, said = grade(root, "--scheduler", address)
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+    (root / "submitted" / "ada" / "vae" / "note.txt").write_text("changed")
+    with cluster(tmp_path, other) as address:
+        status, _, said = grade(root, "--scheduler", address)
+    assert status == 2
+    one_line(said, "another version of the kit")
+
+
+@contextmanager
+def cluster(scratch, kit):
+    """`dask scheduler` and a `dask worker` on loopback; the worker loads the kit in `kit`."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    dask = [sys.executable, "-m", "dask"]
+    with open(scratch / "dask.log", "ab") as log:
+        parts = [
+            subprocess.Popen([*dask, *words], cwd=kit, stdout=log, stderr=log,
+                             env={**ENVIRONMENT, "PYTHONPATH": str(kit)})
+            for words in (
+                ["scheduler", "--host", address, "--no-dashboard"],
+                ["worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
+            )
+        ]  # fmt: skip
+        try:
+            yield address
+        finally:
+            for part in parts:
+                part.terminate()
+            for part in parts:
+                part.wait(20)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
