@@ -14,7 +14,15 @@ from .written import WRITTEN, Written
 
 ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
 
-__all__ = ["ASSIGNMENTS", "WRITTEN", "UnknownQuestion", "Written", "find", "of"]
+__all__ = [
+    "ASSIGNMENTS",
+    "WRITTEN",
+    "UnknownQuestion",
+    "Written",
+    "find",
+    "of",
+    "what_is_tested",
+]
 
 
 class UnknownQuestion(KeyError):
@@ -40,3 +48,30 @@ def find(question_id: str) -> Question:
     if question_id not in known:
         raise UnknownQuestion(f"no question {question_id!r}; {assignment} has {', '.join(known)}")
     return known[question_id]
+
+
+def what_is_tested() -> str:
+    """The page `docs/what-is-tested.md`: what the hidden checks of every question test."""
+    lines = [
+        "# What is tested",
+        "",
+        "For every question that is graded by a machine: the properties that its hidden checks "
+        "test, and the share of the points that each is worth. Inputs are drawn afresh for every "
+        "submission. A mistake in a function that a question builds on costs nothing in that "
+        "question. Written by `python -m autograder questions --markdown`.",
+    ]
+    for assignment in ASSIGNMENTS:
+        lines += ["", f"## {assignment}"]
+        for question in of(assignment).values():
+            points = f"{question.points:g} {'extra ' if question.extra else ''}"
+            lines += ["", f"### {question.id} · {points}point{'s' * (question.points != 1)}", ""]
+            if question.builds_on:
+                names = ", ".join(f"`{name}`" for name in question.builds_on)
+                lines += [f"Builds on {names}.", ""]
+            for check in question.checks:
+                lines.append(f"- {check.property} ({round(100 * check.weight)} %)")
+        for written in WRITTEN.values():
+            if written.assignment == assignment:
+                lines += ["", f"### {written.id} · {written.points:g} points, in words", ""]
+                lines.append(f"- {written.title}; at most {written.words} words, read by a person")
+    return "\n".join(lines)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import os
 import sys
 
@@ -17,6 +19,7 @@ def main() -> int:
     )
     parser.add_argument("--seeds", type=int, default=1, help="grade with so many seeds (default 1)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", action="store_true", help="print one object an answer and seed")
     parser.add_argument("--markdown", action="store_true", help="print docs/hidden-tests.md")
     parser.add_argument(
         "--unnamed", action="store_true", help="list the mutants without a name, too"
@@ -27,6 +30,9 @@ def main() -> int:
         parser.error(f"no answers to a question that begins with {options.question!r}")
     rows = table.run(wanted, range(options.seeds), options.workers)
     first = [row for row in rows if row.seed == 0]
+    if options.json:
+        print(json.dumps([dataclasses.asdict(row) for row in rows]))
+        return 0
     if options.markdown:
         print(table.markdown(first))
         return 0

@@ -162,7 +162,7 @@ MUTANTS = (
         "tuned",
         (),
         *_damages("tuned", "vae", "file"),
-        ("random weights", "learned", "run-undertrained", "tuned", _random),
+        ("random weights", "file", "run-nan", "tuned", _random),
         ("beta 10", "learned", "run-undertrained", "beta-10", None),
         ("beta 0", "balanced", "run-undertrained", "beta-0", None),
         ("two dimensions", "good", "run-undertrained", "plane", None),

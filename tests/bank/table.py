@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from autograder import questions
+from autograder import probes, questions
 from autograder.question import Exam
 from autograder.student import Forked
 
@@ -76,8 +76,11 @@ def grade(answer: Mutant | Variant, seed: int) -> Row:
     )
 
 
-def _grade(job) -> Row:
-    return grade(*job)
+_jobs: list = []  # what the forked workers find in their memory; answers need not be pickled
+
+
+def _grade(index: int) -> Row:
+    return grade(*_jobs[index])
 
 
 def run(
@@ -87,13 +90,13 @@ def run(
     import torch
 
     torch.set_num_threads(1)  # before the first fork: see autograder.student.Forked
-    jobs = [(answer, seed) for answer in answers for seed in seeds]
+    _jobs[:] = jobs = [(answer, seed) for answer in answers for seed in seeds]
     for answer, _ in jobs:
-        questions.find(answer.question)
+        probes.find(questions.find(answer.question).probe)  # imported once, before the fork
     if workers <= 1 or not hasattr(os, "fork"):
         return [grade(*job) for job in jobs]
     with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        return list(pool.map(_grade, jobs, chunksize=4))
+        return list(pool.map(_grade, range(len(jobs)), chunksize=4))
 
 
 def flaky(rows: Iterable[Row]) -> dict[tuple[str, str], set[float]]:
