@@ -23,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
 
     listing = commands.add_parser("questions", help="list every question")
     listing.add_argument("--json", action="store_true")
+    listing.add_argument("--markdown", action="store_true", help="print docs/what-is-tested.md")
     listing.set_defaults(run=run_questions)
 
     making = commands.add_parser("build", help="masters to notebooks and the student release")
@@ -41,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="grade a small class in build/demo and show the table")
     demo.add_argument("assignment", nargs="?", default="vae")
     demo.set_defaults(run=run_demo)
+
+    doctor = commands.add_parser("doctor", help="try what isolation this machine gives student code")
+    doctor.set_defaults(run=run_doctor)
 
     grading = commands.add_parser("grade", help="grade every submission of an assignment")
     grading.add_argument("assignment")
@@ -110,6 +114,9 @@ def run_questions(options) -> int:
                 )  # fmt: skip
     if options.json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return 0
+    if options.markdown:
+        print(questions.what_is_tested())
         return 0
     width = max(len(row["id"]) for row in rows)
     for row in rows:
@@ -184,6 +191,13 @@ def run_demo(options) -> int:
     from autograder import demo
 
     return demo.run(options.assignment)
+
+
+def run_doctor(options) -> int:
+    """`doctor`: what isolation this machine gives, each line tried."""
+    from autograder import doctor
+
+    return doctor.main()
 
 
 def wrong_call(message: str) -> int:
