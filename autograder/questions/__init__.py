@@ -1,6 +1,6 @@
 """The answer key: every question by its id.
 
-Each module holds one assignment's questions in `QUESTIONS`; `written` holds those answered in words.
+Each module holds one assignment's questions in `QUESTIONS`; `written` those answered in words.
 """
 
 from __future__ import annotations
