@@ -464,17 +464,18 @@ def _digest(value) -> str:
 def _last(pattern: str, text: str) -> str:
     """The last match in a log, else its last line; one line."""
     found = re.findall(pattern, text, re.M) or text.strip().splitlines()[-1:]
-    return sanitize_line(found[-1]) if found else "nbgrader gave no reason"
+    return _one_line(found[-1]) if found else "nbgrader gave no reason"
 
 
-def sanitize_line(text: str) -> str:
+def _one_line(text: str) -> str:
     from autograder.verdict import printable
 
     return printable(" ".join(str(text).split()))[:500]
 
 
 def _reason(error: BaseException) -> str:
-    return sanitize_line(getattr(error, "orig", None) or error or type(error).__name__)
+    said = str(getattr(error, "orig", None) or error)
+    return _one_line(said or type(error).__name__)
 
 
 @dataclass
@@ -507,7 +508,10 @@ def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
         slots = sum(client.nthreads().values())
         while waiting and len(jobs_of) < max(2 * slots, 2):
             task = waiting.pop()
-            jobs = course.jobs(task.student, task.seed)
+            try:
+                jobs = course.jobs(task.student, task.seed)
+            except Exception:  # nbgrader meets it again, and says what is wrong
+                jobs = {}
             future = client.submit(executed, kit_version(), list(jobs.values()), pure=False)
             jobs_of[future.key] = (task, list(jobs))
             flow.add(future)
