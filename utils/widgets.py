@@ -2,7 +2,7 @@
 
 They show what utils.explorers shows, and dream at the screen's own rate, without asking the kernel.
 The same JavaScript (utils/browser) makes the playground page. `z` and `image` of a widget are what
-is seen now, and `z` can be set. Where anywidget does not work, use utils.explorers.
+is seen now, and `move(z)` goes elsewhere. Where anywidget does not work, use utils.explorers.
 """
 
 import anywidget
@@ -30,15 +30,14 @@ function render({ model, el }) {
     complain(root, error);
   }
   root.append(h("p", { class: "vae-small" }, model.get("note")));
-  const moved = () => {
-    const z = model.get("z");
-    if (!explorer || !z.length || !("z" in explorer)) return;
-    if (explorer.z.some((value, i) => Math.abs(value - z[i]) > 1e-6)) explorer.z = z;
+  // Python moves z by message: a change of the trait may be the late echo of an older move here
+  const move = ({ z }) => {
+    if (explorer?.z?.length === z.length) explorer.z = z;
   };
-  model.on("change:z", moved);
-  moved();
+  if (model.get("z").length) move({ z: model.get("z") });
+  model.on("msg:custom", move);
   return () => {
-    model.off("change:z", moved);
+    model.off("msg:custom", move);
     explorer?.stop();
   };
 }
@@ -61,13 +60,14 @@ class Explorer(anywidget.AnyWidget):
     ).tag(sync=True)
     mu = traitlets.List(traitlets.Float(), help="its code").tag(sync=True)
 
-    @traitlets.validate("z")
-    def _fits(self, proposal):
-        sizes = {model["nz"] for model in self.content.get("models", [])}
-        if proposal["value"] and len(proposal["value"]) not in sizes:
+    def move(self, z):
+        """Show the decoding of a latent of nz numbers. Raises ValueError for another size."""
+        sizes = {model["nz"] for model in self.content["models"]}
+        if len(z) not in sizes:
             wanted = " or ".join(map(str, sorted(sizes)))
-            raise traitlets.TraitError(f"z has {wanted} numbers, not {len(proposal['value'])}")
-        return proposal["value"]
+            raise ValueError(f"z has {wanted} numbers, not {len(z)}")
+        self.z = [float(value) for value in z]
+        self.send({"z": self.z})
 
 
 @explorer
