@@ -5,6 +5,16 @@ import shutil
 
 import pytest
 
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--whole-bank",
+        action="store_true",
+        help="compare both ways to grade on every answer of tests/bank (half an hour), not on two "
+        "a question",
+    )
+
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Chromium as root and in small containers; drawing without a GPU
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
