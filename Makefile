@@ -30,6 +30,15 @@ build: setup     ## masters in solutions/*.py to notebooks
 release: setup   ## one zip for students: dist/vae-course.zip
 	python -m autograder release
 
+grade: setup     ## make grade ASSIGNMENT=vae
+	python -m autograder grade $(ASSIGNMENT)
+
+figures: setup   ## run the notebooks in full and keep their pictures in docs/figures
+	python benchmarks/figures.py
+
+bench: setup     ## measure; the tables belong in docs/benchmarks.md
+	for script in data_loader training explorers; do python benchmarks/$$script.py; done
+
 playground: setup  ## the explorers as one page: build/playground/index.html
 	python -m autograder playground
 
