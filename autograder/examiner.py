@@ -233,7 +233,9 @@ def evidence(reply: Mapping) -> dict:
     }
 
 
-def _plain(value):
+def _plain(value, depth: int = 0):
+    if depth > 6:
+        return None
     if isinstance(value, np.ndarray):
         return value if value.dtype.kind in "fiub" else None
     if isinstance(value, str):
@@ -243,9 +245,9 @@ def _plain(value):
     if isinstance(value, int):
         return value if abs(value) < 2**63 else None
     if isinstance(value, list):
-        return [_plain(item) for item in value[:10_000]]
+        return [_plain(item, depth + 1) for item in value[:10_000]]
     if isinstance(value, dict):
-        return {str(k)[:200]: _plain(v) for k, v in list(value.items())[:1000]}
+        return {str(k)[:200]: _plain(v, depth + 1) for k, v in list(value.items())[:1000]}
     return None
 
 

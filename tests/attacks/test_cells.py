@@ -1,0 +1,99 @@
+"""Each hostile notebook, examined as any other, and then an honest one."""
+
+import hashlib
+import os
+
+import pytest
+import torch
+
+from autograder import examiner
+from autograder.box import Limits
+from autograder.examiner import Cell
+from autograder.warm import Warm
+
+from .cells import ALL
+
+torch.set_num_threads(1)
+CANARY = "canary-7f3a9c"
+QUESTION = "vae.kl_gaussian"
+SHORT = Limits(
+    memory=2**30, disk=32 * 2**20, file=16 * 2**20, processes=40, cell_seconds=1, seconds=20
+)
+HONEST = """import torch
+def kl_gaussian(mu, logvar):
+    return 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar).sum(1)
+"""
+WRONG = """import ctypes, os, sys, torch
+CDLL = ctypes.CDLL(None)
+def found(what): print("LEA" + "KED", str(what)[:500])
+def kl_gaussian(mu, logvar):
+    return mu.sum(1)
+"""
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course folder that a hostile notebook knows the path of."""
+    root = tmp_path_factory.mktemp("course")
+    (root / "gradebook.db").write_text(CANARY)
+    (root / "submitted/honest/vae").mkdir(parents=True)
+    (root / "submitted/honest/vae/vae.ipynb").write_text(CANARY)
+    (root / "submitted/hostile/vae").mkdir(parents=True)
+    os.environ["GRADER_TOKEN"] = CANARY
+    yield root
+    del os.environ["GRADER_TOKEN"]
+
+
+@pytest.fixture(scope="module")
+def warm(course):
+    with Warm(SHORT, [course]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def unattacked(examine):
+    """What the wrong answer scores by itself."""
+    return examine(WRONG).records[QUESTION]["score"]
+
+
+@pytest.fixture(scope="module")
+def examine(course, warm):
+    def run(*sources):
+        cells = [*map(Cell, sources), Cell("", QUESTION)]
+        folder = course / "submitted/hostile/vae"
+        return examiner.examine(cells, folder, [], "vae", 3, warm)
+
+    return run
+
+
+def fingerprint(root):
+    names = sorted(str(p) for p in root.rglob("*"))
+    data = [open(n, "rb").read() for n in names if os.path.isfile(n)]
+    return hashlib.sha256(repr((names, data)).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
+    course, warm, examine, unattacked, name
+):
+    source = ALL[name]
+    for word, value in (("{course}", course), ("{host}", os.getpid())):
+        source = source.replace(word, str(value))
+    source = source.replace("{{", "{").replace("}}", "}").replace("CANARY", repr(CANARY))
+    before = fingerprint(course)
+    if "kl_gaussian" in source:
+        examined = examine(WRONG, source)
+    else:
+        examined = examine(WRONG, source, "print('and on')")
+
+    record = examined.records[QUESTION]
+    assert record["score"] <= unattacked
+    assert record["status"] == "graded" and record["mode"] == "isolated"
+    told = str(examined.outputs)
+    assert "LEAKED" not in told and CANARY not in told
+    assert "\x1b" not in told and "<script>alert" not in told and "\u202e" not in told
+    assert len(told) < 10**6
+    assert fingerprint(course) == before
+    assert warm.server.poll() is None
+
+    assert examine(HONEST).records[QUESTION]["score"] == 2
