@@ -1,4 +1,4 @@
-"""Hostile files through all of `nbgrader autograde`: metadata, structure, links, shadowing modules."""
+"""Hostile files through all of `nbgrader autograde`: metadata, structure, links, odd modules."""
 
 import json
 import os
