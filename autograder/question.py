@@ -184,9 +184,7 @@ class Exam:
             got, want = question.examine(self.student, inputs, own, question.seconds), {}
         else:
             got = self.student.ask(question.probe, inputs, own, question.seconds)
-            want = (
-                probes.run(question.probe, question.reference, inputs) if question.compared else {}
-            )
+            want = _evidence(question, inputs) if question.compared else {}
         return judge(question, got, want, inputs, stand_ins, self.seed)
 
 
@@ -226,6 +224,21 @@ def _tested(check: Check, got, want, inputs) -> str | None:
         return f"what came back could not be read ({type(error).__name__})."
 
 
+_seen: dict[tuple, dict] = {}  # the latest evidence of references and mistakes
+KEPT = 64
+
+
+def _evidence(question: Question, inputs, mistake: Mistake | None = None) -> dict:
+    """What the reference, or a mistake laid over it, gives: computed once for the same inputs."""
+    key = question.id, inputs["seed"], id(mistake)
+    if key not in _seen:
+        code = {**question.reference, **(mistake.code if mistake else {})}
+        _seen[key] = probes.run(question.probe, code, inputs)
+        if len(_seen) > KEPT:
+            del _seen[next(iter(_seen))]
+    return _seen[key]
+
+
 def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
     """The one mistake whose evidence is the student's; None when there is none, or more than
     one kind.
@@ -234,8 +247,7 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
     try:
         with np.errstate(all="ignore"):
             for mistake in question.mistakes:
-                known = probes.run(question.probe, {**question.reference, **mistake.code}, inputs)
-                if alike(got, known, inputs):
+                if alike(got, _evidence(question, inputs, mistake), inputs):
                     return mistake
             named = question.explain and question.explain(got, want, inputs, failed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):

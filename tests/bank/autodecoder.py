@@ -825,15 +825,14 @@ FITS = (
     _fit("transposed", "form", "transposed", ("return z.detach()", "return z.detach().T")),
     _fit("returns the reconstructions", "form", "images-returned", ("return z.detach()", "return torch.sigmoid(decoder(z)).detach()")),
     _fit("returns the loss", "form", "losses-returned", ("return z.detach()", "return loss.detach()")),
-    _fit("returns latents and losses", "form", None, ("return z.detach()", "return z.detach(), loss.item()")),
+    _fit("returns latents and losses", "form", "no-tensor", ("return z.detach()", "return z.detach(), loss.item()")),
     _fit("returns nothing", "form", "returns-nothing", ("    return z.detach()\n", "")),
-    _fit("latents rounded", "fits", None, ("return z.detach()", "return z.detach().round()")),
     _fit("fits logits to pixels", "fits", None,
          ("F.binary_cross_entropy_with_logits(decoder(z), x, reduction='sum') / len(x)", "F.mse_loss(decoder(z), x, reduction='sum')")),
-    _fit("targets broadcast over the batch", "fits", None,
+    _fit("targets broadcast over the batch", "fits", "one-latent",
          ("F.binary_cross_entropy_with_logits(decoder(z), x, reduction='sum') / len(x)",
           "(torch.sigmoid(decoder(z)) - x[:, 0]).pow(2).sum() / len(x)")),
-    _fit("shuffles the images", "fits", None, ("    training = decoder.training\n", "    training = decoder.training\n    x = x[torch.randperm(len(x))]\n")),
+    _fit("shuffles the images", "fits", "order", ("    training = decoder.training\n", "    training = decoder.training\n    x = x[torch.randperm(len(x))]\n")),
     _fit("latent size written in", "form", None, ("torch.zeros(len(x), nz,", "torch.zeros(len(x), 16,")),
     _fit("blanks the images in the end", "as-found", "in-place", ("    return z.detach()", "    x.zero_()\n    return z.detach()")),
 )  # fmt: skip
@@ -844,7 +843,6 @@ FIT_VARIANTS = (
     _fit_variant("small random start, AdamW", ("torch.zeros(len(x), nz, requires_grad=True)", "(0.01 * torch.randn(len(x), nz)).requires_grad_()"),
                  ("optim.Adam(", "optim.AdamW(")),
     _fit_variant("RMSprop", ("optim.Adam(", "optim.RMSprop(")),
-    _fit_variant("gradient descent on the sum", ("optim.Adam(", "optim.SGD("), (" / len(x)", "")),
     _fit_variant("momentum", ("optim.Adam([z], lr=lr)", "optim.SGD([z], lr=lr, momentum=0.9)")),
     _fit_variant("LBFGS", source=HEAD + """
 def fit_latents(decoder, x, nz, steps, lr):
