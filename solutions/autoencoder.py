@@ -252,8 +252,8 @@ x = test.images
 average = train.images.mean(0, keepdim=True).expand_as(x)  # knows what digits look like on average
 guesses = {
     "½ everywhere": torch.full_like(x, 0.5),
-    "the mean image": average,
-    "the image itself": x,
+    "mean image": average,
+    "the image": x,
 }
 plots.bars(
     {
@@ -422,7 +422,7 @@ reach = torch.linspace(0, 6, 61)
 plots.curves(
     {name: (d[:, None] < reach).float().mean(0) for name, d in nearest.items()},
     title="How far is the nearest training code?", x=reach, xlabel="distance in code space",
-    ylabel="share of points that have one so near",
+    ylabel="share with one so near",
 )  # fmt: skip
 
 # %% role="test" question="autoencoder.sample_prior"
