@@ -224,7 +224,7 @@ def _tested(check: Check, got, want, inputs) -> str | None:
         return f"what came back could not be read ({type(error).__name__})."
 
 
-_seen: dict[tuple, dict] = {}  # the latest evidence of references and mistakes
+_seen: dict[tuple, tuple] = {}  # the latest evidence of references and mistakes, and of what
 KEPT = 64
 
 
@@ -233,10 +233,10 @@ def _evidence(question: Question, inputs, mistake: Mistake | None = None) -> dic
     key = question.id, inputs["seed"], id(mistake)
     if key not in _seen:
         code = {**question.reference, **(mistake.code if mistake else {})}
-        _seen[key] = probes.run(question.probe, code, inputs)
+        _seen[key] = probes.run(question.probe, code, inputs), mistake
         if len(_seen) > KEPT:
             del _seen[next(iter(_seen))]
-    return _seen[key]
+    return _seen[key][0]
 
 
 def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:

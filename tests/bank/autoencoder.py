@@ -159,8 +159,8 @@ NETWORK_MUTANTS = (
     ),
     _encoder(
         "a new layer in every forward",
-        "trainable",
-        "unregistered",
+        "independent",
+        "random-in-eval",
         ("self.out = nn.Linear(256, nz)", "self.nz = nz"),
         ("return self.out(x)", "return nn.Linear(256, self.nz)(x)"),
     ),
