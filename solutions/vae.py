@@ -779,12 +779,12 @@ plots.table(
 )
 
 # %% [markdown]
-# **Your turn.** Choose `BETA` and train it long enough. The run is graded by its ELBO, which *we*
-# compute on images you have not seen, and by its samples. Another try needs `fresh=True` in the
-# call, or it refuses to overwrite the last one; take it out again when you are content.
+# **Your turn.** Choose `BETA` and train it long enough. The run is graded by its ELBO and its KL,
+# which *we* compute on images that you have not seen. Another try needs `fresh=True` in the call,
+# or it refuses to overwrite the last one; take it out again when you are content.
 #
-# **Should look like.** An ELBO above −110 nats is a good run on 10,000 images; our own reaches
-# −103.
+# **Should look like.** An ELBO above −115 nats earns all points on 10,000 images; our own run
+# reaches −103.
 
 # %% role="solution" id="BETA"
 ### BEGIN SOLUTION
