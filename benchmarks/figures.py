@@ -2,10 +2,9 @@
 
     python benchmarks/figures.py                 # every notebook: about half an hour on two cores
     python benchmarks/figures.py vae             # one of them
-    python benchmarks/figures.py --overview      # only the README's picture, from what is there
 
-Writes docs/figures/<assignment>/NN.png, docs/figures.md (a gallery with the pictures' own alt
-texts) and docs/figures/overview.png, and prints how long each notebook took.
+Writes docs/figures/<assignment>/NN.png and docs/figures.md (a gallery with the pictures' own alt
+texts), and prints how long each notebook took.
 """
 
 import argparse
@@ -82,41 +81,23 @@ def gallery() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def overview(chosen: list[Path], height: int = 300, gap: int = 16) -> Image.Image:
-    """The chosen pictures side by side on white, each of the same height."""
-    parts = [Image.open(path).convert("RGB") for path in chosen]
-    parts = [p.resize((round(p.width * height / p.height), height), Image.LANCZOS) for p in parts]
-    whole = Image.new("RGB", (sum(p.width + gap for p in parts) + gap, height + 2 * gap), "white")
-    left = gap
-    for part in parts:
-        whole.paste(part, (left, gap))
-        left += part.width + gap
-    return whole.quantize(128)
-
-
-OVERVIEW: list[str] = []  # pictures of the README's strip, relative to docs/figures
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("assignment", nargs="*", default=ASSIGNMENTS, help="default: all five")
-    parser.add_argument("--overview", action="store_true", help="only make the overview again")
     parser.add_argument(
         "--folder", type=Path, help="keep the runs here (default: a temporary folder)"
     )
     options = parser.parse_args()
     os.environ.setdefault("COURSE_DATA", "embedded")
     os.environ.pop("NBGRADER_EXECUTION", None)
-    if not options.overview:
-        folder = options.folder or Path(tempfile.mkdtemp())
-        folder.mkdir(parents=True, exist_ok=True)
-        for assignment in options.assignment:
-            start = time.monotonic()
-            notebook = executed(assignment, folder)
-            print(f"{assignment}: {time.monotonic() - start:.0f} s")
-            keep(assignment, pictures(notebook))
+    folder = options.folder or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    for assignment in options.assignment:
+        start = time.monotonic()
+        notebook = executed(assignment, folder)
+        print(f"{assignment}: {time.monotonic() - start:.0f} s")
+        keep(assignment, pictures(notebook))
     (ROOT / "docs" / "figures.md").write_text(gallery())
-    overview([FIGURES / name for name in OVERVIEW]).save(FIGURES / "overview.png", optimize=True)
 
 
 if __name__ == "__main__":
