@@ -1,7 +1,7 @@
 """The reference of `autodecoder` against oracles that share no line with it.
 
-torch.distributions where it has the formula, scipy quadrature of p log(p / q) and Monte Carlo (6 standard
-errors) everywhere; finite differences for gradients; float64 against float32.
+torch.distributions where it has the formula, scipy quadrature of p log(p / q) and Monte Carlo (6
+standard errors) everywhere; finite differences for gradients; float64 against float32.
 """
 
 import math
