@@ -744,6 +744,18 @@ def _step_at_the_end(model, loader, loss_fn, optimizer):
     return [loss.item() for loss in losses]
 
 
+def _step_after_all(model, loader, loss_fn, optimizer):
+    model.train()
+    optimizer.zero_grad()
+    losses = []
+    for x, _ in loader:
+        loss = loss_fn(model, x)
+        loss.backward()
+        losses.append(loss.item())
+    optimizer.step()
+    return losses
+
+
 def _clear_once(model, loader, loss_fn, optimizer):
     optimizer.zero_grad()
     return _loop(clear="")(model, loader, loss_fn, optimizer)
@@ -896,6 +908,11 @@ LOOP = Question(
             "one-step-an-epoch",
             "The optimizer makes one step an epoch; each batch should move the parameters.",
             _step_at_the_end,
+        ),
+        _loop_mistake(
+            "one-step-an-epoch",
+            "The optimizer makes one step an epoch; each batch should move the parameters.",
+            _step_after_all,
         ),
     ),
 )

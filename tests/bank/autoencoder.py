@@ -961,7 +961,7 @@ GRID_MUTANTS = (
         ("torch.linspace(-span, span, n)", "span * torch.linspace(-1, 1, n) ** 3"),
         ("torch.linspace(span, -span, n)", "xs.flip(0)"),
     ),
-    _grid("no return", "form", "no-tensor", ("    return picture\n", "")),
+    _grid("no return", "form", "returns-nothing", ("    return picture\n", "")),
 )
 
 GRID_VARIANTS = tuple(
