@@ -843,6 +843,7 @@ FIT_VARIANTS = (
     _fit_variant("small random start, AdamW", ("torch.zeros(len(x), nz, requires_grad=True)", "(0.01 * torch.randn(len(x), nz)).requires_grad_()"),
                  ("optim.Adam(", "optim.AdamW(")),
     _fit_variant("RMSprop", ("optim.Adam(", "optim.RMSprop(")),
+    _fit_variant("gradient descent on the sum", ("optim.Adam(", "optim.SGD("), (" / len(x)", "")),
     _fit_variant("momentum", ("optim.Adam([z], lr=lr)", "optim.SGD([z], lr=lr, momentum=0.9)")),
     _fit_variant("LBFGS", source=HEAD + """
 def fit_latents(decoder, x, nz, steps, lr):
