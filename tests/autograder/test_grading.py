@@ -276,7 +276,11 @@ def cluster(scratch, kit):
             for part in parts:
                 part.terminate()
             for part in parts:
-                part.wait(20)
+                try:
+                    part.wait(20)
+                except subprocess.TimeoutExpired:  # a worker may wait for its scheduler
+                    part.kill()
+                    part.wait()
 
 
 def free_port():
