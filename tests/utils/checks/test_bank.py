@@ -18,6 +18,7 @@ STRICTER = {
         "explore.digit_statistics: one tensor (2, 10, nz)",
     },
     "the notebook's decoder has batch normalisation and its learning rate is Adam's": {
+        "autodecoder.fit_latents: gradient descent on the sum",
         "autodecoder.fit_latents: momentum",
         "autodecoder.fit_latents: train mode, buffers put back",
     },
