@@ -27,8 +27,8 @@ def decoder(names, inputs) -> dict:
     """Build a decoder of each size, look at its output, its gradients and its weights.
 
     inputs: name; sizes: {label: nz}; "<label>.z" (B, nz); main: the label that gets the closer
-        look; weights: (784,); pushes, rate: how many steps of Adam, and how large, push its
-        outputs.
+        look; weights: (784,); pushes, rate: at most how many steps of Adam, and how large, push its
+        outputs until they are `far` from 0.
     evidence: for each label its output in eval mode, "<label>.single", that of the first row alone,
         and "<label>.training", that in train mode. For main: first and again (two calls), copied
         (the output of a second decoder with the first one's state_dict), attached, grad (B, nz):
@@ -88,13 +88,15 @@ def _push(evidence, build, label, nz, z, inputs) -> None:
     model = build(nz)
     model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=inputs["rate"])
-    for _ in range(inputs["pushes"]):
+    for step in range(inputs["pushes"] + 1):
+        result = model(z.clone())
+        reached = float(result.max() if label == "up" else result.min())
+        if step == inputs["pushes"] or abs(reached) > inputs["far"]:
+            break
         optimizer.zero_grad()
-        mean = model(z.clone()).mean()
-        (-mean if label == "up" else mean).backward()
+        (-result.mean() if label == "up" else result.mean()).backward()
         optimizer.step()
-    result = model(z.clone()).detach()
-    evidence[label] = float(result.max() if label == "up" else result.min())
+    evidence[label] = reached
 
 
 class SmallDecoder(nn.Module):

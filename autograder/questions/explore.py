@@ -178,7 +178,7 @@ def _named_statistics(got, want, inputs, failed):
     return None
 
 
-STATISTICS = "the statistics of every digit"
+STATISTICS = "Statistics of z"
 
 
 def _by_class(mean, std):

@@ -83,7 +83,14 @@ def kl_full_gaussian(mu, tril):
 # Samples
 
 
-GIVEN = "sampling from given noise"
+# where the notebook treats each family
+SECTIONS = {
+    "gaussian": "Gaussian latents",
+    "exponential": "Exponential latents",
+    "laplace": "Laplace latents",
+    "uniform": "Uniform latents",
+    "full_gaussian": "Gaussian with full covariance",
+}
 
 
 def sampler(
@@ -160,7 +167,7 @@ def sampler(
                     f"The same {noise} gave two different samples: fresh noise is drawn inside"
                     " instead of using the noise that is given."
                 ),
-                GIVEN,
+                SECTIONS[name.partition("_")[2]],
             )
         for right in forms(want):
             named = named_by_values(got, right, inputs, failed)
@@ -218,8 +225,9 @@ def same_call(a, b, inputs) -> bool:
     return b.get("value") is not None and same_arrays(full(a), full(b), keys=keys)
 
 
-def named(name: str, reread: str):
+def named(name: str, reread: str = ""):
     """Mistakes of one function: (id, sentence, code[, credit])."""
+    reread = reread or SECTIONS[name.partition("_")[2]]
 
     def mistake(id, says, code, credit=0.0):
         return Mistake(id, says, reread, {name: code}, credit)
@@ -248,7 +256,7 @@ def _gaussians(rng):
     }
 
 
-_m = named("rsample_gaussian", GIVEN)
+_m = named("rsample_gaussian")
 RSAMPLE_GAUSSIAN = sampler(
     "autodecoder.rsample_gaussian",
     points=1,
@@ -354,7 +362,7 @@ def _exponentials(rng):
     }
 
 
-_m = named("rsample_exponential", GIVEN)
+_m = named("rsample_exponential")
 RSAMPLE_EXPONENTIAL = sampler(
     "autodecoder.rsample_exponential",
     points=1,
@@ -484,7 +492,7 @@ def _standard_laplace(u):
     return rsample_laplace(torch.zeros_like(u), torch.zeros_like(u), u)
 
 
-_m = named("rsample_laplace", GIVEN)
+_m = named("rsample_laplace")
 RSAMPLE_LAPLACE = sampler(
     "autodecoder.rsample_laplace",
     points=2,
@@ -608,7 +616,7 @@ def _intervals(rng):
     }
 
 
-_m = named("rsample_uniform", GIVEN)
+_m = named("rsample_uniform")
 RSAMPLE_UNIFORM = sampler(
     "autodecoder.rsample_uniform",
     points=1,
@@ -721,8 +729,6 @@ def _diagonal(tril):
     return tril.diagonal(dim1=-2, dim2=-1)
 
 
-FULL = "a Gaussian with full covariance"
-
 # (id, sentence, L from tril): said of samples and of the KL
 _FACTORS = (
     (
@@ -776,7 +782,7 @@ _FACTORS = (
     ),
 )
 
-_m = named("rsample_full_gaussian", FULL)
+_m = named("rsample_full_gaussian")
 RSAMPLE_FULL_GAUSSIAN = sampler(
     "autodecoder.rsample_full_gaussian",
     points=1,
@@ -874,9 +880,7 @@ def _exponential_terms(s):
     return s - 1 + (-s).exp()
 
 
-KL = "KL divergences of the families"
-
-_m = named("kl_exponential", KL)
+_m = named("kl_exponential")
 KL_EXPONENTIAL = _divergence(
     "autodecoder.kl_exponential",
     points=1,
@@ -984,7 +988,7 @@ def _kink_named(got, want, inputs, failed):
     return named_by_values(got, want, inputs, failed)
 
 
-_m = named("kl_laplace", KL)
+_m = named("kl_laplace")
 _formula = _divergence(
     "autodecoder.kl_laplace",
     points=1,
@@ -1138,7 +1142,7 @@ _formula = _divergence(
 KL_LAPLACE = replace(_formula, probe="autodecoder.variations", alike=same_call, explain=_kink_named)
 
 
-_m = named("kl_uniform", KL)
+_m = named("kl_uniform")
 KL_UNIFORM = _divergence(
     "autodecoder.kl_uniform",
     points=1,
@@ -1228,7 +1232,7 @@ def _log_det(tril):
     return 2 * _diagonal(tril).sum(1)
 
 
-_m = named("kl_full_gaussian", FULL)
+_m = named("kl_full_gaussian")
 KL_FULL_GAUSSIAN = _divergence(
     "autodecoder.kl_full_gaussian",
     points=1,

@@ -231,7 +231,7 @@ def _draw_walks(rng):
     }
 
 
-WALK, IMAGES = "the straight walk", "`interpolate`"
+WALK, IMAGES = "A straight walk", "the part about `interpolate`"
 
 
 def _weighted(weight) -> Callable:
@@ -909,7 +909,7 @@ def _named_score(got, want, inputs, failed):
     return None
 
 
-LINEAR = "measuring latents with a linear probe"
+LINEAR = "Useful for what? A linear probe"
 
 LINEAR_PROBE = Question(
     id="interpolation.linear_probe",
@@ -1062,7 +1062,7 @@ def _same_turns(a, b, inputs):
     return _same_walks(a, b, turning)
 
 
-SPHERE = "walking on the sphere"
+SPHERE = "Walk on the sphere"
 _TURNS, _PARALLEL = ("even", "odd"), ("longer", "shorter", "same")
 
 

@@ -436,7 +436,7 @@ UNIFORM_KL_VARIANTS = (
     _v("kl_divergence of uniforms", """
 w = torch.sigmoid(width_logit)
 low = torch.sigmoid(low_logit) * (1 - w)
-return D.kl_divergence(D.Uniform(low, low + w), D.Uniform(-1e-7, 1 + 1e-7)).sum(1)"""),
+return D.kl_divergence(D.Uniform(low, low + w), D.Uniform(0.0, 1.0)).sum(1)"""),
     _v("high minus low", """
 w = torch.sigmoid(width_logit)
 low = torch.sigmoid(low_logit) * (1 - w)
