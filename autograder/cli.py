@@ -10,13 +10,16 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; exit status 0 all well, 1 something lost points or failed, 2 the call was wrong."""
+    """Run one command; exit status 0 all well, 1 something lost points or failed, 2 the call was
+    wrong.
+    """
     parser = argparse.ArgumentParser(prog="python -m autograder", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     check = commands.add_parser("check", help="run one question's hidden checks on Python files")
     check.add_argument("question", help="<assignment>.<name>, such as vae.kl_gaussian")
-    check.add_argument("--file", action="append", required=True, type=Path, help="repeat for more files")
+    check.add_argument("--file", action="append", required=True, type=Path,
+                       help="repeat for more files")  # fmt: skip
     check.add_argument("--seed", type=int, default=0, help="draw the hidden inputs from this seed")
     check.add_argument("--json", action="store_true", help="one JSON object a file, nothing else")
     check.set_defaults(run=run_check)
@@ -43,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     demo.add_argument("assignment", nargs="?", default="vae")
     demo.set_defaults(run=run_demo)
 
-    doctor = commands.add_parser("doctor", help="try what isolation this machine gives student code")
+    doctor = commands.add_parser("doctor", help="try what isolation this machine gives")
     doctor.set_defaults(run=run_doctor)
 
     grading = commands.add_parser("grade", help="grade every submission of an assignment")
@@ -55,6 +58,15 @@ def main(argv: list[str] | None = None) -> int:
     grading.add_argument("--no-sandbox", action="store_true", help="trust every submission")
     grading.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     grading.set_defaults(run=run_grade)
+
+    answers = commands.add_parser("answers", help="grade the answers in words on a local page")
+    answers.add_argument("assignment")
+    answers.add_argument("--alike", type=float, default=0.6, metavar="COSINE",
+                         help="mark two answers as much alike from here on (0.6)")  # fmt: skip
+    answers.add_argument("--port", type=int, default=0, help="default: any free one")
+    answers.add_argument("--no-browser", action="store_true", help="only print the address")
+    answers.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
+    answers.set_defaults(run=run_answers)
 
     options = parser.parse_args(argv)
     try:
@@ -184,6 +196,14 @@ def run_grade(options) -> int:
         options.json,
         not options.no_sandbox,
     )
+
+
+def run_answers(options) -> int:
+    """`answers`: all answers to a question side by side, marks into the gradebook."""
+    from autograder import answers
+
+    where = options.assignment, options.course_dir
+    return answers.serve(*where, options.alike, options.port, not options.no_browser)
 
 
 def run_demo(options) -> int:

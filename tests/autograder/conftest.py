@@ -1,6 +1,7 @@
 """A course of one small assignment, in a folder of its own, as nbgrader knows it."""
 
 import os
+import shutil
 from copy import deepcopy
 from pathlib import Path
 
@@ -122,3 +123,17 @@ class Course:
 def course(tmp_path_factory):
     os.environ["PATH"] = f"{Path(os.sys.executable).parent}:{os.environ['PATH']}"  # alembic
     return Course(tmp_path_factory.mktemp("course"))
+
+
+@pytest.fixture(scope="session")
+def graded_class(tmp_path_factory):
+    """A course folder with a graded class, `classroom.ANSWERS`; not to be changed."""
+    from tests.autograder import classroom
+
+    return classroom.make(tmp_path_factory.mktemp("class"))
+
+
+@pytest.fixture
+def own_class(graded_class, tmp_path):
+    """A copy of it to work in."""
+    return shutil.copytree(graded_class, tmp_path / "class")
