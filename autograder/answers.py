@@ -205,7 +205,7 @@ class Desk:
         return found
 
     def _answer(self, asked: Asked, submission, notebook, grade) -> Answer:
-        path = self._autograded(submission.student_id, notebook.name)
+        path = self.course.result(submission.student_id, notebook.name)
         text = _own(texts(path).get(asked.name, ""))
         comments = [c for c in notebook.comments if c.name == asked.name]
         said = (comments[0].manual_comment if comments else None) or ""
@@ -215,10 +215,6 @@ class Desk:
             grade.id, person.id, _full_name(person), path, text, count(text), marks,
             grade.manual_score, bool(grade.needs_manual_grade), criteria, comment,
         )  # fmt: skip
-
-    def _autograded(self, student: str, notebook: str) -> Path:
-        steps = self.course.directory.autograded_directory, student, self.course.assignment
-        return Path(self.course.directory.format_path(*steps)) / f"{notebook}.ipynb"
 
     def picture(self, key: str, name: str) -> tuple[str, bytes]:
         """(type, content) of a picture in an answer; LookupError where there is none."""

@@ -68,6 +68,12 @@ def main(argv: list[str] | None = None) -> int:
     answers.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     answers.set_defaults(run=run_answers)
 
+    report = commands.add_parser("report", help="how an assignment went, as one HTML page")
+    report.add_argument("assignment")
+    report.add_argument("--to", type=Path, metavar="FILE", help="default: reports/ASSIGNMENT.html")
+    report.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
+    report.set_defaults(run=run_report)
+
     options = parser.parse_args(argv)
     try:
         return options.run(options)
@@ -204,6 +210,13 @@ def run_answers(options) -> int:
 
     where = options.assignment, options.course_dir
     return answers.serve(*where, options.alike, options.port, not options.no_browser)
+
+
+def run_report(options) -> int:
+    """`report`: scores, questions, mistakes, lateness, failures, in one page."""
+    from autograder import report
+
+    return report.write(options.assignment, options.course_dir, options.to)
 
 
 def run_demo(options) -> int:

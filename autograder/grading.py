@@ -41,7 +41,10 @@ CONNECT_SECONDS = 10
 WORKER_SECONDS = 60
 PACKAGE = Path(__file__).resolve().parent
 # Modules of this package that no grade depends on.
-NOT_GRADING = ("__main__", "build", "cli", "demo", "doctor", "exports", "grading")
+NOT_GRADING = (
+    "__main__", "answers", "build", "cli", "collect", "demo", "doctor", "exports", "grading",
+    "prose", "report",
+)  # fmt: skip
 
 
 class WrongCall(Exception):
@@ -425,10 +428,13 @@ class Course:
             graded = [cell for notebook in notebooks for cell in notebook.grade_cells]
             return float(sum(cell.max_score for cell in graded if cell.cell_type == "code"))
 
-    def autograded(self, student: str) -> bool:
+    def result(self, student: str, notebook: str) -> Path:
+        """Where a student's autograded notebook lies, if there is one."""
         steps = self.directory.autograded_directory, student, self.assignment
-        folder = Path(self.directory.format_path(*steps))
-        return any((folder / f"{name}.ipynb").is_file() for name in self.notebooks)
+        return Path(self.directory.format_path(*steps)) / f"{notebook}.ipynb"
+
+    def autograded(self, student: str) -> bool:
+        return any(self.result(student, name).is_file() for name in self.notebooks)
 
 
 # What nbgrader's log says when the machine, not a submission, is at fault.
