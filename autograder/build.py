@@ -60,6 +60,15 @@ def source_notebook(path: Path) -> nbformat.NotebookNode:
         name = made.metadata.get("nbgrader", {}).get("grade_id")
         made.id = _unique(name or hashlib.sha1(made.source.encode()).hexdigest()[:12], seen)
         notebook.cells.append(made)
+    notebook.metadata["course"] = {
+        "assignment": assignment,
+        "cells": [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata],
+        "runs": {
+            grade_id(question.id): question.examine.runs
+            for question in questions.of(assignment).values()
+            if hasattr(question.examine, "runs")
+        },
+    }
     _lint(notebook, path, assignment)
     nbformat.validate(notebook)
     return notebook

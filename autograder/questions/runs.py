@@ -24,6 +24,7 @@ def evaluated(names, kind):
             evidence |= trained.evaluate(student, name, kind, seconds)
         return evidence
 
+    examine.runs = list(names)  # the release names them: the student's own checks look for them
     return examine
 
 
