@@ -48,8 +48,8 @@ class InProcess:
 class Forked:
     """Asks code from a Python file, run in a forked child: a crash or a hang costs this file only.
 
-    torch is imported once, by the parent. The parent must have run no OpenMP region (keep
-    `torch.set_num_threads(1)`), or the child would hang at its first parallel operation.
+    torch is imported once, by the parent; the child computes in one thread, since OpenMP's threads
+    do not survive a fork.
     """
 
     def __init__(self, path: str | Path, load_seconds: float = 30.0):
@@ -134,7 +134,10 @@ def _prefixed(inputs: dict) -> dict:
 def _child(path: Path, requests: int, answers: int, stand_ins: dict) -> None:
     """The child: run the file, then answer probes until the pipe closes. Never returns."""
     try:
+        import torch
+
         os.setpgid(0, 0)
+        torch.set_num_threads(1)
         devnull = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(devnull, fd)
