@@ -74,6 +74,14 @@ def main(argv: list[str] | None = None) -> int:
     report.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     report.set_defaults(run=run_report)
 
+    collecting = commands.add_parser("collect", help="submissions out of Moodle's or Canvas' zip")
+    collecting.add_argument("assignment")
+    collecting.add_argument("zip", type=Path, help="as the LMS gives it, all submissions in one")
+    roster = "Canvas' gradebook export or Moodle's grading worksheet"
+    collecting.add_argument("--roster", type=Path, metavar="CSV", help=roster)
+    collecting.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
+    collecting.set_defaults(run=run_collect)
+
     options = parser.parse_args(argv)
     try:
         return options.run(options)
@@ -217,6 +225,14 @@ def run_report(options) -> int:
     from autograder import report
 
     return report.write(options.assignment, options.course_dir, options.to)
+
+
+def run_collect(options) -> int:
+    """`collect`: from the LMS's zip into `submitted/`."""
+    from autograder import collect
+
+    where = options.assignment, options.course_dir
+    return collect.collect(*where, options.zip, options.roster)
 
 
 def run_demo(options) -> int:
