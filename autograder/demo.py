@@ -88,7 +88,10 @@ def train(assignment: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         os.environ.pop("NBGRADER_EXECUTION", None)
         resources = {"metadata": {"path": str(folder)}}
-        client = NotebookClient(notebook, timeout=None, resources=resources)
+        quiet = ["--IPKernelApp.log_level=40"]  # no warning about its own local sockets
+        client = NotebookClient(
+            notebook, timeout=None, resources=resources, extra_arguments=quiet
+        )
         print(f"ada-perfect trains the models of {assignment}: a few minutes, this once.")
         with client.setup_kernel():
             cells = tqdm(notebook.cells[: last + 1], unit=" cells", file=sys.stdout)
