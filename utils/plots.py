@@ -146,10 +146,14 @@ def grid(
     return _show_now(figure)
 
 
-def curves(lines, title="", ylabel="nats per image", xlabel="epoch", x=None, alt=""):
+def curves(
+    lines, title="", ylabel="nats per image", xlabel="epoch", x=None, errors=None, notes=None,
+    alt="",
+):  # fmt: skip
     """Lines over the epochs: {"label": [one number an epoch], …} or `run.curves`.
 
-    `x` gives other abscissae: one list for all lines, or {"label": list}.
+    `x` gives other abscissae: one list for all lines, or {"label": list}. `errors` are half-widths
+    of a band around a line, and `notes` short texts beside its points, both {"label": list}.
     """
     alt = alt or f"{title or 'Curves'}: {ylabel} over {xlabel} for {', '.join(map(str, lines))}."
     figure = _figure(7.5, 4.2, title, alt)
@@ -161,6 +165,13 @@ def curves(lines, title="", ylabel="nats per image", xlabel="epoch", x=None, alt
         style = {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
         marker = "o" if len(values) <= 25 else None
         axes.plot(where, values, label=label, linewidth=2.2, marker=marker, markersize=4, **style)
+        if errors and label in errors:
+            half = np.asarray([float(error) for error in errors[label]])
+            axes.fill_between(where, values - half, values + half, color=style["color"],
+                              alpha=0.2, linewidth=0)  # fmt: skip
+        for at, value, note in zip(where, values, (notes or {}).get(label, []), strict=False):
+            axes.annotate(str(note), (at, value), xytext=(6, 4), textcoords="offset points",
+                          fontsize=SIZE - 2, color=style["color"])  # fmt: skip
     if x is None:
         axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)

@@ -84,6 +84,10 @@ class Run:
             "settings": {key: _plain(key, value) for key, value in (settings or {}).items()},
             "optimizer": [_describe(part, part.defaults) for part in self._parts["optimizer"]],
             "scheduler": [_describe(part, part.state_dict()) for part in self._parts["scheduler"]],
+            "loader": [
+                f"{len(part.images):,} images in batches of {part.batch_size}"
+                for part in self._loaders
+            ],
         }
         if not autograding():
             self._trace()
@@ -265,8 +269,8 @@ class Run:
             there, here = saved.get(key, "nothing"), now.get(key, "nothing")
             if there != here:
                 differences.append(f"{key}: {there} there, {here} now")
-        for key in ("optimizer", "scheduler"):
-            if info[key] != self._identity[key]:
+        for key in ("optimizer", "scheduler", "loader"):
+            if info.get(key, self._identity[key]) != self._identity[key]:
                 there, here = ("; ".join(x) or "none" for x in (info[key], self._identity[key]))
                 differences.append(f"{key}: {there} there, {here} now")
         graphs = old_graph, json.loads(json.dumps(self._graph))

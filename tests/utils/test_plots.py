@@ -86,6 +86,13 @@ def test_lines_differ_in_more_than_colour():
     assert lines[0].get_linestyle() != lines[1].get_linestyle()
 
 
+def test_curves_show_errors_as_bands_and_notes_beside_points():
+    figure = plots.curves({"a": [1, 2]}, errors={"a": [0.5, 0.25]}, notes={"a": ["β = 1", "β = 2"]})
+    band = figure.axes[0].collections[0].get_paths()[0].get_extents()
+    assert (band.ymin, band.ymax) == (0.5, 2.25)
+    assert {"β = 1", "β = 2"} <= set(texts(figure))
+
+
 @pytest.mark.parametrize(
     "call, words",
     [

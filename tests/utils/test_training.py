@@ -34,13 +34,15 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
 
 
-def start(name="run", settings=None, nz=2, activation=nn.ReLU, lr=1e-2, total=4, **options):
+def start(
+    name="run", settings=None, nz=2, activation=nn.ReLU, lr=1e-2, total=4, images=40, **options
+):
     """A run as a notebook cell sets it up: model, optimizer, schedule and loader are new."""
     torch.manual_seed(0)
     model = Small(nz, activation)
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    images = torch.rand(40, 1, 28, 28, generator=torch.Generator().manual_seed(1))
-    loader = data.Loader(images, torch.zeros(40, dtype=torch.long), batch_size=16, seed=3)
+    x = torch.rand(images, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    loader = data.Loader(x, torch.zeros(images, dtype=torch.long), batch_size=16, seed=3)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=3 * total)
     options = {"scheduler": scheduler, "loader": loader} | options
     return training.Run(name, model, optimizer, {"nz": nz} | (settings or {}), **options)
@@ -137,6 +139,7 @@ def test_the_first_epochs_are_kept_when_the_student_stops_there():
         ({"nz": 3}, "model, encoder.4.weight"),
         ({"activation": nn.Tanh}, "step 4 of encode is relu there, tanh now"),
         ({"total": 8}, "total_steps=12"),
+        ({"images": 32}, "loader: 40 images in batches of 16 there, 32 images in"),
     ],
 )
 def test_a_folder_of_another_run_is_refused(change, words):

@@ -1,0 +1,66 @@
+"""Notebooks as scripts: what a master defines, and a run of all of it."""
+
+import ast
+import contextlib
+import datetime
+import io
+import os
+import platform
+import runpy
+import sys
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+GIVEN = ("device", "few", "train", "test")  # variables that functions of the masters rely on
+
+
+def definitions(assignment):
+    """The functions, classes and CONSTANTS of a master by name; nothing is trained or drawn."""
+    path = ROOT / "solutions" / f"{assignment}.py"
+    tree = ast.parse(path.read_text("utf8"))
+    tree.body = [node for node in tree.body if _defines(node)]
+    names = {"__name__": assignment}
+    exec(compile(tree, path, "exec"), names)
+    return names
+
+
+def _defines(node):
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id.isupper() or node.targets[0].id in GIVEN
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+
+
+def run(assignment, folder):
+    """The names that a master leaves behind, run as a script in FOLDER/<assignment>.
+
+    Runs that are saved there, by an earlier call or by benchmarks/figures.py, are loaded.
+    """
+    folder = Path(folder) / assignment
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
+        try:
+            return runpy.run_path(str(ROOT / "solutions" / f"{assignment}.py"))
+        except BaseException:
+            print(printed.getvalue(), file=sys.stderr)
+            raise
+
+
+def machine():
+    """The machine, its load and the date, for the line under a table."""
+    load = f"load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
+    threads = torch.get_num_threads()
+    return (
+        f"{processor()}, {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)} for torch, "
+        f"{load}, {platform.system()}, Python {platform.python_version()}, "
+        f"torch {torch.__version__}, {datetime.date.today()}"
+    )
+
+
+def processor():
+    with contextlib.suppress(OSError):  # Linux
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
