@@ -38,10 +38,14 @@ def own(source: str) -> str:
     return re.sub(HEADER, "", source).replace(STUB, "").strip()
 
 
+def pictures(source: str) -> list[str]:
+    """Addresses of the pictures in an answer."""
+    return re.findall(r"!\[[^\[\]]*\]\(\s*([^()\s]+)", source)
+
+
 def beside(source: str) -> list[str]:
-    """Addresses of pictures in an answer that are not part of the notebook."""
-    named = re.findall(r"!\[[^\[\]]*\]\(\s*([^()\s]+)", source)
-    return [address for address in named if not address.startswith(("attachment:", "data:image/"))]
+    """Those of them that are not part of the notebook."""
+    return [a for a in pictures(source) if not a.startswith(("attachment:", "data:image/"))]
 
 
 def plain(source: str) -> str:

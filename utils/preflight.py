@@ -9,6 +9,7 @@ what the hidden ones will: finding nothing is no promise of full marks.
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 import os
@@ -198,6 +199,14 @@ def _runs(result, nb):
                 result.lose(f"the run {run} {problem}: train it in this notebook", name)
 
 
+def read_run(folder: Path) -> tuple[dict, dict]:
+    """run.json of a run, and the last row of curves.csv."""
+    info = json.loads((folder / "run.json").read_text("utf8"))
+    with open(folder / "curves.csv", newline="", encoding="utf8") as file:
+        rows = list(csv.DictReader(file))
+    return info, rows[-1] if rows else {}
+
+
 def run_problem(folder: Path) -> str:
     """What is wrong with the folder of a run that should be handed in, or ""."""
     if not folder.is_dir():
@@ -298,7 +307,8 @@ def unsaved(result: Result, running: int) -> None:
 def main(arguments=None) -> int:
     import argparse
 
-    parser = argparse.ArgumentParser("python -m utils.preflight", description=__doc__.split("\n")[0])
+    about = __doc__.split("\n")[0]
+    parser = argparse.ArgumentParser("python -m utils.preflight", description=about)
     parser.add_argument("where", nargs="+", help="a folder such as assignments/vae, or a notebook")
     results = [look(where) for where in parser.parse_args(arguments).where]
     print("\n\n".join(map(str, results)))
