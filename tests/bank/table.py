@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain, product
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 
+from tqdm import tqdm
+
 from autograder import probes, questions
-from autograder.question import Exam
+from autograder.question import Exam, Result
 from autograder.student import Forked
 
 from . import Mutant, Variant
+
+SEEDS = 20  # graded by one child
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,10 @@ class Row:
     feedback: str
 
 
-def grade(answer: Mutant | Variant, seed: int) -> Row:
-    """Grade one answer in a forked child, the way `python -m autograder check` does."""
+def grade(answer: Mutant | Variant, seeds: Iterable[int]) -> Iterator[Row]:
+    """Grade one answer in a forked child, the way `python -m autograder check` does, with one seed
+    after the other.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "submission.py"
         path.write_text(answer.source, encoding="utf8")
@@ -46,9 +56,17 @@ def grade(answer: Mutant | Variant, seed: int) -> Row:
             answer.prepare(path.parent)
         student = Forked(path)
         try:
-            result = Exam(student, seed, questions.find).grade(answer.question)
+            for seed in seeds:
+                if student.broken:
+                    student.close()
+                    student = Forked(path)
+                result = Exam(student, seed, questions.find).grade(answer.question)
+                yield _row(answer, seed, result)
         finally:
             student.close()
+
+
+def _row(answer: Mutant | Variant, seed: int, result: Result) -> Row:
     failed = tuple(outcome.check.name for outcome in result.outcomes if not outcome.passed)
     if isinstance(answer, Variant):
         verdict, naming = "accepted" if result.passed else "rejected", "unnamed"
@@ -76,27 +94,43 @@ def grade(answer: Mutant | Variant, seed: int) -> Row:
     )
 
 
-_jobs: list = []  # what the forked workers find in their memory; answers need not be pickled
+_groups: list = []  # what the forked workers find in their memory; answers need not be pickled
 
 
-def _grade(index: int) -> Row:
-    return grade(*_jobs[index])
+def _grade(index: int) -> list[tuple[int, Row]]:
+    """Seed by seed: what the reference and the known mistakes give is then computed once a seed."""
+    answers, seeds = _groups[index]
+    places = list(answers)
+    with contextlib.ExitStack() as stack:
+        exams = [stack.enter_context(closing(grade(a, seeds))) for a in answers.values()]
+        rows = [next(exam) for _ in seeds for exam in exams]
+    return list(zip(product(seeds, places), rows, strict=True))
 
 
 def run(
-    answers: Iterable[Mutant | Variant], seeds: Iterable[int] = (0,), workers: int = 1
+    answers: Iterable[Mutant | Variant], seeds: Sequence[int] = (0,), workers: int = 1
 ) -> list[Row]:
     """Grade every answer with every seed, in order; the processes are forked from this one."""
     import torch
 
-    torch.set_num_threads(1)  # before the first fork: see autograder.student.Forked
-    _jobs[:] = jobs = [(answer, seed) for answer in answers for seed in seeds]
-    for answer, _ in jobs:
-        probes.find(questions.find(answer.question).probe)  # imported once, before the fork
-    if workers <= 1 or not hasattr(os, "fork"):
-        return [grade(*job) for job in jobs]
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        return list(pool.map(_grade, range(len(jobs)), chunksize=4))
+    torch.set_num_threads(1)  # OpenMP's threads do not survive a fork
+    by_question: dict[str, dict] = {}
+    for place, answer in enumerate(answers):
+        by_question.setdefault(answer.question, {})[place] = answer
+    for question in by_question:
+        probes.find(questions.find(question).probe)  # imported once, before the fork
+    parts = [seeds[i : i + SEEDS] for i in range(0, len(seeds), SEEDS)]
+    _groups[:] = sorted(
+        product(by_question.values(), parts), key=lambda group: -len(group[0]) * len(group[1])
+    )
+    with contextlib.ExitStack() as stack:
+        graded = map
+        if workers > 1 and hasattr(os, "fork"):
+            pool = ProcessPoolExecutor(workers, mp_context=get_context("fork"))
+            graded = stack.enter_context(pool).map
+        done = graded(_grade, range(len(_groups)))
+        bar = tqdm(chain.from_iterable(done), total=len(answers) * len(seeds), disable=None)
+        return [row for _, row in sorted(bar, key=itemgetter(0))]
 
 
 def flaky(rows: Iterable[Row]) -> dict[tuple[str, str], set[float]]:
