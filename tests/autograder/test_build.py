@@ -40,7 +40,7 @@ digit_statistics(0, 0)
 
 
 def secret_lines() -> set[str]:
-    """Every line of a solution, mark scheme, model answer or hidden test that stands nowhere else."""
+    """Each line of a solution, mark scheme, model answer or hidden test, if nowhere else."""
     secret, public = set(), set()
     for assignment in questions.ASSIGNMENTS:
         source = nbformat.read(ROOT / "solutions" / assignment / f"{assignment}.ipynb", 4)

@@ -82,6 +82,10 @@ def test_the_points_are_those_of_the_contract():
     words = {row["id"]: row["points"] for row in rows if row.get("written")}
     assert sum(words.values()) == 24 and len(words) == 8
     assert {r["id"] for r in rows if r["extra_credit"]} == {
-        "vae.iwae_bound", "interpolation.slerp", "autodecoder.rsample_uniform", "autodecoder.kl_uniform",
-        "autodecoder.rsample_full_gaussian", "autodecoder.kl_full_gaussian",
-    }  # fmt: skip
+        "vae.iwae_bound",
+        "interpolation.slerp",
+        "autodecoder.rsample_uniform",
+        "autodecoder.kl_uniform",
+        "autodecoder.rsample_full_gaussian",
+        "autodecoder.kl_full_gaussian",
+    }

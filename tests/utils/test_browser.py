@@ -113,7 +113,11 @@ CASES = {name: (MAP, op(name, MAP), {}) for name in UNARY} | {
     ),
     "upsample_nearest": (MAP, op("upsample_nearest", [4, 14, 17]), {}),
     "upsample_bilinear": (MAP, op("upsample_bilinear", [4, 13, 9], align_corners=False), {}),
-    "upsample_bilinear, corners": (MAP, op("upsample_bilinear", [4, 13, 9], align_corners=True), {}),
+    "upsample_bilinear, corners": (
+        MAP,
+        op("upsample_bilinear", [4, 13, 9], align_corners=True),
+        {},
+    ),
     "pad": (MAP, op("pad", [4, 9, 7], pads=[2, 0, 1, 2], value=0.5), {}),
     "pad by a negative amount": (MAP, op("pad", [4, 5, 6], pads=[-1, 2, 0, -1], value=0.0), {}),
     "add a number": (MAP, op("add", MAP, ["%0", 0.25]), {}),
