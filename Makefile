@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo test setup lab release playground build lint clean
+.PHONY: demo test setup lab build release grade figures docs bench playground lint clean
 
 # The same data on every machine, and no download.
 demo test: export COURSE_DATA ?= embedded
@@ -35,6 +35,10 @@ grade: setup     ## make grade ASSIGNMENT=vae
 
 figures: setup   ## run the notebooks in full and keep their pictures in docs/figures
 	python benchmarks/figures.py
+
+docs: setup      ## the generated pages: what is tested, and how the tests are tested
+	python -m autograder questions --markdown > docs/what-is-tested.md
+	python -m tests.bank --markdown > docs/hidden-tests.md
 
 bench: setup     ## measure; the tables belong in docs/benchmarks.md
 	for script in data_loader training explorers; do python benchmarks/$$script.py; done
