@@ -2,8 +2,16 @@
 
 from pathlib import Path
 
+import nbgrader
+
+import autograder
+
 c = get_config()  # noqa: F821  (given by nbgrader)
 ROOT = Path.cwd()
+TEMPLATES = [
+    str(Path(autograder.__file__).parent / "pages"),
+    str(Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"),
+]
 
 c.CourseDirectory.course_id = "vae-course"
 c.CourseDirectory.source_directory = "solutions"
@@ -48,10 +56,22 @@ c.Autograde.autograde_preprocessors = [
 # It takes nothing off unless told to.
 c.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"
 
+# An answer over its word limit: "note" it, "cut" it there, or take points off; see
+# `python -m autograder answers`.
+c.WordLimit.policy = "note"
+
+# What students wrote runs nowhere: not in the formgrader, not in feedback, which asks nothing of
+# the network either.
+c.HTMLExporter.filters = {"markdown2html": "autograder.prose.markdown2html"}
+c.NbConvertBase.display_data_priority = ["image/png", "image/jpeg", "text/plain"]
+c.GenerateFeedback.HTMLExporter.template_name = "students"
+c.GenerateFeedback.HTMLExporter.extra_template_basedirs = TEMPLATES
+
 # Feedback: scores, explanations and comments, but no hidden test and no mark scheme.
 c.ClearHiddenTests.enforce_metadata = False
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
+    "autograder.feedback.ShowResults",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",

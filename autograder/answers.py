@@ -109,7 +109,8 @@ class Asked:
 class Answer:
     """What one student wrote, and what the gradebook says of it. key: nbgrader's id of the grade.
 
-    marks: before points are taken off for the length; None while nobody has graded it.
+    marks: a person's, before points are taken off for the length. score: the gradebook's; nbgrader
+    gives 0 to a cell that was left as it was. Both None while there is none.
     """
 
     key: str
@@ -213,7 +214,8 @@ class Desk:
         person = submission.student
         return Answer(
             grade.id, person.id, _full_name(person), path, text, count(text), marks,
-            grade.manual_score, bool(grade.needs_manual_grade), criteria, comment,
+            None if grade.needs_manual_grade and marks is None else grade.score,
+            bool(grade.needs_manual_grade), criteria, comment,
         )  # fmt: skip
 
     def picture(self, key: str, name: str) -> tuple[str, bytes]:

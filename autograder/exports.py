@@ -52,6 +52,9 @@ class _Export(ExportPlugin):
 
     def _chosen(self, gradebook) -> list:
         known = {a.name: a for a in gradebook.assignments}
+        if not known:
+            raise ExportError("the gradebook has no assignment: is it the right one? "
+                              "--CourseDirectory.root=DIR names the course")  # fmt: skip
         unknown = [name for name in self.assignment if name not in known]
         if unknown:
             raise ExportError(f"no assignment {', '.join(unknown)} in the gradebook: "
@@ -110,12 +113,18 @@ class _Export(ExportPlugin):
             for value in (student.id, student.lms_user_id, student.email):
                 if value:
                     by_key.setdefault(str(value).strip().casefold(), student)
-        pairs, seen = [], set()
+        pairs, seen, unknown = [], set(), []
         for person in people:
             values = [str(person.get(key) or "").strip().casefold() for key in keys]
             student = next((by_key[v] for v in values if v and v in by_key), None)
+            if student is None:
+                unknown.append(next(filter(None, values), "a row without a name"))
+            elif student.id in seen:
+                self.log.warning("twice in the roster, with the same grades: %s", student.id)
             seen.add(student.id if student else None)
             pairs.append((person, student))
+        if unknown:
+            self.log.warning("in the roster, unknown here: %s", ", ".join(sorted(unknown)))
         alone = [s.id for s in self._students(gradebook) if s.id not in seen]
         if alone:
             self.log.warning("not in the roster, so not in the file: %s", ", ".join(sorted(alone)))
@@ -146,7 +155,9 @@ class Canvas(_Export):
         columns = self._columns(assignments)
         if self.roster:
             fields, people = self._read_roster("Student", "ID")
-            people = [p for p in people if "Points Possible" not in (p["Student"] or "")]
+            # Canvas puts up to two rows that are no students on top
+            people = [p for p in people if (p["Student"] or "").strip() and "Points Possible"
+                      not in p["Student"]]  # fmt: skip
             pairs = self._matched(gradebook, people, ("SIS Login ID", "SIS User ID", "ID"))
         else:
             fields, pairs = [], [(self._person(s), s) for s in self._students(gradebook)]
@@ -168,7 +179,11 @@ class Canvas(_Export):
 
 
 class Moodle(_Export):
-    """Moodle's grade import: names and email, the identifier to map on, one column a grade item."""
+    """Moodle's grade import: names and email, the identifier to map on, one column a grade item.
+
+    With the grading worksheet of an assignment as roster, the same worksheet with its column Grade
+    filled in, for "Upload grading worksheet".
+    """
 
     default_name = "moodle.csv"
     IDENTITY = ("First name", "Last name", "ID number", "Email address")
@@ -176,7 +191,10 @@ class Moodle(_Export):
     def rows(self, gradebook, assignments):
         columns = self._columns(assignments)
         if self.roster:
-            _, people = self._read_roster("Email address")
+            fields, people = self._read_roster("Email address")
+            if {"Identifier", "Grade"} <= set(fields):
+                yield from self._worksheet(gradebook, fields, people, columns)
+                return
             pairs = self._matched(gradebook, people, ("ID number", "Username", "Email address"))
         else:
             pairs = [(self._person(s), s) for s in self._students(gradebook)]
@@ -184,6 +202,15 @@ class Moodle(_Export):
         for person, student in pairs:
             scores = [self._score(gradebook, c, student.id) if student else "" for c in columns]
             yield [*(person.get(key) or "" for key in self.IDENTITY), *scores]
+
+    def _worksheet(self, gradebook, fields, people, columns):
+        if len(columns) != 1:
+            raise ExportError("a grading worksheet has one column for one assignment: name it with "
+                              "--assignment, and ask for no questions")  # fmt: skip
+        yield fields
+        for person, student in self._matched(gradebook, people, ("ID number", "Email address")):
+            score = self._score(gradebook, columns[0], student.id) if student else ""
+            yield [{**person, "Grade": score or person["Grade"]}[field] or "" for field in fields]
 
     def _person(self, student) -> dict:
         first, last = _full_name(student)

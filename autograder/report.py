@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 from autograder import answers, grading, questions, sanitize, verdict
 
 FEWEST = 8  # students; a discrimination of fewer says nothing
-BINS = 10
+BINS = 18
 
 
 @dataclass
@@ -109,8 +109,7 @@ class Picture:
         width = next(w for w in (0.5, 1, 2, 5, 10, 20, 50, np.inf) if self.most <= w * BINS)
         edges = [width * i for i in range(int(np.ceil((self.most or 1) / width)) + 1)]
         counts, _ = np.histogram(np.clip(self.scores, 0, edges[-1]), edges)
-        names = [f"{a:g}–{b:g}" for a, b in zip(edges, edges[1:], strict=False)]
-        return list(zip(names, counts.tolist(), strict=True))
+        return [(f"{a:g}–{b:g}", int(n)) for a, b, n in zip(edges, edges[1:], counts, strict=False)]
 
     def discrimination(self, item: Item) -> tuple[float, float] | None:
         """(correlation of a question's scores with the rest of the total, its standard error).

@@ -33,7 +33,7 @@ function show(answer, state, written = null) {
   answer.classList.toggle("waiting", state.waiting);
   const note = answer.querySelector(".entered");
   note.textContent = [
-    state.score === null ? "" : `In the gradebook: ${state.score}${state.score === state.marks ? "" : " (after the length)"}.`,
+    state.score === null ? "" : `In the gradebook: ${state.score}${state.marks === null || state.score === state.marks ? "" : " (after the length)"}.`,
     state.waiting ? "Still to grade." : "",
   ].join(" ");
   document.getElementById("waiting").textContent = all.filter((a) => a.classList.contains("waiting")).length;

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 import threading
 import urllib.error
 import urllib.request
@@ -151,8 +152,8 @@ def test_alike_answers_are_found_across_students_and_against_the_reference(grade
 @pytest.mark.parametrize("raw", [False, True])
 def test_answers_become_harmless_html(raw):
     made = prose.html(
-        "An answer. <script>a</script> <b onclick=x>b</b> [x](JavaScript:alert) $\\text{<img src=x>}$ "
-        "$\\href{javascript:x}{y}$ $\\frac{1}{$ ![p](data:text/html,x) \ue0000\ue001 $z_1$\n\n"
+        "An answer. <script>a</script> <b onclick=x>b</b> [x](JavaScript:alert) "
+        "$\\text{<img src=x>}$ $\\href{javascript:x}{y}$ $\\frac{1}{$ ![p](data:text/html,x) \ue0000\ue001 $z_1$\n\n"
         "<iframe src=//example.org></iframe><img src=http://example.org/a.png>",
         raw,
     )
@@ -161,12 +162,23 @@ def test_answers_become_harmless_html(raw):
     assert "<msub>" in made and ("<b>b</b>" in made) == raw
 
 
-@pytest.mark.parametrize(
-    "assignment, says", [("nothing", "no assignment 'nothing'"), ("vae", "no gradebook")]
-)
-def test_a_wrong_call_is_one_line(own_class, capsys, assignment, says):
-    if assignment == "vae":
-        (own_class / "gradebook.db").unlink()
+def older(path):
+    with sqlite3.connect(path) as book:
+        book.execute("alter table student drop column lms_user_id")
+
+
+SPOILT = {
+    "no assignment 'nothing'": lambda path: None,
+    "no gradebook": lambda path: path.unlink(),
+    "comes from an older nbgrader; `nbgrader db upgrade`": older,
+    "cannot read the gradebook": lambda path: path.write_text("no database" * 1000),
+}
+
+
+@pytest.mark.parametrize("says", SPOILT)
+def test_a_wrong_call_is_one_line(own_class, capsys, says):
+    SPOILT[says](own_class / "gradebook.db")
+    assignment = "nothing" if "nothing" in says else "vae"
     assert answers.serve(assignment, own_class, browser=False) == 2
     said = capsys.readouterr().err.strip()
     assert says in said and "\n" not in said

@@ -8,10 +8,16 @@ import os
 import subprocess
 import sys
 
+import nbformat
+import numpy as np
 import pytest
+from bs4 import BeautifulSoup
+from nbgrader.apps import NbGraderAPI
 
-from autograder import questions
+from autograder import build, probes, questions, verdict
 from autograder.build import ROOT
+from autograder.question import Exam
+from tests import leaks
 from tests.bank import mutants, table, variants
 
 IDS = [q.id for assignment in questions.ASSIGNMENTS for q in questions.of(assignment).values()]

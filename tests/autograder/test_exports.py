@@ -59,6 +59,7 @@ def test_canvas_keeps_the_rows_and_the_header_of_its_own_file(gradebook, tmp_pat
     roster = tmp_path / "canvas-export.csv"
     roster.write_text(
         "Student,ID,SIS User ID,SIS Login ID,Section,vae (4711)\n"
+        ",,,,,Manual Posting\n"
         "    Points Possible,,,,,5\n"
         '"Öhman, Åsa",101,,AØHMAN,Section 1,\n'
         '"Nobody, Known",999,,nobody,Section 1,\n',
@@ -86,6 +87,33 @@ def test_a_plain_table_has_a_column_for_every_question(gradebook, tmp_path):
         "bquote": "2",
         "cmissing": "",
     }
+
+
+def test_moodles_grading_worksheet_comes_back_with_grades_and_nothing_else_changed(
+    gradebook, tmp_path
+):
+    sheet = tmp_path / "Grades-vae.csv"
+    sheet.write_text(
+        "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Feedback comments\n"
+        'Participant 1,Åsa Öhman,ASA@example.org,"Submitted, late",,5.00,\n'
+        "Participant 2,Chloé Dupont,chloe@example.org,No submission,-,5.00,\n"
+        "Participant 3,Nobody Known,no@example.org,No submission,,5.00,\n",
+        encoding="utf-8-sig",
+    )
+    rows = export(Moodle, gradebook, tmp_path, roster=str(sheet))
+    with open(sheet, newline="", encoding="utf-8-sig") as file:
+        before = list(csv.DictReader(file))
+    assert [row.pop("Grade") for row in rows] == ["1.25", "-", ""]
+    assert rows == [{k: v for k, v in row.items() if k != "Grade"} for row in before]
+    with pytest.raises(ExportError, match="one column"):
+        export(Moodle, gradebook, tmp_path, roster=str(sheet), questions=True)
+
+
+def test_an_empty_gradebook_exports_nothing(tmp_path):
+    build.scripts_on_path()
+    with Gradebook(f"sqlite:///{tmp_path / 'empty.db'}") as book:
+        with pytest.raises(ExportError, match="no assignment"):
+            export(Table, book, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""What no student may read: lines of solutions, mark schemes and hidden tests, of the answer key's
+code, tracebacks and paths into it, and the numbers that the reference gives.
+"""
+
+import re
+from functools import cache
+
+import nbformat
+
+from autograder import build, questions
+
+LINE = 20  # characters; shorter lines say nothing
+_MARK = "(SOLUTION|HIDDEN TESTS|MARK SCHEME)"
+_SIGNS = re.compile(r"Traceback|File \"|site-packages|### (BEGIN|END)|\bautograder[./]|incell")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[-+]?\d+)?")
+
+
+@cache
+def secret_lines() -> frozenset[str]:
+    """Every line of a solution, mark scheme, model answer or hidden test that stands nowhere
+    else.
+    """
+    secret, public = set(), set()
+    for assignment in questions.ASSIGNMENTS:
+        path = build.ROOT / "solutions" / assignment / f"{assignment}.ipynb"
+        for cell in nbformat.read(path, 4).cells:
+            inside = False
+            for line in map(str.strip, cell.source.splitlines()):
+                if re.search(f"BEGIN {_MARK}", line):
+                    inside = True
+                elif re.search(f"END {_MARK}", line):
+                    inside = False
+                elif len(line) >= LINE:
+                    (secret if inside else public).add(line)
+    return frozenset(secret - public)
+
+
+@cache
+def code_lines() -> frozenset[str]:
+    """Every line of the answer key's code; what its strings say is meant for students."""
+    lines = set()
+    for folder in ("questions", "."):
+        for path in (build.ROOT / "autograder" / folder).glob("*.py"):
+            lines |= {line.strip() for line in path.read_text().splitlines()}
+    return frozenset(line for line in lines if len(line) >= LINE)
+
+
+def found(text: str) -> set[str]:
+    """The parts of a text that no student may read."""
+    lines = {line.strip() for line in text.splitlines()}
+    signs = {line for line in lines if _SIGNS.search(line)}
+    return signs | (lines & (secret_lines() | code_lines()))
+
+
+def numbers(text: str) -> set[str]:
+    """The numbers in a text with at least four digits, such as would give a value away."""
+    return {n for n in _NUMBER.findall(text) if len(n.strip("-0.").replace(".", "")) >= 4}
