@@ -38,18 +38,29 @@ def secret_lines() -> frozenset[str]:
 @cache
 def code_lines() -> frozenset[str]:
     """Every line of the answer key's code; what its strings say is meant for students."""
-    lines = set()
+    found = set()
     for folder in ("questions", "."):
         for path in (build.ROOT / "autograder" / folder).glob("*.py"):
-            lines |= {line.strip() for line in path.read_text().splitlines()}
-    return frozenset(line for line in lines if len(line) >= LINE)
+            found |= {line.strip() for line in path.read_text().splitlines()}
+    return frozenset(n for n in found if len(n) >= LINE and not n.startswith(("import", "from")))
 
 
 def found(text: str) -> set[str]:
     """The parts of a text that no student may read."""
-    lines = {line.strip() for line in text.splitlines()}
-    signs = {line for line in lines if _SIGNS.search(line)}
-    return signs | (lines & (secret_lines() | code_lines()))
+    return lines(text) | {line for line in text.splitlines() if _SIGNS.search(line)}
+
+
+def lines(thing) -> set[str]:
+    """The secret lines in a text, or anywhere in outputs, as they are or numbered by a
+    traceback.
+    """
+    if isinstance(thing, (list, dict)):
+        inside = thing.values() if isinstance(thing, dict) else thing
+        return {line for part in inside for line in lines(part)}
+    if not isinstance(thing, str):
+        return set()
+    bare = {re.sub(r"^(-*>)?\s*\d*\s+", "", line).strip() for line in thing.splitlines()}
+    return bare & (secret_lines() | code_lines())
 
 
 def numbers(text: str) -> set[str]:

@@ -10,6 +10,7 @@ from autograder import examiner
 from autograder.box import Limits
 from autograder.examiner import Cell
 from autograder.warm import Warm
+from tests import leaks
 
 from .cells import ALL
 
@@ -91,6 +92,7 @@ def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
     assert record["status"] == "graded" and record["mode"] == "isolated"
     told = str(examined.outputs)
     assert "LEAKED" not in told and CANARY not in told
+    assert not leaks.lines(examined.outputs)  # what feedback shows
     assert "\x1b" not in told and "<script>alert" not in told and "\u202e" not in told
     assert len(told) < 10**6
     assert fingerprint(course) == before

@@ -153,7 +153,8 @@ def test_alike_answers_are_found_across_students_and_against_the_reference(grade
 def test_answers_become_harmless_html(raw):
     made = prose.html(
         "An answer. <script>a</script> <b onclick=x>b</b> [x](JavaScript:alert) "
-        "$\\text{<img src=x>}$ $\\href{javascript:x}{y}$ $\\frac{1}{$ ![p](data:text/html,x) \ue0000\ue001 $z_1$\n\n"
+        "$\\text{<img src=x>}$ $\\href{javascript:x}{y}$ $\\frac{1}{$ ![p](data:text/html,x) "
+        "\ue0000\ue001 $z_1$\n\n"
         "<iframe src=//example.org></iframe><img src=http://example.org/a.png>",
         raw,
     )
