@@ -32,11 +32,11 @@ from pathlib import Path, PurePosixPath
 
 from autograder import grading
 from autograder.verdict import printable
+from utils.submit import MANIFEST
 
 MEBI = 2**20
 LARGEST = 512 * MEBI  # of one submission, unpacked
 FILES = 2000
-MANIFEST = "manifest.json"
 MOODLE = re.compile(
     r"(?P<name>[^/]+)_(?P<key>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?/?(?P<file>.*)"
 )
@@ -203,12 +203,8 @@ def _compared(manifest: bytes, files: dict) -> list[str]:
     """What differs from the hashes that were written when the zip was packed."""
     try:
         told = json.loads(manifest)["files"]
-        hashes = {
-            (f["name"] if isinstance(f, dict) else f): (f if isinstance(f, dict) else told[f])
-            for f in told
-        }
-        hashes = {n: h["sha256"] if isinstance(h, dict) else h for n, h in hashes.items()}
-    except (ValueError, KeyError, TypeError):
+        hashes = {name: about["sha256"] for name, about in told.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return [f"its {MANIFEST} cannot be read"]
     odd = [n for n, h in hashes.items()
            if n not in files or hashlib.sha256(files[n][0]).hexdigest() != h]  # fmt: skip

@@ -2,7 +2,6 @@
 says why not; nothing is overwritten.
 """
 
-import hashlib
 import io
 import json
 import stat
@@ -13,6 +12,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import collect
+from utils import submit
 
 PEOPLE = {  # id: first name, last name, email, Canvas' number
     "anna": ("Anna", "Ångström", "anna@example.org", "501"),
@@ -70,8 +70,12 @@ def handed_in(released, student):
 
 def test_moodle_with_accents_a_kit_zip_and_an_unknown_student(released, capsys):
     runs = {"vae.ipynb": released("anna"), "runs/beta-0/run.json": b"{}"}
-    manifest = {"files": {n: hashlib.sha256(d).hexdigest() for n, d in runs.items()}}
-    own = packed({**runs, "manifest.json": json.dumps(manifest)})
+    for name, data in runs.items():
+        (released.root / "work" / name).parent.mkdir(parents=True, exist_ok=True)
+        (released.root / "work" / name).write_bytes(data)
+    target = released.root / "vae-submission.zip"
+    submit.write(target, "vae", {name: released.root / "work" / name for name in runs})
+    own = target.read_bytes()
     status, said = run(released, capsys, {
         "Anna Ångström_8001_assignsubmission_file_/vae-submission.zip": own,
         "Anna Ångström_8001_assignsubmission_onlinetext_/onlinetext.html": b"hello",
@@ -155,7 +159,7 @@ def test_hostile_and_broken_submissions_cost_themselves_only(released, capsys, m
 
 
 def test_a_changed_submission_zip_is_collected_and_said(released, capsys):
-    manifest = json.dumps({"files": {"vae.ipynb": "0" * 64}})
+    manifest = json.dumps({"files": {"vae.ipynb": {"sha256": "0" * 64}}})
     own = packed({"vae/vae.ipynb": released("x"), "vae/manifest.json": manifest})
     status, said = run(released, capsys, {"anna_501_1_vae.zip": own})
     assert status == 0 and "changed after it was packed: 'vae.ipynb'" in said
