@@ -11,20 +11,33 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from functools import cache
 from pathlib import Path
 
 from nbformat import NotebookNode
 from nbgrader import utils as nbgrader_utils
+from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute as StockExecute
+from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.preprocessors import SaveAutoGrades as StockSaveAutoGrades
+from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy import Float as Real
 from traitlets import Enum, Float, Integer
 
 from autograder import incell, questions, sanitize, verdict
 from autograder.box import Limits, NoBox
 
 MEBI = 2**20
+
+# Extra credit as it was stored here last: nbgrader keeps no automatic value apart from a person's.
+EXTRA = Table(
+    "autograder_extra_credit",
+    MetaData(),
+    Column("grade", String, primary_key=True),
+    Column("score", Real, nullable=False),
+)
 
 # What workers have run ahead of nbgrader, by `key_of`; see `autograder.grading`.
 ahead: dict = {}
@@ -75,6 +88,14 @@ def warm(limits: Limits, hidden: tuple[Path, ...]):
     return started
 
 
+@cache
+def _box_works(program: str | None) -> None:
+    """Raise NoBox when this machine makes no sandbox; tried once a process, not once a student."""
+    from autograder import warm
+
+    warm.try_a_box()
+
+
 class Execute(StockExecute):
     """Run a submission's cells and grade its questions; takes the place of nbgrader's `Execute`."""
 
@@ -120,10 +141,8 @@ class Execute(StockExecute):
                 "what you can, and forge its score."
             )
             return
-        from autograder import warm
-
         try:
-            warm.try_a_box()
+            _box_works(shutil.which("bwrap"))
         except NoBox as error:
             raise NoBox(
                 f"student code cannot be isolated here: {error}. `python -m autograder doctor` "
@@ -181,7 +200,24 @@ class Execute(StockExecute):
 
 
 class SaveAutoGrades(StockSaveAutoGrades):
-    """Store scores from the records, where nbgrader takes any odd output for full marks."""
+    """Store scores from the records, where nbgrader takes any odd output for full marks.
+
+    A notebook's grades are stored in one transaction: all of them or none. What a person entered in
+    the formgrader stays, extra credit too.
+    """
+
+    def preprocess(self, nb, resources):
+        about = resources["nbgrader"]
+        self.notebook_id, self.student_id = about["notebook"], about["student"]
+        self.assignment_id, self.db_url = about["assignment"], about["db_url"]
+        with Gradebook(self.db_url) as self.gradebook:
+            session = self.gradebook.db
+            EXTRA.create(session.connection(), checkfirst=True)
+            # nbgrader commits after every cell; here that only sends it on to the transaction
+            commit, session.commit = session.commit, session.flush
+            nb, resources = NbGraderPreprocessor.preprocess(self, nb, resources)
+            commit()
+        return nb, resources
 
     def _add_score(self, cell, resources):
         super()._add_score(cell, resources)
@@ -197,6 +233,16 @@ class SaveAutoGrades(StockSaveAutoGrades):
             self.student_id,
         )
         grade.auto_score = 0.0 if question.extra else min(score, float(grade.max_score))
-        if question.extra and grade.manual_score is None:
-            grade.extra_credit = score
-        self.gradebook.db.commit()
+        if question.extra:
+            self._add_extra(grade, score)
+
+    def _add_extra(self, grade, score: float) -> None:
+        """Store extra credit, unless a person has changed what was stored here before."""
+        session, row = self.gradebook.db, EXTRA.c.grade == grade.id
+        before = session.execute(select(EXTRA.c.score).where(row)).scalar()
+        if grade.manual_score is not None or (grade.extra_credit or None) != (before or None):
+            grade.needs_manual_grade = True
+            return
+        grade.extra_credit = score
+        session.execute(delete(EXTRA).where(row))
+        session.execute(insert(EXTRA).values(grade=grade.id, score=score))

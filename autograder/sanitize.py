@@ -24,6 +24,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 LARGEST = 32 * 2**20  # bytes of a notebook file
 CELLS = 2000
+
+# What a coordinator has sanitized ahead of nbgrader, {path: (text, resources)}.
+ahead: dict = {}
+
 KEY = "autograder"  # of the notebook metadata that tells the second pass what the first one found
 
 
@@ -52,6 +56,8 @@ class Exporter(NotebookExporter):
         submitted = getattr(self.parent, "_sanitizing", True)
         if not submitted:
             return super().from_filename(filename, resources, **kwargs)
+        if filename in ahead:
+            return ahead.pop(filename)
         resources = {} if resources is None else resources
         folder, base = os.path.split(filename)
         resources["metadata"] = {"path": folder, "name": os.path.splitext(base)[0]}
@@ -61,6 +67,12 @@ class Exporter(NotebookExporter):
             self.log.warning("%s %s. Its questions count 0.", filename, problem)
             notebook = in_place_of(f"This file {problem}.")
         return self.from_notebook_node(notebook, resources, **kwargs)
+
+
+def forget(folder: str | os.PathLike) -> None:
+    """Drop what was sanitized ahead in a folder and not used."""
+    for path in [path for path in ahead if path.startswith(f"{folder}{os.sep}")]:
+        del ahead[path]
 
 
 def _leave_links_out(converter) -> None:

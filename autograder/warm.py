@@ -55,6 +55,9 @@ class Warm:
 
     def enter(self, folder: Path, files: list[str], name: str) -> Inside:
         """A process in a fresh box, with a copy of some of a folder's files, in ~/NAME."""
+        if self.server.poll() is not None:  # somebody has killed it
+            self.control.close()
+            self.server, self.control = self._start_server()
         box, self.spare = self.spare or self._box(), None
         box.ready()
         here, there = socket.socketpair()

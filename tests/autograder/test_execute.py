@@ -1,4 +1,4 @@
-"""A submission through nbgrader with our plug-ins: its points, or a line on what is wrong."""
+"""One submission through nbgrader with our plug-ins: its points, or a line that says what is wrong."""
 
 import json
 import os
@@ -6,8 +6,9 @@ import os
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
 
-from autograder import verdict
+from autograder import execute, verdict
 
 from .conftest import KL
 
@@ -122,6 +123,21 @@ def test_without_bubblewrap_nothing_is_graded(course, monkeypatch):
     assert not done["success"]
     assert "bubblewrap is not installed" in done["log"] and "--Execute.sandbox=none" in done["log"]
     assert not (course.root / "autograded" / "refused").exists()
+
+
+def test_extra_credit_that_a_person_has_changed_stays(course):
+    course.hand_in("extra", course.solved())
+    assert course.autograde("extra")["success"]
+    with Gradebook(f"sqlite:///{course.root}/gradebook.db") as gradebook:
+        plugin = execute.SaveAutoGrades()
+        plugin.gradebook = gradebook
+        grade = gradebook.find_grade("vae-kl_gaussian", "vae", "vae", "extra")
+        for score in (1.0, 0.0, 2.0):
+            plugin._add_extra(grade, score)
+            assert grade.extra_credit == score
+        grade.extra_credit = 0.5
+        plugin._add_extra(grade, 1.0)
+        assert grade.extra_credit == 0.5 and grade.needs_manual_grade
 
 
 def test_links_are_not_followed(course):
