@@ -1,4 +1,4 @@
-"""One submission through nbgrader with our plug-ins: its points, or a line that says what is wrong."""
+"""A submission through nbgrader with our plug-ins: its points, or a line on what is wrong."""
 
 import json
 import os
