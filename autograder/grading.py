@@ -31,6 +31,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+from sqlalchemy.exc import SQLAlchemyError
 
 import utils
 from autograder import build, examiner, execute, sanitize
@@ -234,7 +235,6 @@ class Course:
     def _released(self) -> set[str]:
         """The gradebook's students; WrongCall where it does not know the assignment."""
         from nbgrader.api import MissingEntry
-        from sqlalchemy.exc import SQLAlchemyError
 
         url = self.directory.db_url
         if url.startswith("sqlite:///") and not Path(url[10:]).is_file():
@@ -343,7 +343,9 @@ class Course:
         """
         converter = self._converter(student, seed)
         found = {}
-        with contextlib.chdir(self.root), tempfile.TemporaryDirectory() as scratch:
+        with (
+            contextlib.chdir(self.root), _one_engine(), tempfile.TemporaryDirectory() as scratch
+        ):  # fmt: skip
             self._lay_out(student, converter, Path(scratch))
             limits = self.runner.limits()
             files, _ = examiner.files_of(Path(scratch), limits.disk // 2)
@@ -354,8 +356,9 @@ class Course:
                     continue
                 converter._init_preprocessors()
                 resources = converter.init_single_notebook_resources(path)
-                text, _ = converter.exporter.from_filename(path, resources=resources)
-                notebook = nbformat.reads(text, as_version=4)
+                sanitized = converter.exporter.from_filename(path, resources=resources)
+                sanitize.ahead[path] = sanitized
+                notebook = nbformat.reads(sanitized[0], as_version=4)
                 if sanitize.problem_of(notebook) is not None:
                     continue
                 cells = tuple(
@@ -396,7 +399,7 @@ class Course:
         """
         from nbgrader.utils import capture_log
 
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _one_engine():
             warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's own queries
             outcome = capture_log(self._converter(student, seed))
         if outcome["success"]:
@@ -435,6 +438,25 @@ class Course:
 
     def autograded(self, student: str) -> bool:
         return any(self.result(student, name).is_file() for name in self.notebooks)
+
+
+@cache
+def _engine(url: str, **settings):
+    from sqlalchemy import create_engine
+
+    return create_engine(url, **settings)
+
+
+@contextlib.contextmanager
+def _one_engine():
+    """Let nbgrader, which opens its gradebook ten times a student, compile its SQL only once."""
+    from nbgrader import api
+
+    before, api.create_engine = api.create_engine, _engine
+    try:
+        yield
+    finally:
+        api.create_engine = before
 
 
 # What nbgrader's log says when the machine, not a submission, is at fault.
@@ -546,6 +568,7 @@ def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
             del future
             yield task, error, seconds
             execute.ahead.clear()
+            sanitize.forget(course.submitted(task.student))
             feed()
     except (CommClosedError, OSError, TimeoutError, StopIteration) as problem:
         raise Stopped(f"{lost}: {_reason(problem)}") from None
@@ -616,6 +639,10 @@ def grade(
         return 2
     except Stopped as error:
         print(f"autograder grade: {error}; nothing was graded", file=sys.stderr)
+        return 1
+    except SQLAlchemyError as error:
+        print(f"autograder grade: cannot read the gradebook: {_reason(error)}. What is graded is "
+              "kept; run it again to go on.", file=sys.stderr)  # fmt: skip
         return 1
     for row in rows:
         if row["status"] == "failed" and not (stopped and row["error"] == stopped):

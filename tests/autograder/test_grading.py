@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -222,6 +223,21 @@ def test_full_disk_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_pa
     )  # fmt: skip
     assert done.returncode == 1
     one_line(done.stderr, grading.LEDGER)
+    status, rows, said = grade(root)
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+
+
+def test_locked_gradebook_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
+    root = copy(class_of_five, tmp_path / "course")
+    shutil.copyfile(graded[0] / grading.LEDGER, root / grading.LEDGER)
+    other = sqlite3.connect(root / "gradebook.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    status, rows, said = grade(root)
+    other.rollback()
+    other.close()
+    assert status == 1
+    one_line(said, "locked by another program", "run it again")
     status, rows, said = grade(root)
     assert status == 0, said
     assert scores(rows) == scores(graded[1])
