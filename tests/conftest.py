@@ -40,13 +40,13 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture
-def visit(chromium):
-    """visit(url, **context) -> a page; the test fails if its console shows an error."""
+@contextlib.contextmanager
+def visitor(chromium):
+    """visit(url, **context) -> a page; an error at the end if its console has shown one."""
     complaints = []
     with contextlib.ExitStack() as stack:
 
-        def open_page(url, ignore=(), **context):
+        def visit(url, ignore=(), **context):
             made = chromium.new_context(**context)
             stack.callback(made.close)
             page = made.new_page()
@@ -61,5 +61,12 @@ def visit(chromium):
             page.goto(url)
             return page
 
-        yield open_page
+        yield visit
     assert not complaints, f"the browser's console shows {complaints}"
+
+
+@pytest.fixture
+def visit(chromium):
+    """visit(url, **context) -> a page; the test fails if its console shows an error."""
+    with visitor(chromium) as visit:
+        yield visit

@@ -20,6 +20,7 @@ from pathlib import Path
 import ipywidgets as widgets
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 
 from utils import data, runs
@@ -56,39 +57,41 @@ class Sentence(widgets.HTML):
 def beta(runs_from=None):
     """A slider over trained VAEs that differ in β: reconstructions, prior samples and both losses.
 
-    runs_from  "yours" or "reference"; by default yours, when they have at least three values of β
+    runs_from  "yours" or "reference"; by default both are offered, yours first when they have at
+               least three values of β
     """
-    ladders = find_ladders()
-    if runs_from is None:
-        runs_from = "yours" if len(ladders.get("yours", [])) >= 3 else "reference"
-    ladder = ladders.get(runs_from, [])
-    if len(ladder) < 2:
-        raise runs.RunError(
-            "a β slider needs at least two trained VAEs of the same architecture that have a "
-            f"setting 'beta', and of {runs_from} there are {len(ladder)}. Train beta-0, beta-10 "
-            "and tuned in the notebook vae first"
-        )
-    return Beta(ladder)
+    return Beta(choose_ladders(runs_from))
 
 
 class Beta(widgets.VBox):
-    """`slider` chooses the model; `image` has originals, reconstructions and prior samples."""
+    """`slider` chooses the model of a ladder, `which` the ladder; `image` has originals,
+    reconstructions and prior samples.
+    """
 
-    def __init__(self, ladder, count=12):
-        self.ladder = ladder  # trained models, β rising
-        x, _ = test_images(ladder[0])
-        self._x = x[:count]
-        self._z = torch.randn(2, count, ladder[0].nz, generator=torch.Generator().manual_seed(0))
-        steps = [(f"{run.settings['beta']:g}", i) for i, run in enumerate(ladder)]
-        self.slider = widgets.SelectionSlider(
-            options=steps, value=steps[len(steps) // 2][1], description="β"
-        )
+    def __init__(self, ladders, count=12):
+        self.ladders, self._count = ladders, count
+        self.which = widgets.ToggleButtons(options=[*ladders], description="models")
+        self.which.layout.display = None if len(ladders) > 1 else "none"
+        self.slider = widgets.SelectionSlider(options=["0"], description="β")
         self.image = picture()
         self.losses, self.caption = widgets.HTML(), widgets.HTML()
-        self._views = [self.view(step) for step in range(len(ladder))]  # so that moves are fast
         left = widgets.VBox([self.image, self.caption])
-        super().__init__([self.slider, widgets.HBox([left, self.losses])])
+        super().__init__([self.which, self.slider, widgets.HBox([left, self.losses])])
+        connect(self.climb, self.which)
         connect(self.show, self.slider)
+
+    def climb(self):
+        """Take the ladder that is chosen, at its middle."""
+        self.ladder = self.ladders[self.which.value]  # trained models, β rising
+        first = self.ladder[0]
+        self._x = test_images(first)[0][: self._count]
+        shape, seeded = (2, self._count, first.nz), torch.Generator().manual_seed(0)
+        self._z = torch.randn(shape, generator=seeded)
+        self._views = [self.view(step) for step in range(len(self.ladder))]  # moves are fast then
+        steps = [(f"{self._beta(run):g}", i) for i, run in enumerate(self.ladder)]
+        with holding(self):
+            self.slider.options = steps
+            self.slider.value = len(steps) // 2
 
     def view(self, step):
         """(PNG, losses as HTML, caption) of one model of the ladder."""
@@ -125,10 +128,33 @@ class Beta(widgets.VBox):
         return float(run.settings["beta"])
 
 
+def choose_ladders(runs_from=None):
+    """{what a menu calls it: trained VAEs by rising β}, those to begin with first.
+
+    Raises RunError when there is no ladder of two.
+    """
+    found = find_ladders()
+    if runs_from is None:
+        first = "yours" if len(found["yours"]) >= 3 else "reference"
+        kept = {first: found.pop(first), **found}
+    else:
+        kept = {runs_from: found.get(runs_from, [])}
+    kept = [ladder for ladder in kept.values() if len(ladder) >= 2]
+    if not kept:
+        count = max(map(len, found.values()))
+        raise runs.RunError(
+            "a β slider needs at least two trained VAEs of the same architecture that differ in "
+            f"their setting 'beta', and there are {count}. Train beta-0, beta-10 and tuned in the "
+            "notebook vae first"
+        )
+    same = [ladder for ladder in kept if dataset(ladder[0]) == dataset(kept[0][0])]
+    return {origin(ladder): ladder for ladder in same}
+
+
 def find_ladders():
     """{"yours" and "reference": trained VAEs of one architecture and dataset, by rising β}.
 
-    Where there are several architectures, the one with most values of β is taken.
+    Where there are several, the one with most values of β is taken, of equals that for MNIST.
     """
     ladders = {}
     for source, folders in run_folders().items():
@@ -144,7 +170,7 @@ def find_ladders():
                 continue
             group = groups.setdefault((dataset(run), architecture(folder)), {})
             group.setdefault(float(value), run)
-        best = max(groups.values(), key=len, default={})
+        best = groups[max(groups, key=lambda key: (len(groups[key]), key[0]))] if groups else {}
         ladders[source] = [best[value] for value in sorted(best)]
     return ladders
 
@@ -173,7 +199,7 @@ def interpolation(autoencoder="autoencoder", vae="tuned", images=None):
     images            two images of your own, each (1, 28, 28); by default test images are chosen
     """
     (autoencoder, vae), said = load(autoencoder, vae)
-    return Interpolation({"autoencoder": autoencoder, "VAE": vae}, said, images)
+    return Interpolation({"autoencoder": autoencoder, "VAE": vae}, said, two_images(images))
 
 
 class Interpolation(widgets.VBox):
@@ -208,8 +234,8 @@ class Interpolation(widgets.VBox):
                 self._example(self.end.value, self.end_number.value),
             ]
         else:
-            x = list(self._images)
-        self._ends = torch.stack([image.reshape(1, 28, 28) for image in x])
+            x = self._images
+        self._ends = torch.stack([*x])
         self._codes = {name: model.encode(self._ends) for name, model in self.models.items()}
         self.show()
 
@@ -233,18 +259,37 @@ class Interpolation(widgets.VBox):
         return self._x[rows[number % len(rows)]]
 
 
+def two_images(images):
+    """Images that a student brought as (2, 1, 28, 28) in [0, 1]; None stays None."""
+    if images is None:
+        return None
+    found = [torch.as_tensor(image).detach().float() for image in images]
+    if [image.numel() for image in found] != [784, 784]:
+        shapes = " and ".join(str(tuple(image.shape)) for image in found)
+        raise runs.RunError(f"images= takes two images of shape (1, 28, 28), not {shapes}")
+    return torch.stack([image.reshape(1, 28, 28) for image in found]).clamp(0, 1)
+
+
 # -- the plane ------------------------------------------------------------------------------------
 
 
 @explorer
-def plane(name="plane"):
-    """Two sliders over a 2-d latent space: where test images lie, and what a point decodes to."""
-    (run,), said = load(name)
-    if run.nz != 2:
-        raise runs.RunError(
-            f"'{name}' has {run.nz} latent dimensions, and a plane has 2. Use explorers.latents"
-        )
-    return Plane(run, said)
+def plane(*names):
+    """Two sliders over a 2-d latent space: where test images lie, and what a point decodes to.
+
+    names  runs with nz = 2 (default: plane)
+    """
+    loaded, said = load(*(names or ("plane",)))
+    check_planes(loaded)
+    return one_of(loaded, lambda run: Plane(run, said))
+
+
+def check_planes(loaded):
+    """Raises RunError for a run of another size than 2."""
+    for run in loaded:
+        if run.nz != 2:
+            what = f"'{run.folder.name}' has {run.nz} latent dimensions, and a plane has 2"
+            raise runs.RunError(f"{what}. Use latents instead of plane")
 
 
 class Plane(widgets.VBox):
@@ -329,13 +374,14 @@ its posterior N(μ, σ²). Press it again to see how much the images of one clas
 
 
 @explorer
-def latents(name="tuned", most=12):
+def latents(*names, most=12):
     """One slider a latent dimension, with Randomize, Reset, Dream and a tile for every class.
 
-    most  how many sliders at most: those dimensions that vary most over the test images
+    names  runs to choose from (default: tuned)
+    most   how many sliders at most: those dimensions that vary most over the test images
     """
-    (run,), said = load(name)
-    return Latents(run, said, most)
+    loaded, said = load(*(names or ("tuned",)))
+    return one_of(loaded, lambda run: Latents(run, said, most))
 
 
 class Latents(widgets.VBox):
@@ -386,12 +432,13 @@ class Latents(widgets.VBox):
         both = widgets.HBox([widgets.VBox(left), *columns])
         both.layout.flex_flow = "row wrap"
         super().__init__([both, widgets.HTML(DREAM), note(said)])
-        self.randomize.on_click(lambda _: self.move(self._normal()))
-        self.reset.on_click(lambda _: self.move(torch.zeros(run.nz)))
+        self.randomize.on_click(lambda _: self.move_in_prior(self._normal()))
+        self.reset.on_click(lambda _: self.move_in_prior(torch.zeros(run.nz)))
         self.dream.observe(lambda _: self.dream_on(), "value")
         for label, tile in enumerate(self.tiles):
             tile.on_click(lambda _, label=label: self.draw_class(label))
         connect(self.show, *self.sliders)
+        self.move_in_prior(self._z)
 
     @property
     def z(self):
@@ -408,6 +455,10 @@ class Latents(widgets.VBox):
             known = "" if mu is None else f"μ {mu[d]:+.2f}"
             text.value = known + ("" if sigma is None else f" &nbsp; σ {sigma[d]:.2f}")
 
+    def move_in_prior(self, z):
+        """Set all sliders, with μ and σ of the prior beside them."""
+        self.move(z, torch.zeros(self.run.nz), torch.ones(self.run.nz))
+
     def draw_class(self, label):
         """z from the posterior of a random test image of that class; an autoencoder's code."""
         rows = (self._y == label).nonzero().flatten()
@@ -423,9 +474,8 @@ class Latents(widgets.VBox):
     def dream_on(self):
         """One step of the dream: `speed` degrees along the arc."""
         if self._arc is None:
+            self.move_in_prior(self.z)
             self._arc, self._turned = (self.z, self._normal()), 0.0
-            for text in self.posteriors:
-                text.value = ""
         self._turned += self.speed.value
         if self._turned >= 90:
             self._arc, self._turned = (self._arc[1], self._normal()), self._turned - 90
@@ -447,6 +497,109 @@ class Latents(widgets.VBox):
 
     def _normal(self):
         return torch.randn(self.run.nz, generator=self.random)
+
+
+# -- a drawing ------------------------------------------------------------------------------------
+
+
+@explorer
+def pad(*names):
+    """A drawing from a picture file, or a test image, encoded to μ and σ and sampled ten times.
+
+    names  runs to choose from (default: tuned). To draw in the notebook, use widgets.pad.
+    """
+    loaded, said = load(*(names or ("tuned",)))
+    check_encoders(loaded)
+    return one_of(loaded, lambda run: Pad(run, said))
+
+
+def check_encoders(loaded):
+    """Raises RunError for a run that cannot encode."""
+    for run in loaded:
+        if run.kind == "decoder":
+            raise runs.RunError(f"'{run.folder.name}' has no encoder, which a drawing needs")
+
+
+class Pad(widgets.VBox):
+    """`upload` takes a picture file, `number` a test image; `image` has ten samples decoded."""
+
+    def __init__(self, run, said, samples=10):
+        self.run, self._samples = run, samples
+        self._tests, _ = test_images(run)
+        self.upload = widgets.FileUpload(accept="image/*", description="A drawing")
+        last = len(self._tests) - 1
+        self.number = widgets.BoundedIntText(0, min=0, max=last, description="test image")
+        self.again = widgets.Button(description="Sample again")
+        self.image, self.caption = picture(), widgets.HTML()
+        bar = widgets.HBox([self.upload, self.number, self.again])
+        super().__init__([bar, self.image, self.caption, note(said)])
+        self.again.on_click(lambda _: self.show())
+        self.upload.observe(lambda change: self.take(change["new"][-1]["content"]), "value")
+        connect(self.load, self.number)
+
+    def load(self):
+        self._x = self._tests[self.number.value]
+        self.show()
+
+    def take(self, content):
+        """Use the bytes of a picture file."""
+        try:
+            self._x = centred(Image.open(io.BytesIO(bytes(content))))
+        except OSError:
+            self._x, self.caption.value = None, "This file is not a picture that can be read."
+        else:
+            self.show()
+
+    def view(self, x):
+        """(PNG, caption) of an image (1, 28, 28)."""
+        codes = {"μ": self.run.encode(x[None])}
+        z = codes["μ"].repeat(self._samples, 1)
+        if self.run.kind == "vae":
+            codes["σ"] = self.run.posterior(x[None])[1].div(2).exp()
+            z = torch.normal(z, codes["σ"].expand_as(z))
+        logits = self.run.decode(z)
+        rows = {
+            "as the encoder sees it": x[None],
+            "ten z drawn from N(μ, σ²), decoded": torch.sigmoid(logits),
+        }
+        wanted = x[None].expand_as(logits)
+        loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="sum")
+        table = "".join(
+            f"<tr><th>{symbol}</th>" + "".join(f"<td>{v:.2f}&ensp;</td>" for v in code[0].tolist())
+            for symbol, code in codes.items()
+        )
+        probability = f"Reconstruction probability: <b>{-loss / self._samples:.0f} nats</b>"
+        return sheet(rows, scale=3), f"<table>{table}</table><p>{probability}</p>"
+
+    def show(self):
+        if self._x is None:
+            self.caption.value = "The picture is empty: nothing on it is darker than the rest."
+        else:
+            self.image.value, self.caption.value = self.view(self._x)
+
+
+def centred(drawing):
+    """A PIL image as MNIST's digits are, (1, 28, 28) in [0, 1]: in a box of 20 by 20, its centre
+    of mass in the middle. None when it is empty.
+    """
+    drawing = drawing.convert("RGBA")
+    paper = Image.new("RGBA", drawing.size, "white")
+    gray = np.asarray(Image.alpha_composite(paper, drawing).convert("L"), float) / 255
+    ink = abs(gray - np.median(gray))  # the paper is what there is most of, light or dark
+    rows, columns = np.nonzero(ink > 0.3)
+    if not len(rows):
+        return None
+    box = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] / ink.max()
+    by = 20 / max(box.shape)
+    height, width = (max(round(by * side), 1) for side in box.shape)
+    small = Image.fromarray(box.astype(np.float32)).resize((width, height), Image.BOX)
+    small = np.asarray(small)
+    image = np.zeros((28, 28), np.float32)
+    y, x = ((small * at).sum() / small.sum() for at in np.indices(small.shape))
+    top = int(np.clip(round(14 - y), 0, 28 - height))
+    left = int(np.clip(round(14 - x), 0, 28 - width))
+    image[top : top + height, left : left + width] = small
+    return torch.from_numpy(image)[None].clamp(0, 1)
 
 
 # -- statistics -----------------------------------------------------------------------------------
@@ -472,8 +625,12 @@ class Statistics(widgets.VBox):
         self.tables = {"mean": means, "standard deviation": stds}
         self.which = widgets.ToggleButtons(options=[*self.tables])
         self.table = widgets.HTML()
-        said += f" · {len(y):,} test images."
-        super().__init__([self.which, self.table, note(said)])
+        self.image = picture()
+        pictures = decoded(run, means).nan_to_num(0)  # of a class without images: blank
+        scale = 2 if max(map(len, self._names)) == 1 else 3
+        self.image.value = strip(dict(zip(self._names, pictures[:, None], strict=True)), scale)
+        said += f" · {len(y):,} test images. The pictures are the means, decoded."
+        super().__init__([self.which, self.image, self.table, note(said)])
         connect(self.show, self.which)
 
     def csv(self):
@@ -529,6 +686,22 @@ def load(*names):
     return loaded, " · ".join(said.getvalue().splitlines())
 
 
+def one_of(loaded, build):
+    """The explorer of a trained run; of several, under a menu to choose from."""
+    if len(loaded) == 1:
+        return build(loaded[0])
+    menu = widgets.Dropdown(
+        options=[(run.folder.name, run) for run in loaded], description="model"
+    )
+    box = widgets.VBox()
+
+    def show():
+        box.children = [menu, build(menu.value)]
+
+    connect(show, menu)
+    return box
+
+
 def finite(run):
     """The run itself; RunError when it decodes to NaN or infinity."""
     if not torch.isfinite(run.decode(torch.zeros(1, run.nz))).all():
@@ -544,7 +717,7 @@ def last_loss(run, loss):
 
 
 def origin(ladder):
-    return "your runs" if ladder[0].source == "yours" else "the kit's reference runs"
+    return "your runs" if ladder[0].source == "yours" else "the kit's runs"
 
 
 def dataset(run):

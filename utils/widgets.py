@@ -6,10 +6,21 @@ is seen now, and `move(z)` goes elsewhere. Where anywidget does not work, use ut
 """
 
 import anywidget
+import torch
 import traitlets
 
-from utils import browser, runs
-from utils.explorers import dataset, explorer, find_ladders, load, test_images
+from utils import browser, training
+from utils.explorers import (
+    Sentence,
+    check_encoders,
+    check_planes,
+    choose_ladders,
+    dataset,
+    explorer,
+    load,
+    test_images,
+    two_images,
+)
 
 EACH = 30  # test images of every class that travel to the browser
 
@@ -83,10 +94,7 @@ def latents(*names, most=12):
 def plane(*names):
     """The 2-d latent plane: point at it, press a test image. names: runs with nz = 2."""
     loaded, said = load(*(names or ("plane",)))
-    for run in loaded:
-        if run.nz != 2:
-            what = f"'{run.folder.name}' has {run.nz} latent dimensions, and a plane has 2"
-            raise runs.RunError(f"{what}. Use widgets.latents")
+    check_planes(loaded)
     return widget("plane", loaded, said)
 
 
@@ -94,35 +102,30 @@ def plane(*names):
 def pad(*names):
     """A drawing pad: a drawing is centred, encoded to μ and σ, sampled ten times and decoded."""
     loaded, said = load(*(names or ("tuned",)))
-    for run in loaded:
-        if run.kind == "decoder":
-            raise runs.RunError(f"'{run.folder.name}' has no encoder, which a drawing needs")
+    check_encoders(loaded)
     return widget("pad", loaded, said)
 
 
 @explorer
-def interpolation(autoencoder="autoencoder", vae="tuned"):
-    """From one test image to another through the codes of an autoencoder and of a VAE."""
-    return show("interpolation", (autoencoder, vae))
+def interpolation(autoencoder="autoencoder", vae="tuned", images=None):
+    """From one image to another through the codes of an autoencoder and of a VAE.
+
+    images  two images of your own to start with, each (1, 28, 28), beside the test images
+    """
+    return show("interpolation", (autoencoder, vae), own=two_images(images))
 
 
 @explorer
 def beta(runs_from=None):
     """A slider over trained VAEs that differ in β.
 
-    runs_from  "yours" or "reference"; by default yours, when they have at least three values of β
+    runs_from  "yours" or "reference"; by default both are offered, yours first when they have at
+               least three values of β
     """
-    ladders = find_ladders()
-    if runs_from is None:
-        runs_from = "yours" if len(ladders.get("yours", [])) >= 3 else "reference"
-    ladder = ladders.get(runs_from, [])
-    if len(ladder) < 2:
-        raise runs.RunError(
-            "a β slider needs at least two trained VAEs of the same architecture that differ in "
-            f"their setting 'beta', and of {runs_from} there are {len(ladder)}. Train beta-0, "
-            "beta-10 and tuned in the notebook vae first"
-        )
-    return widget("ladder", ladder, "", encoder=False)
+    ladders = choose_ladders(runs_from)
+    loaded = [run for ladder in ladders.values() for run in ladder]
+    names = {which: [*map(name, ladder)] for which, ladder in ladders.items()}
+    return widget("ladder", loaded, "", encoder=False, ladders=names)
 
 
 @explorer
@@ -131,29 +134,43 @@ def statistics(*names):
     return show("statistics", names or ("tuned",))
 
 
-def show(name, run_names, **options):
+def show(kind, run_names, **options):
     loaded, said = load(*run_names)
-    return widget(name, loaded, said, **options)
+    return widget(kind, loaded, said, **options)
 
 
-def widget(name, loaded, said, encoder=True, **options):
-    """The Explorer of these trained runs; test images are those of the first one's dataset."""
-    images = None
+def widget(kind, loaded, said, encoder=True, own=None, **options):
+    """The Explorer of these trained runs; test images are those of the first one's dataset.
+
+    own  images (N, 1, 28, 28) that are no test images; they come last, without a class
+    """
+    if training.autograding():  # an executed notebook would hold all the models
+        return Sentence("This explorer is not shown while the notebook is graded.")
+    images = packed_images = None
     if all(run.kind != "decoder" for run in loaded):
-        kind = dataset(loaded[0])
         images, labels = browser.choose(test_images(loaded[0]), EACH)
-        packed_images = browser.pack_images(kind, images, labels)
+        if own is not None:
+            options["own"] = list(range(len(images), len(images) + len(own)))
+            images = torch.cat([images, own])
+            labels = torch.cat([labels, torch.full((len(own),), browser.NO_CLASS)])
+        packed_images = browser.pack_images(dataset(loaded[0]), images, labels)
     models = [
-        browser.pack(browser.finite(run), title(run), images, encoder=encoder) for run in loaded
+        browser.pack(browser.finite(run), title(run), images, encoder=encoder) | {"name": name(run)}
+        for run in loaded
     ]
-    content = {"models": models, "images": None if images is None else packed_images}
-    return Explorer(name=name, content=content, options=options, note=said)
+    content = {"models": models, "images": packed_images}
+    return Explorer(name=kind, content=content, options=options, note=said)
+
+
+def name(run):
+    """What tells a run from all others: a student's may have the name of one of the kit's."""
+    return run.folder.name if run.source == "reference" else f"{run.folder.name} (yours)"
 
 
 def title(run):
     """What a menu calls a run, such as "tuned (VAE, β = 0.5)"."""
-    name, beta = run.folder.name, run.settings.get("beta")
-    if run.kind in name:
-        return name
+    called, beta = run.folder.name, run.settings.get("beta")
+    if run.kind in called:
+        return called
     kind = "VAE" if run.kind == "vae" else run.kind
-    return f"{name} ({kind}{'' if beta is None else f', β = {beta:g}'})"
+    return f"{called} ({kind}{'' if beta is None else f', β = {beta:g}'})"

@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import nn
 
 from utils import explorers, runs, training
@@ -97,6 +97,10 @@ def test_ladder_takes_the_kits_runs_until_there_are_three_of_ones_own(tmp_path):
     trained("beta-10", beta=10.0)
     assert [run.source for run in explorers.beta().ladder] == ["yours"] * 3
     assert len(explorers.beta("reference").ladder) == 4
+    explorer = explorers.beta()
+    explorer.which.value = "the kit's runs"
+    assert [label for label, _ in explorer.slider.options] == ["0", "1", "2", "3"]
+    assert "β = 2" in explorer.caption.value
 
 
 @pytest.mark.parametrize("path", ["linear", "spherical"])
@@ -130,6 +134,13 @@ def test_interpolation_chooses_images_by_label():
     other = explorer.image.value
     explorer.end_number.value = 1
     assert explorer.image.value != other
+
+
+def test_other_than_two_images_are_refused_in_words():
+    trained("autoencoder", nz=3, variational=False)
+    trained("tuned", nz=5)
+    sentence = explorers.interpolation(images=torch.rand(2, 14, 14))
+    assert isinstance(sentence, explorers.Sentence) and "not (14, 14)" in sentence.value
 
 
 def test_spherical_path_keeps_the_length_between_those_of_the_ends():
@@ -176,7 +187,7 @@ def test_latents_has_a_slider_a_dimension_and_shows_what_they_decode_to(nz):
 def test_a_tile_draws_from_the_posterior_and_says_mu_and_sigma():
     trained("tuned")
     explorer = explorers.latents()
-    assert not explorer.posteriors[0].value
+    assert {text.value for text in explorer.posteriors} == {"μ +0.00 &nbsp; σ 1.00"}, "the prior"
     explorer.tiles[3].click()
     assert all("μ" in text.value and "σ" in text.value for text in explorer.posteriors)
     before = explorer.image.value
@@ -189,6 +200,15 @@ def test_latents_of_an_autoencoder_have_no_sigma():
     explorer = explorers.latents("autoencoder")
     explorer.tiles[0].click()
     assert "μ" in explorer.posteriors[0].value and "σ" not in explorer.posteriors[0].value
+
+
+def test_several_runs_are_offered_in_a_menu():
+    trained("tuned", nz=3)
+    trained("wide", nz=5)
+    box = explorers.latents("tuned", "wide")
+    menu, first = box.children
+    menu.index = 1
+    assert len(first.sliders) == 3 and len(box.children[1].sliders) == 5
 
 
 def test_dream_moves_smoothly_and_stays_where_the_prior_is():
@@ -207,6 +227,23 @@ def test_dream_moves_smoothly_and_stays_where_the_prior_is():
     assert (walk.std(dim=0) > 0.4).all()
 
 
+def test_a_drawing_from_a_file_is_centred_and_sampled():
+    trained("tuned")
+    explorer = explorers.pad()
+    before = explorer.image.value
+    drawing = Image.new("RGB", (300, 200), "white")
+    ImageDraw.Draw(drawing).line([(40, 20), (40, 180)], "black", 16)  # far from the middle
+    explorer.take(explorers.png(drawing))
+    assert explorer.image.value != before and "nats" in explorer.caption.value
+    (seen,) = explorers.centred(drawing)
+    rows, columns = np.nonzero(seen.numpy() > 0.1)
+    assert np.ptp(rows) + 1 == 20 and abs(rows.mean() - 13.5) <= 1 and abs(columns.mean() - 14) <= 1
+    explorer.take(explorers.png(Image.new("L", (50, 50), "white")))
+    assert "empty" in explorer.caption.value
+    explorer.take(b"no picture")
+    assert "not a picture" in explorer.caption.value
+
+
 def test_statistics_uses_the_students_function_and_exports_a_table():
     trained("tuned", nz=3)
 
@@ -217,6 +254,7 @@ def test_statistics_uses_the_students_function_and_exports_a_table():
 
     explorer = explorers.statistics(digit_statistics)
     assert "–" in explorer.table.value  # an absent class
+    assert pixels(explorer.image.value).shape[1] == 10 * 60, "a picture of every mean"
     before = explorer.table.value
     explorer.which.value = "standard deviation"
     assert explorer.table.value != before
@@ -226,11 +264,9 @@ def test_statistics_uses_the_students_function_and_exports_a_table():
     assert std == pytest.approx(mean + 1, abs=1e-4)
 
 
-@pytest.mark.parametrize(
-    "build", [explorers.beta, explorers.interpolation, explorers.plane, explorers.latents]
-)
-def test_a_missing_run_is_a_sentence(build):
-    sentence = build()
+@pytest.mark.parametrize("name", ["beta", "interpolation", "plane", "latents", "pad"])
+def test_a_missing_run_is_a_sentence(name):
+    sentence = getattr(explorers, name)()
     assert isinstance(sentence, explorers.Sentence)
     assert "Train" in sentence.value and "Traceback" not in sentence.value
 

@@ -16,6 +16,7 @@ from utils import data, runs
 
 HERE = Path(__file__).parent
 TYPES = {"f4": "<f4", "f2": "<f2", "u1": "u1"}
+NO_CLASS = 255  # the label of an image that has none
 
 
 def module():
@@ -130,7 +131,7 @@ def choose(test, each):
 
 
 def unpack_weights(packed):
-    """The weights that decoder.js will compute with, as float32 tensors: torch's side of a check."""
+    """The weights that decoder.js will compute with, as float32 tensors."""
     weights = {}
     for name, place in packed["tensors"].items():
         shape, content = place["shape"], packed["bytes"][place["start"] :]

@@ -65,6 +65,7 @@ class Images {
   /** The class that most of the five nearest test images have: what a picture looks like. */
   nearest(image) {
     const best = Array.from(this.labels, (label, i) => {
+      if (label >= this.classes.length) return { label, distance: Infinity };
       let distance = 0;
       for (let k = 0, at = 784 * i; k < 784; k++) distance += (image[k] - this.pixels[at + k]) ** 2;
       return { label, distance };
@@ -823,14 +824,17 @@ function pad(root, source, { model: first, names, samples = 10, onChange = () =>
 
 // -- the ladder of β ------------------------------------------------------------------------------
 
-function ladder(root, source, { names, reference = null, columns = 10 } = {}) {
+/** `ladders`: {what a menu calls it: names of models}; else all VAEs are one ladder. */
+function ladder(root, source, { names: all = source.names, ladders = { "": all }, reference = null,
+  columns = 10 } = {}) {
   const { images } = source;
-  names ??= source.names.filter((name) => source.packed.get(name).beta !== null);
-  names = names.filter((name) => source.packed.get(name).kind === "vae");
-  if (names.length < 2 || !images)
-    throw new ModelError("A β slider needs at least two VAEs that differ in β, and test images.");
   const beta = (name) => source.packed.get(name).beta;
-  names = [...names].sort((a, b) => beta(a) - beta(b));
+  const steps = (names) => names.filter((name) => source.packed.get(name).kind === "vae" &&
+    beta(name) !== null).sort((a, b) => beta(a) - beta(b));
+  const kinds = Object.keys(ladders).filter((kind) => steps(ladders[kind]).length > 1);
+  if (!kinds.length || !images)
+    throw new ModelError("A β slider needs at least two VAEs that differ in β, and test images.");
+  let names = steps(ladders[kinds[0]]);
   const chosen = images.classes.flatMap((_, label) => images.of(label)[1] ?? []).slice(0, columns);
   const strip = (label) => new Picture(label, { columns, gap: 2, className: "vae-strip-picture" });
   const tops = strip("Test images"), recs = strip("Their reconstructions");
@@ -839,8 +843,18 @@ function ladder(root, source, { names, reference = null, columns = 10 } = {}) {
   const numbers = h("tbody", {});
   let z;
 
-  const control = slider("β", { min: 0, max: names.length - 1, step: 1,
-    value: Math.max(0, names.findIndex((name) => beta(name) === 1)) }, show, (i) => String(beta(names[i])));
+  const control = slider("β", { min: 0, max: 0, step: 1, value: 0 }, show,
+    (i) => String(beta(names[i])));
+  const pickLadder = choice("Models", kinds.map((kind) => [kind, kind]), kinds[0], climb);
+  pickLadder.row.hidden = kinds.length < 2;
+
+  function climb(kind) {
+    names = steps(ladders[kind]);
+    control.input.max = names.length - 1;
+    const middle = names.findIndex((name) => beta(name) === 1);
+    control.set(middle < 0 ? names.length >> 1 : middle);
+    show();
+  }
 
   /** Each image's code as stored: a ladder can do without encoders. */
   const reconstruct = (model) => chosen.map((i) => model.decode(source.code(model, i).mu));
@@ -849,7 +863,6 @@ function ladder(root, source, { names, reference = null, columns = 10 } = {}) {
   function draw() {
     const most = Math.max(...source.names.map((name) => source.packed.get(name).nz));
     z = Array.from({ length: 2 * columns }, () => normals(most));
-    show();
   }
 
   function show() {
@@ -884,20 +897,27 @@ function ladder(root, source, { names, reference = null, columns = 10 } = {}) {
     compare.addEventListener("toggle", show0);
   }
   root.append(
-    h("div", { class: "vae-bar" }, control.row, button("New samples", draw)),
+    h("div", { class: "vae-bar" }, control.row, button("New samples", () => { draw(); show(); }),
+      pickLadder.row),
     h("div", { class: "vae-columns" }, h("div", { class: "vae-main" }, ...rows), h("div", { class: "vae-side" }, table)),
     compare, status.element);
   draw();
+  climb(kinds[0]);
   return { get beta() { return beta(names[control.value]); },
     set step(i) { control.set(i); show(); }, stop() {} };
 }
 
 // -- interpolation --------------------------------------------------------------------------------
 
-function interpolation(root, source, { names = source.names, steps = 9, from = 0, to = 8 } = {}) {
+const OWN = 255; // the label of images that have none
+
+/** `own`: the places among the images of two that the reader brought; they have no class. */
+function interpolation(root, source, { names = source.names, steps = 9, from = 0, to = 8,
+  own = null } = {}) {
   const { images } = source;
   if (!images) throw new ModelError("Interpolation needs test images to start from.");
-  const status = new Status(), ends = [from, to].map((label) => ({ label, n: 0 }));
+  const status = new Status();
+  const ends = [from, to].map((label) => ({ label: own ? OWN : label, n: 0 }));
   const shown = [new Picture("From", { className: "vae-medium" }), new Picture("To", { className: "vae-medium" })];
   const spherical = choice("Path", [["", "linear"], ["1", "spherical"]], "", () => show());
   const control = slider("t", { min: 0, max: 1, step: 0.01, value: 0.5 }, () => show());
@@ -911,19 +931,18 @@ function interpolation(root, source, { names = source.names, steps = 9, from = 0
       h("div", { class: "vae-pair" }, figure(large, "at t"), h("div", { class: "vae-grow" }, figure(strip, "from t = 0 to t = 1")))) };
   });
 
-  function code(model, end) {
-    const of = images.of(end.label);
-    return source.code(model, of[end.n % of.length]).mu;
+  /** The number of the image that the walk starts (k = 0) or ends (k = 1) with. */
+  function place(k) {
+    const { label, n } = ends[k], of = images.of(label);
+    return label === OWN ? own[k] : of[n % of.length];
   }
 
   function show() {
     const t = control.value, round = Boolean(spherical.select.value), told = [];
-    ends.forEach((end, k) => {
-      const of = images.of(end.label);
-      shown[k].draw([images.image(of[end.n % of.length])], images.classes[end.label]);
-    });
+    ends.forEach(({ label }, k) =>
+      shown[k].draw([images.image(place(k))], label === OWN ? "your image" : images.classes[label]));
     rows.forEach(({ large, strip }, k) => {
-      const model = source.model(shownModels[k]), [a, b] = ends.map((end) => code(model, end));
+      const model = source.model(shownModels[k]), [a, b] = [0, 1].map((k) => source.code(model, place(k)).mu);
       const image = model.decode(between(a, b, t, round));
       const like = images.classes[images.nearest(image)];
       large.draw([image], `looks most like ${like}`);
@@ -935,6 +954,7 @@ function interpolation(root, source, { names = source.names, steps = 9, from = 0
 
   const chooser = (k) => {
     const options = images.classes.map((name, label) => [String(label), name]);
+    if (own) options.unshift([String(OWN), "your image"]);
     const pick = choice(k ? "To" : "From", options, String(ends[k].label), (value) => {
       ends[k] = { label: Number(value), n: 0 };
       show();
@@ -957,6 +977,8 @@ function classStatistics(root, source, { model: first = source.names[0], names =
   if (!images) throw new ModelError("Statistics need test images.");
   const holder = h("div", { class: "vae-scroll", tabindex: "0", role: "region", "aria-label": "Table of statistics" });
   const save = h("a", { download: "statistics.csv", href: "#" }, "Save as CSV");
+  const classes = images.classes.length;
+  const middles = new Picture("Decoded mean of each class", { columns: classes, gap: 2, className: "vae-strip-picture" });
   let name = first, which = "mean";
   const pickModel = modelChoice(source, names, first, (value) => { name = value; show(); });
   const pick = choice("Show", [["mean", "means of μ"], ["std", "standard deviations of μ"]], which,
@@ -964,7 +986,8 @@ function classStatistics(root, source, { model: first = source.names[0], names =
 
   function show() {
     const model = source.model(name);
-    const tables = statistics(source.codes(model), images.labels, images.classes.length);
+    const tables = statistics(source.codes(model), images.labels, classes);
+    middles.draw(tables.mean.map((mean) => model.decode(mean)), images.classes.join(", "));
     const values = tables[which].flat().filter(Number.isFinite).sort((a, b) => a - b);
     const middle = which === "mean" ? 0 : values[values.length >> 1];
     const width = Math.max(...values.map((value) => Math.abs(value - middle)), 1e-9);
@@ -975,7 +998,7 @@ function classStatistics(root, source, { model: first = source.names[0], names =
     };
     holder.replaceChildren(h("table", { class: "vae-table" },
       h("caption", {}, `${which === "mean" ? "mean" : "standard deviation"} of μ over ` +
-        `${images.labels.length / images.classes.length} test images of each class`),
+        `${images.labels.length / classes} test images of each class`),
       h("thead", {}, h("tr", {}, ...head.map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, ...tables[which].map((row, label) =>
         h("tr", {}, h("th", { scope: "row" }, images.classes[label]), ...row.map(cell))))));
@@ -984,7 +1007,8 @@ function classStatistics(root, source, { model: first = source.names[0], names =
       [text, ...tables.mean[label], ...tables.std[label]].join(","));
     save.href = "data:text/csv;charset=utf-8," + encodeURIComponent([["class", ...columns].join(","), ...lines].join("\n") + "\n");
   }
-  root.append(h("div", { class: "vae-bar" }, pickModel.row, pick.row, save), holder);
+  root.append(h("div", { class: "vae-bar" }, pickModel.row, pick.row, save),
+    figure(middles, "the mean code of each class, decoded"), holder);
   show();
   return { stop() {} };
 }
