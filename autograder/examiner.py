@@ -58,11 +58,13 @@ class Gone(Exception):
 
 
 def examine(
-    cells: Sequence[Cell], folder: Path, files: list[str], name: str, seed: int, warm: Warm
-) -> Examined:
+    cells: Sequence[Cell], folder: Path, files: list[str], name: str, seed: int, warm: Warm,
+    kept: Mapping[str, dict] | None = None,
+) -> Examined:  # fmt: skip
     """Run the cells in order and grade each question where its cell stands.
 
     folder, files: the submission's own files, copied into the box. name: of the folder there.
+    kept: records of questions that need not be asked again.
     NoBox when the machine cannot isolate; nothing that the submission does raises.
     """
     examined, started = Examined(), time.monotonic()
@@ -74,7 +76,7 @@ def examine(
             if cell.question is None:
                 examined.outputs.append(student.run(position))
             else:
-                record = verdict.of(
+                record = (kept or {}).get(cell.question) or verdict.of(
                     lambda c=cell: exam.grade(c.question), cell.question, "isolated"
                 )
                 if record.get("traceback"):

@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import shutil
+import sqlite3
 import stat
 import sys
 import tempfile
@@ -31,10 +32,12 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+from nbgrader.api import MissingEntry
+from nbgrader.converters.base import NbGraderException
 from sqlalchemy.exc import SQLAlchemyError
 
 import utils
-from autograder import build, examiner, execute, sanitize
+from autograder import build, examiner, execute, fingerprint, sanitize, verdict
 from autograder.box import Limits, NoBox
 
 LEDGER = ".autograder-ledger.jsonl"
@@ -43,8 +46,8 @@ WORKER_SECONDS = 60
 PACKAGE = Path(__file__).resolve().parent
 # Modules of this package that no grade depends on.
 NOT_GRADING = (
-    "__main__", "answers", "build", "cli", "collect", "demo", "doctor", "exports", "grading",
-    "prose", "report",
+    "__main__", "answers", "build", "cli", "collect", "demo", "doctor", "exports", "feedback",
+    "fingerprint", "grading", "prose", "report",
 )  # fmt: skip
 
 
@@ -61,6 +64,7 @@ class Job:
     """One notebook to execute anywhere: code cells, files by name, and what grades depend on.
 
     hidden: paths that student code must not see, where they exist on the worker.
+    kept: {question: record} of what need not be asked again.
     """
 
     cells: tuple[examiner.Cell, ...]
@@ -70,6 +74,7 @@ class Job:
     sandbox: str
     limits: Limits
     hidden: tuple[str, ...]
+    kept: dict[str, dict]
 
 
 _one_at_a_time = threading.Lock()  # a worker with more threads still has one warm server
@@ -91,7 +96,8 @@ def _executed(job: Job) -> examiner.Examined:
             (folder / name).write_bytes(data)
         if job.sandbox == "bubblewrap":
             warm = execute.warm(job.limits, tuple(map(Path, job.hidden)))
-            return examiner.examine(job.cells, folder, list(job.files), job.name, job.seed, warm)
+            submission = job.cells, folder, list(job.files), job.name, job.seed
+            return examiner.examine(*submission, warm, job.kept)
         return _trusted(job, folder)
 
 
@@ -119,32 +125,14 @@ def kit_version() -> str:
     return _hash_of({**_sources(PACKAGE), **_sources(Path(utils.__file__).parent)})
 
 
-def question_set(assignment: str) -> str:
-    """Hash of the code that an assignment's grades depend on."""
+@cache
+def grader() -> str:
+    """Hash of the code that every grade depends on; what a question adds is in `fingerprint`."""
     files = {**_sources(PACKAGE), **_sources(Path(utils.__file__).parent)}
-    for module in NOT_GRADING:
-        files.pop(f"autograder/{module}.py", None)
-    ours = _imported(assignment, files)
-    return _hash_of({k: v for k, v in files.items() if not _is_question(k) or k in ours})
-
-
-def _is_question(name: str) -> bool:
-    return name.startswith("autograder/questions/") and not name.endswith("__init__.py")
-
-
-def _imported(assignment: str, files: dict[str, Path]) -> set[str]:
-    """The modules of `questions` that an assignment's module imports, and theirs."""
-    found, waiting = set(), [assignment]
-    while waiting:
-        name = f"autograder/questions/{waiting.pop()}.py"
-        if name in found or name not in files:
-            continue
-        found.add(name)
-        for module, names in re.findall(
-            r"^from \.(\w*) import ([\w, ]+|\()", files[name].read_text(), re.M
-        ):
-            waiting += [module] if module else [part.strip() for part in names.split(",")]
-    return found
+    own = tuple(f"autograder/{folder}/" for folder in ("questions", "probes"))
+    common = {f"autograder/{name}.py" for name in NOT_GRADING}
+    files = {k: v for k, v in files.items() if k not in common and not k.startswith(own)}
+    return _hash_of(files)
 
 
 def _sources(folder: Path) -> dict[str, Path]:
@@ -234,11 +222,14 @@ class Course:
 
     def _released(self) -> set[str]:
         """The gradebook's students; WrongCall where it does not know the assignment."""
-        from nbgrader.api import MissingEntry
-
         url = self.directory.db_url
         if url.startswith("sqlite:///") and not Path(url[10:]).is_file():
             raise WrongCall(f"no gradebook {url[10:]}: {self._how()}")
+        if url.startswith("sqlite:///") and _older(Path(url[10:])):
+            raise WrongCall(
+                f"the gradebook {url[10:]} comes from an older nbgrader; `nbgrader db upgrade` "
+                "brings it up to date and keeps a copy"
+            )
         try:
             with self.gradebook() as gradebook:
                 released = gradebook.find_assignment(self.assignment)
@@ -250,6 +241,7 @@ class Course:
                      for n in released.notebooks for c in n.source_cells]
                 )  # fmt: skip
                 self.notebooks = [notebook.name for notebook in released.notebooks]
+                self.cells = {c.name for n in released.notebooks for c in n.grade_cells}
                 return {student.id for student in gradebook.students}
         except MissingEntry:
             raise WrongCall(
@@ -311,7 +303,7 @@ class Course:
 
     @property
     def rules(self) -> str:
-        """Hash of all that grades depend on besides submission and seed."""
+        """Hash of all that grades depend on besides submission, seed and the questions."""
         folder = self.directory.format_path(
             self.directory.source_directory, ".", self.assignment
         )
@@ -320,9 +312,7 @@ class Course:
             if p.is_file() and p.suffix != ".ipynb" and "runs" not in p.parts
         }  # fmt: skip
         settings = {k: v for k, v in self.config.items() if "Late" in k or k == "Execute"}
-        return _digest(
-            [question_set(self.assignment), self.asked, _hash_of(laid_over), repr(settings)]
-        )
+        return _digest([grader(), self.asked, _hash_of(laid_over), repr(settings)])
 
     def _converter(self, student: str, seed: int):
         from nbgrader.converters import Autograde
@@ -335,7 +325,7 @@ class Course:
         converter.log, converter.force, converter.create_student = self.log, True, True
         return converter
 
-    def jobs(self, student: str, seed: int) -> dict[str, Job]:
+    def jobs(self, student: str, seed: int, kept: dict | None = None) -> dict[str, Job]:
         """A submission's notebooks as workers get them, {`execute.key_of`: Job}.
 
         The cells are what nbgrader's sanitizing makes of them, the files what it will lay beside
@@ -370,7 +360,7 @@ class Course:
                 contents = {name: (Path(scratch) / name).read_bytes() for name in files}
                 found[key] = Job(
                     cells, contents, self.assignment, seed,
-                    self.runner.sandbox, limits, (str(self.root),),
+                    self.runner.sandbox, limits, (str(self.root),), kept or {},
                 )  # fmt: skip
         return found
 
@@ -436,6 +426,42 @@ class Course:
         steps = self.directory.autograded_directory, student, self.assignment
         return Path(self.directory.format_path(*steps)) / f"{notebook}.ipynb"
 
+    def records(self, student: str) -> dict[str, dict]:
+        """{question: record} of what was examined in isolation when it was last graded."""
+        found = {}
+        for name in self.notebooks:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                for cell in nbformat.read(self.result(student, name), as_version=4).cells:
+                    record = verdict.read(cell)
+                    if record and (record["status"], record["mode"]) == ("graded", "isolated"):
+                        found[record["question"]] = record
+        return found
+
+    def kept(self, task: Task) -> dict[str, dict]:
+        """The records of a task's submission that stay as they are."""
+        if task.asked is None:
+            return {}
+        records = self.records(task.student).items()
+        return {q: r for q, r in records if q not in task.asked and r["seed"] == task.seed}
+
+    def looked_at(self, student: str) -> set[str]:
+        """The cells of a student that a person has graded and nobody need look at again."""
+        with self.gradebook() as gradebook, contextlib.suppress(MissingEntry):
+            submission = gradebook.find_submission(self.assignment, student)
+            grades = [g for notebook in submission.notebooks for g in notebook.grades]
+            return {g.name for g in grades
+                    if g.manual_score is not None and not g.needs_manual_grade}  # fmt: skip
+        return set()
+
+    def keep_looked_at(self, student: str, cells: set[str]) -> None:
+        """Nothing has changed in these cells: nbgrader asks for another look at every grade."""
+        with self.gradebook() as gradebook:
+            submission = gradebook.find_submission(self.assignment, student)
+            for grade in (g for notebook in submission.notebooks for g in notebook.grades):
+                if grade.name in cells:
+                    grade.needs_manual_grade = False
+            gradebook.db.commit()
+
     def autograded(self, student: str) -> bool:
         return any(self.result(student, name).is_file() for name in self.notebooks)
 
@@ -485,6 +511,21 @@ def _config(root: Path):
     return config
 
 
+def _older(path: Path) -> bool:
+    """Whether a gradebook lacks a table or column of this nbgrader; looks, and changes nothing."""
+    from nbgrader.api import Base
+
+    with (
+        contextlib.suppress(sqlite3.DatabaseError),  # no database at all: reading it says so
+        contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as book,
+    ):
+        for table in Base.metadata.sorted_tables:
+            there = {row[1] for row in book.execute(f'pragma table_info("{table.name}")')}
+            if {column.name for column in table.columns} - there:
+                return True
+    return False
+
+
 def _digest(value) -> str:
     return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
 
@@ -496,9 +537,7 @@ def _last(pattern: str, text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    from autograder.verdict import printable
-
-    return printable(" ".join(str(text).split()))[:500]
+    return verdict.printable(" ".join(str(text).split()))[:500]
 
 
 def _reason(error: BaseException) -> str:
@@ -508,20 +547,38 @@ def _reason(error: BaseException) -> str:
 
 @dataclass
 class Task:
-    """One submission that is to be graded."""
+    """One submission that is to be graded.
+
+    about: what its grades will depend on, for the ledger. asked: the questions whose answers may
+    differ from the last time, None for all. why: in words, where it was graded before.
+    """
 
     student: str
     key: str
     seed: int
+    about: dict
+    asked: set[str] | None = None
+    why: str = ""
 
 
 Ready = tuple[Task, str | None, float]  # a task that nbgrader may finish, an error, seconds so far
 
 
 def here(course: Course, tasks: list[Task]) -> Iterator[Ready]:
-    """One worker: this process, and nbgrader's own pace."""
+    """One worker: this process, and nbgrader's own pace.
+
+    Where only some questions are to be asked again, these are asked ahead of it.
+    """
     for task in tasks:
-        yield task, None, 0.0
+        seconds = 0.0
+        if task.asked is not None:
+            with contextlib.suppress(NbGraderException, OSError, ValueError):
+                jobs = course.jobs(task.student, task.seed, course.kept(task))
+                done = [_executed(job) for job in jobs.values()]
+                execute.ahead.update(zip(jobs, done, strict=True))
+                seconds = sum(result.seconds for result in done)
+        yield task, None, seconds
+        execute.ahead.clear()
 
 
 def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
@@ -537,7 +594,7 @@ def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
         while waiting and len(jobs_of) < max(2 * slots, 2):
             task = waiting.pop()
             try:
-                jobs = course.jobs(task.student, task.seed)
+                jobs = course.jobs(task.student, task.seed, course.kept(task))
             except Exception:  # nbgrader meets it again, and says what is wrong
                 jobs = {}
             future = client.submit(executed, kit_version(), list(jobs.values()), pure=False)
@@ -663,6 +720,8 @@ def grade(
 def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dict], str | None]:
     rows, tasks = {}, []
     rules, students, now = course.rules, course.handed_in(), course.results()
+    prints = {q: made for q, made in fingerprint.of(course.assignment).items()
+              if build.grade_id(q) in course.cells}  # fmt: skip
     for student in students:
         problem = course.problem(student)
         if problem:
@@ -674,12 +733,16 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
             rows[student] = {"status": "failed", "error": f"cannot be read: {error}"}
             continue
         seed = course.seed(ledger.seed, student, content)
-        key = _digest([rules, content, seed])
+        about = {"rules": rules, "content": content, "seed": seed, "questions": prints}
+        key = _digest([rules, content, seed, prints])
         entry = ledger.latest.get((course.assignment, student), {})
         if entry.get("done") == key and student in now and course.autograded(student):
             rows[student] = {"status": "graded", "seconds": entry["seconds"]}
         else:
-            tasks.append(Task(student, key, seed))
+            task = Task(student, key, seed, about)
+            if student in now:
+                task.why, task.asked = _reason_for(course.assignment, about, entry)
+            tasks.append(task)
     for student in course.known - set(students):
         rows[student] = {"status": "missing"}
 
@@ -689,7 +752,37 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
     scores, most = course.results(), course.most()
     told = [_row(student, rows[student], scores.get(student, {}), most) for student in sorted(rows)]
     print(_summary(course.assignment, told, len(tasks)))
+    changes = [line for task in tasks if task.why and rows[task.student]["status"] == "graded"
+               for line in _changes(task, now[task.student], scores[task.student])]  # fmt: skip
+    if any(task.why for task in tasks):
+        print("\n".join(["marks that changed:", *changes] if changes else ["no marks changed"]))
     return told, stopped
+
+
+def _reason_for(assignment: str, about: dict, entry: dict) -> tuple[str, set[str] | None]:
+    """Why a graded submission is graded again, and which questions are asked; None for all.
+
+    entry: the ledger's last about it.
+    """
+    last = entry.get("about") if "done" in entry else None
+    if not isinstance(last, dict):
+        return "graded again from the start", None
+    if last["content"] != about["content"]:
+        return "handed in again", None
+    if last["rules"] != about["rules"] or last["seed"] != about["seed"]:
+        return "the grader, its settings or the notebook changed", None
+    old, new = last["questions"], about["questions"]
+    changed = {question for question in {*old, *new} if old.get(question) != new.get(question)}
+    why = f"corrected: {', '.join(sorted(changed))}" if changed else "its result was gone"
+    return why, fingerprint.affected(assignment, changed)
+
+
+def _changes(task: Task, old: dict[str, float], new: dict[str, float]) -> Iterator[str]:
+    """One line for each question whose points are not what they were."""
+    for question in sorted({*old, *new}):
+        before, after = old.get(question, 0.0), new.get(question, 0.0)
+        if abs(before - after) > 1e-6:
+            yield f"  {task.student}: {question} {before:g} → {after:g} ({task.why})"
 
 
 def _run(course, ledger, tasks, rows, workers, scheduler) -> str | None:
@@ -722,13 +815,17 @@ def _finish(course, ledger, task: Task, error: str | None, seconds: float) -> di
     if error is None:
         begun = time.monotonic()
         ledger.write(assignment=course.assignment, student=task.student, begun=task.key)
+        seen = course.looked_at(task.student) if task.asked is not None else set()
         error = course.autograde(task.student, task.seed)
+        if error is None and seen:
+            again = {build.grade_id(question) for question in task.asked}
+            course.keep_looked_at(task.student, seen - again)
         seconds = round(seconds + time.monotonic() - begun, 3)
     if error is not None:
         return {"status": "failed", "error": error, "seconds": seconds}
     ledger.write(
         assignment=course.assignment, student=task.student, done=task.key, seed=task.seed,
-        seconds=seconds,
+        seconds=seconds, about=task.about,
     )  # fmt: skip
     return {"status": "graded", "seconds": seconds}
 

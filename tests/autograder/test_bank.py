@@ -98,7 +98,9 @@ def test_students_read_what_is_tested_now():
 
 
 def expected_numbers(question: str) -> np.ndarray:
-    """Every number that the reference gives on the inputs that the bank was graded with."""
+    """What the reference gives on the inputs that the bank was graded with: scalars and short
+    arrays, since among thousands of numbers any number is found.
+    """
     asked, given = questions.find(question), []
 
     class Reference:
@@ -109,7 +111,7 @@ def expected_numbers(question: str) -> np.ndarray:
     if asked.examine is None:  # a submitted run has no reference
         Exam(Reference(), 0, questions.find)._grade(asked, ())
     arrays = [np.ravel(v) for e in given for v in e.values() if np.ndim(v) or np.isreal(v)]
-    numbers = [a.astype(float) for a in arrays if a.dtype.kind in "fi"]
+    numbers = [a.astype(float) for a in arrays if a.dtype.kind in "fi" and a.size <= 100]
     return np.concatenate(numbers) if numbers else np.zeros(0)
 
 

@@ -130,18 +130,63 @@ def test_second_run_does_nothing_and_a_changed_submission_alone_is_graded_again(
     assert rows["cy"]["score"] == 1.5, "a grade given by hand was lost"
 
 
-def give_manual_grade(root, student, points):
+def give_manual_grade(root, student, points, cell="vae-kl_gaussian"):
     with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
-        grade = gradebook.find_grade("vae-kl_gaussian", "vae", "vae", student)
-        grade.manual_score = points
+        grade = gradebook.find_grade(cell, "vae", "vae", student)
+        grade.manual_score, grade.needs_manual_grade = points, False
         gradebook.db.commit()
 
 
-def test_question_set_depends_on_its_own_questions_and_what_they_import():
-    imported = grading._imported("vae", grading._sources(grading.PACKAGE))
-    assert "autograder/questions/autoencoder.py" in imported
-    assert "autograder/questions/autodecoder.py" not in imported
-    assert grading.question_set("vae") != grading.question_set("autodecoder")
+CORRECTED = """
+import dataclasses, sys
+from autograder import cli, questions
+from autograder.questions import vae
+name = sys.argv.pop(1)
+right = questions.find(name)
+lenient = [dataclasses.replace(m, credit=1.0) for m in right.mistakes]
+new = dataclasses.replace(right, mistakes=tuple(lenient))
+vae.QUESTIONS = tuple(new if q is right else q for q in vae.QUESTIONS)
+questions.of.cache_clear()
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def grade_corrected(root, question):
+    """(exit status, what was said) when one question forgives its named mistakes."""
+    arguments = command("--course-dir", root)[3:]
+    done = subprocess.run(
+        [sys.executable, "-c", CORRECTED, question, *arguments],
+        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def test_a_corrected_question_changes_its_marks_only_and_says_whose(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    give_manual_grade(root, "ada", 2.5, "vae-beta_0")
+    give_manual_grade(root, "ed", 1.5)
+    status, said = grade_corrected(root, "vae.kl_gaussian")
+    assert status == 0
+    changed = [line.strip() for line in said.partition("marks that changed:\n")[2].splitlines()]
+    was = graded[1]["bo"]["score"]
+    assert changed == [f"bo: vae.kl_gaussian {was:g} → 2 (corrected: vae.kl_gaussian)"]
+    assert manual(root, "ada", "vae-beta_0") == (2.5, False)  # as it was, and not asked about again
+    assert manual(root, "ed") == (1.5, True)  # stays, but its question has changed
+
+
+def manual(root, student, cell="vae-kl_gaussian"):
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        grade = gradebook.find_grade(cell, "vae", "vae", student)
+        return grade.manual_score, grade.needs_manual_grade
+
+
+def test_questions_that_did_not_change_are_not_asked_again(graded):
+    course = grading.Course(graded[0], "vae")
+    [record] = course.records("bo").values()
+    task = grading.Task("bo", "", record["seed"], {}, asked={"vae.elbo"})
+    assert course.kept(task) == {"vae.kl_gaussian": record}
+    task.asked = {"vae.kl_gaussian"}
+    assert course.kept(task) == {}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
