@@ -11,13 +11,14 @@
 # | 2 · The formulas | how to sample, what it costs, and a check with samples | 60 |
 # | 3 · Model and loop | `VAE`, `train_epoch` | 40 |
 # | 4 · Three prices | β = 0, β = 10, your own β; three questions in words | 60 |
-# | 5 · Looking inside | epochs, samples, posteriors, the plane, unused dimensions | 30 |
+# | 5 · Looking inside | epochs, samples, posteriors, unused dimensions, rate, the plane | 40 |
 # | 6 · Challenge | `iwae_bound` | 20 |
 #
 # All training together takes about five minutes on a laptop. It is saved under `runs/` as it
 # goes: you can stop it, and nothing is trained twice.
 
 # %%
+import copy
 import math
 
 import torch
@@ -247,15 +248,12 @@ checks.vae.kl_monte_carlo(kl_monte_carlo)
 mu, logvar = torch.tensor([[0.5, -1.0, 2.0]]), torch.tensor([[0.3, -1.2, 0.8]])
 sizes = [10, 30, 100, 300, 1000, 3000, 10_000]
 estimates, widths = torch.tensor([kl_monte_carlo(mu, logvar, n) for n in sizes]).T
+exact = kl_gaussian(mu, logvar).expand(len(sizes))
 plots.curves(
-    {
-        "your closed form": kl_gaussian(mu, logvar).expand(len(sizes)),
-        "estimate": estimates,
-        "upper end, 95 %": estimates + widths,
-        "lower end, 95 %": estimates - widths,
-    },
+    {"your closed form": exact, "estimate, 95 % interval": estimates},
     title="The closed form, and what samples say", x=[math.log10(n) for n in sizes],
     xlabel="log₁₀ of the number of samples", ylabel="KL, nats",
+    errors={"estimate, 95 % interval": widths},
 )  # fmt: skip
 
 # %% [markdown]
@@ -927,6 +925,90 @@ plots.curves(
 plots.table(table)
 
 # %% [markdown]
+# ### Is the collapse the network's fault? · 2 minutes
+#
+# **What.** Take the collapsed model of β = 10 as it is, train it for five epochs at β = 1, and
+# count again. **Before you run it:** are the dead dimensions lost, or do they come back?
+
+# %%
+torch.manual_seed(0)
+cured = copy.deepcopy(model_10)
+optimizer = torch.optim.Adam(cured.parameters(), lr=1e-3)
+loader = data.Loader(train.images.to(device), train.labels, batch_size=128)
+for _ in range(5):
+    train_epoch(cured, loader, optimizer, 1.0)
+rows = {}
+for name, model in {"β = 10": model_10, "then 5 epochs at β = 1": cured}.items():
+    now = on_test(model, test.images.to(device))
+    with torch.no_grad():
+        active = int((model.encode(test.images.to(device))[0].var(0) > 0.01).sum())
+    rows[name] = {
+        "active dimensions": f"{active} of {NZ}",
+        "KL": -now["test_elbo"] - now["test_reconstruction"],
+        "ELBO (at β = 1)": now["test_elbo"],
+    }
+plots.table(rows, title="Collapsed, and cured: test images, nats per image")
+
+# %% [markdown]
+# The price did it, so the price undoes it. Where a network collapses at the price that you *do*
+# want, the usual cure is the same in small: begin with a low β and let it rise over the first
+# epochs (*KL warm-up*), so that the decoder comes to rely on z before z is dear.
+#
+# ### Does the prior fit? · 2 minutes
+#
+# **What.** You sample z from the prior, but the decoder was trained on the *aggregate posterior*,
+# the posteriors of all images taken together. Samples are good where the two agree. Here they
+# are, in each model's most used dimension.
+
+# %%
+edges = torch.linspace(-6, 6, 49)
+middles = (edges[1:] + edges[:-1]) / 2
+density = {"prior N(0, 1)": distributions.Normal(0.0, 1.0).log_prob(middles).exp()}
+for name, model in {"β = 0": model_0, f"β = {BETA:g}": tuned, "β = 10": model_10}.items():
+    with torch.no_grad():
+        mu, logvar = model.encode(test.images.to(device))
+    z = reparametrize(mu, logvar)[:, mu.var(0).argmax()].cpu()
+    density[name] = torch.histogram(z, edges).hist / len(z) / (edges[1] - edges[0])
+plots.curves(
+    density, title="What the decoder has seen, and what the prior asks for", x=middles,
+    xlabel="z in the most used dimension", ylabel="density",
+)  # fmt: skip
+
+# %% [markdown]
+# *What to look for:* at β = 0 the codes spread far wider than the prior, in each of 16 dimensions,
+# so its samples crowd in a middle where few codes are. (A good fit in one dimension is necessary,
+# not enough: all of them together have to fit.)
+#
+# ### Rate and distortion · 2 minutes
+#
+# **What.** Every run as a point: the KL is the *rate*, the nats spent on saying which z; the
+# reconstruction loss is the *distortion*, what is still missing. β chooses a point on the curve,
+# the one where its slope is −β: there, one more nat of rate would save β nats of distortion.
+
+# %%
+def rate_and_distortion(run):
+    """KL and −log p(x|z) on test images after the last epoch, nats per image."""
+    distortion = run.curves["test_reconstruction"][-1]
+    return -run.curves["test_elbo"][-1] - distortion, distortion
+
+
+short = {beta: rate_and_distortion(run) for beta, (_, run) in scan.items()}
+finished = {BETA: rate_and_distortion(run_tuned)}
+lines = {"4 epochs": short, "your tuned run": finished}
+plots.curves(
+    {label: [d for _, d in points.values()] for label, points in lines.items()},
+    x={label: [r for r, _ in points.values()] for label, points in lines.items()},
+    notes={label: [f"β = {beta:g}" for beta in points] for label, points in lines.items()},
+    title="Rate and distortion on test images", xlabel="rate: KL, nats per image",
+    ylabel="distortion, nats per image",
+)  # fmt: skip
+
+# %% [markdown]
+# *What to look for:* the ELBO is minus the sum of both axes, so the best point is where a line of
+# slope −1 touches the curve. β moves a model *along* the curve; longer training, or a better
+# network, moves the whole curve down and to the left.
+
+# %% [markdown]
 # ### The plane · 1 minute
 #
 # **What.** A VAE with two latents, as a map: where the test images lie, and what the decoder
@@ -1022,24 +1104,30 @@ checks.vae.iwae_bound(iwae_bound)
 # %% role="test" question="vae.iwae_bound"
 
 # %% [markdown]
-# (If you skip the challenge, skip the next cell too.)
+# **What.** How much each bound gains on the ELBO, and how sure that is: the gain of every *single
+# image* first, then mean and 95 % interval over images. (The images differ by tens of nats, so
+# intervals around the bounds themselves would hide everything.) If you skip the challenge, skip
+# the cell.
 
 # %%
 ks = [1, 2, 4, 8, 16, 32, 64]
 some = test.images[:100].to(device)
-with torch.no_grad():
-    bounds = {
-        f"β = {BETA:g}": [iwae_bound(tuned, some, k).mean().item() for k in ks],
-        "β = 10": [iwae_bound(model_10, some, k).mean().item() for k in ks],
-    }
+gains, widths = {}, {}
+for name, model in {f"β = {BETA:g}": tuned, "β = 10": model_10}.items():
+    with torch.no_grad():
+        bounds = torch.stack([iwae_bound(model, some, k) for k in ks])  # (len(ks), images)
+    gain = (bounds - bounds[0]).cpu()
+    gains[name], widths[name] = gain.mean(1), 1.96 * gain.std(1) / math.sqrt(len(some))
+    print(f"{name}: ELBO {bounds[0].mean():.1f}, bound with k = 64 {bounds[-1].mean():.1f} nats")
 plots.curves(
-    bounds, title="More samples, tighter bound", x=[math.log2(k) for k in ks],
-    xlabel="log₂ of the number of samples k", ylabel="bound on log p(x), nats",
+    gains, title="More samples, tighter bound", x=[math.log2(k) for k in ks], errors=widths,
+    xlabel="log₂ of the number of samples k", ylabel="gain on the ELBO, nats",
 )  # fmt: skip
 
 # %% [markdown]
-# *What to look for:* the left end is the ELBO, and the rise is at least what it left out. At β =
-# 10 it is much more: the posteriors are too wide to be true ones, because the price made them so.
+# *What to look for:* the ELBO left out at least this much; all of it is the KL of your guess to the
+# true posterior. At β = 10 it is more: the posteriors are too wide to be true ones, because the
+# price made them so.
 
 # %% [markdown]
 # ## What to take away
