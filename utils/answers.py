@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from utils import notebook
 
-HEADER = r"^\s*\*Your answer, at most (?:\d+) words:\*"
+HEADER = r"\*Your answer, at most (?:\d+) words:\*"
 STUB = "YOUR ANSWER HERE"
 # (pattern, what replaces it), in this order; JavaScript uses them too (browser/words.js)
 NOT_WORDS = [

@@ -119,18 +119,20 @@ def _assignment(path) -> str:
 
 def _released(result, nb, assignment):
     """Cells of the release that are missing, doubled or changed."""
-    names = [cell.name for cell in nb.cells if cell.name]
+    names, gone = [cell.name for cell in nb.cells if cell.name], []
     for name in dict.fromkeys(nb.released):
         graded = name if name in result.points else f"{assignment}-{name}"
         if names.count(name) > 1:
             result.look.append(f"the cell {name} is there {names.count(name)} times, and only "
                                "one of them counts: delete the others")  # fmt: skip
         elif name not in names and name.startswith(("check-", "rubric-", f"{assignment}-")):
-            result.look.append(f"the cell {name} was deleted; it is put back when your work is "
-                               "graded, but what it would have told you is lost")  # fmt: skip
+            gone.append(name)
         elif name not in names:
             result.lose(f"the cell {name}, which you should fill in, was deleted: take it from a "
                         "fresh copy of the notebook", graded)  # fmt: skip
+    if gone:
+        result.look.append("deleted cells, which are put back when your work is graded, without "
+                           f"what they would have told you: {_list(gone)}")  # fmt: skip
     for cell in nb.cells:
         kind = cell.about.get("cell_type")
         if cell.name and kind in ("code", "markdown") and kind != cell.kind:

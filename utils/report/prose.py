@@ -12,7 +12,7 @@ import mistune
 
 FORMULA = r"\$\$([^$]+)\$\$|\$([^$\n]+)\$"
 MARK = re.compile("\ue000(\\d+)\ue001")
-FORMULAS = 400  # drawn in a report; further ones are shown as they are written
+FORMULAS = 150  # drawn in a report; further ones are shown as they are written
 LARGEST = 480, 200  # points; a larger formula is shown as it is written
 SIZE = 10  # points of the text around it
 
