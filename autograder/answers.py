@@ -144,6 +144,14 @@ _SCHEME = re.compile(r"### BEGIN MARK SCHEME\n(.*?)### END MARK SCHEME", re.S)
 _SOLUTION = re.compile(r"### (?:BEGIN|END) SOLUTION\n?")
 
 
+def criteria_of(scheme: str) -> tuple[Criterion, ...]:
+    """The lines of a mark scheme that earn points: "- 1 point, observation: …"."""
+    return tuple(
+        Criterion(title.strip(), 0.5 if worth == "½" else float(worth))
+        for worth, title in _CRITERION.findall(scheme)
+    )
+
+
 class Desk:
     """The answers of one assignment, read from gradebook and autograded notebooks as they are
     now.
@@ -179,10 +187,7 @@ class Desk:
                 prompt=_SCHEME.sub("", rubric).strip(),
                 scheme=scheme,
                 reference=_own(source.get(name, "")),
-                criteria=tuple(
-                    Criterion(title.strip(), 0.5 if worth == "½" else float(worth))
-                    for worth, title in _CRITERION.findall(scheme)
-                ),
+                criteria=criteria_of(scheme),
             )
         order = [name for notebook in self.course.notebooks for name in self._source(notebook)]
         place = {name: i for i, name in enumerate(order)}

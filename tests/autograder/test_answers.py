@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from traitlets.config import Config
 
-from autograder import answers, prose
+from autograder import answers, build, prose, questions
 from tests.autograder import classroom
 from utils.answers import words
 
@@ -147,6 +147,14 @@ def test_alike_answers_are_found_across_students_and_against_the_reference(grade
     copied = desk.answers("vae-well_tuned")  # everybody handed in the reference answer
     answers.arranged(desk.questions["vae-well_tuned"], copied, answers.ALIKE)
     assert all(a.reference > 0.99 for a in copied)
+
+
+@pytest.mark.parametrize("question", questions.WRITTEN.values(), ids=lambda q: q.id)
+def test_the_criteria_of_every_mark_scheme_add_up(question):
+    folder = build.ROOT / "solutions" / question.assignment
+    cells = answers.texts(folder / f"{question.assignment}.ipynb")
+    criteria = answers.criteria_of(cells[f"rubric-{build.grade_id(question.id)}"])
+    assert sum(criterion.points for criterion in criteria) == question.points
 
 
 @pytest.mark.parametrize("raw", [False, True])
