@@ -37,6 +37,7 @@ class Item:
     by_hand: bool
     scores: list[float] = field(default_factory=list)  # NaN where a person has yet to grade
     mistakes: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    told: dict[str, str] = field(default_factory=dict)  # what one who made it read
 
     @property
     def shares(self) -> np.ndarray:
@@ -211,6 +212,7 @@ def _count(item: Item, grade, person: Person, record: dict | None) -> None:
     person.waiting += waiting
     if record and record.get("mistake"):
         item.mistakes[record["mistake"]].append(person.name)
+        item.told.setdefault(record["mistake"], record["feedback"].splitlines()[-1].strip())
     if record and record.get("status") == "failed" and record.get("mode") != "unread":
         person.notes.append(f"{item.name} could not be graded")
 
@@ -232,7 +234,7 @@ def _records(path: Path) -> tuple[dict[str, dict], list[str]]:
             records[record["question"]] = record
         ended += any(output.get("ename") == "ProcessEnded" for output in cell.get("outputs", ()))
     if ended:
-        notes.append(f"{ended} code cells ended its process")
+        notes.append(f"its process was ended in {ended} cell{'s' * (ended > 1)}")
     return records, notes
 
 
@@ -295,9 +297,9 @@ def _connected(given: list[answers.Answer]) -> list[list[answers.Answer]]:
 
 
 def says(item: Item, mistake: str) -> str:
-    """What students read about a named mistake; '' for one that is named after its numbers."""
+    """What students read about a named mistake; of one named after its numbers, an example."""
     known = {m.id: m.says for m in questions.find(item.name).mistakes}
-    return known.get(mistake, "")
+    return known.get(mistake) or f"for instance: {item.told[mistake]}"
 
 
 def page(course: grading.Course) -> str:
