@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from sklearn.manifold import TSNE
 from torch import nn
 
-from utils import checks, data, plots, training
+from utils import answers, checks, data, plots, preflight, training
 
 torch.manual_seed(0)
 device = training.device()
@@ -448,6 +448,9 @@ plots.table(
 # ### BEGIN SOLUTION
 # ANSWER1
 # ### END SOLUTION
+
+# %%
+answers.count("autodecoder.fitted_latents")
 
 # %% [markdown]
 # ## 3 · The variational auto-decoder
@@ -1071,6 +1074,9 @@ plots.strips({name: walk(name) for name in experiments}, title="From a trouser t
 # ANSWER2
 # ### END SOLUTION
 
+# %%
+answers.count("autodecoder.tsne")
+
 # %% [markdown]
 # ## If you want to go on
 #
@@ -1079,3 +1085,17 @@ plots.strips({name: walk(name) for name in experiments}, title="From a trouser t
 # - Fit test images with 10 steps, then 1000. When does it pay?
 # - Is a *posterior sample* as good as the median? Decode `family.rsample` with fresh noise
 #   instead of `family.middle`.
+
+# %% [markdown]
+# ## Before you hand in
+#
+# The next cell saves the notebook and says what you would lose if you handed it in now. When you
+# are content, pack it: in a terminal, in the course's folder,
+#
+#     python -m utils.submit assignments/autodecoder
+#
+# makes one zip of the notebook and of the runs that are graded, and `python -m utils.report`
+# makes a report of all notebooks, as a web page and a PDF.
+
+# %%
+preflight.check()

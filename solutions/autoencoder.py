@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from utils import checks, data, plots, training
+from utils import answers, checks, data, plots, preflight, training
 
 torch.manual_seed(0)
 device = training.device()
@@ -455,6 +455,9 @@ plots.curves(
 # To sample, we would have to know, or to decide, how codes are distributed.
 # ### END SOLUTION
 
+# %%
+answers.count("autoencoder.prior_samples")
+
 # %% [markdown]
 # ## 5 · Two numbers only
 #
@@ -581,3 +584,17 @@ plots.grid(latent_grid(fashion_plane.decoder), title="Clothes, nz = 2: from −4
 #   compared from here to the last notebook.
 #
 # Next: **vae**, where the codes are told where to lie.
+
+# %% [markdown]
+# ## Before you hand in
+#
+# The next cell saves the notebook and says what you would lose if you handed it in now. When you
+# are content, pack it: in a terminal, in the course's folder,
+#
+#     python -m utils.submit assignments/autoencoder
+#
+# makes one zip of the notebook and of the runs that are graded, and `python -m utils.report`
+# makes a report of all notebooks, as a web page and a PDF.
+
+# %%
+preflight.check()

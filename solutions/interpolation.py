@@ -18,7 +18,7 @@
 # %%
 import torch
 
-from utils import checks, data, explorers, plots, runs, training
+from utils import answers, checks, data, explorers, plots, preflight, runs, training
 
 torch.manual_seed(0)
 few = training.autograding()  # while grading, a few images are enough
@@ -528,3 +528,20 @@ for start, end in PAIRS:
 # even (16 against 24 dimensions, networks of different size), and says nothing about tasks other
 # than digits.
 # ### END SOLUTION
+
+# %%
+answers.count("interpolation.difference")
+
+# %% [markdown]
+# ## Before you hand in
+#
+# The next cell saves the notebook and says what you would lose if you handed it in now. When you
+# are content, pack it: in a terminal, in the course's folder,
+#
+#     python -m utils.submit assignments/interpolation
+#
+# makes one zip of the notebook and of the runs that are graded, and `python -m utils.report`
+# makes a report of all notebooks, as a web page and a PDF.
+
+# %%
+preflight.check()

@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import distributions, nn
 
-from utils import checks, data, plots, runs, training
+from utils import answers, checks, data, plots, preflight, runs, training
 
 torch.manual_seed(0)
 device = training.device()
@@ -654,6 +654,9 @@ print(f"β = 0: the means spread by {spread:.1f}, each posterior by {width:.3f}"
 # one.
 # ### END SOLUTION
 
+# %%
+answers.count("vae.beta_0")
+
 # %% [markdown]
 # ### β = 10: the latents are dear · 30 seconds
 #
@@ -709,6 +712,9 @@ report(model_10, run_10, "β = 10")
 # reconstructions.
 # ### END SOLUTION
 
+# %%
+answers.count("vae.beta_10")
+
 # %% [markdown] role="rubric" question="vae.well_tuned"
 # **Question (3 points).** Before you tune: describe the reconstructions (1 point) and the prior
 # samples (2 points) that you expect of a *well-tuned* VAE, and why one β can serve both.
@@ -739,6 +745,9 @@ report(model_10, run_10, "β = 10")
 # knows every z it may be asked for), yet each is narrow enough to tell its image from its
 # neighbours. β = 0 fails at the first, β = 10 at the second.
 # ### END SOLUTION
+
+# %%
+answers.count("vae.well_tuned")
 
 # %% [markdown]
 # ### Choose your β · 5 points for the run `tuned` · about 15 minutes
@@ -1141,3 +1150,17 @@ plots.curves(
 #
 # Next: **interpolation**, which compares the walks between images in both kinds of latent space,
 # with the runs you have just trained.
+
+# %% [markdown]
+# ## Before you hand in
+#
+# The next cell saves the notebook and says what you would lose if you handed it in now. When you
+# are content, pack it: in a terminal, in the course's folder,
+#
+#     python -m utils.submit assignments/vae
+#
+# makes one zip of the notebook and of the runs that are graded, and `python -m utils.report`
+# makes a report of all notebooks, as a web page and a PDF.
+
+# %%
+preflight.check()

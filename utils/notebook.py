@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,8 +167,9 @@ def locate(where="", holding: str = "") -> Path:
     session = os.environ.get("JPY_SESSION_NAME", "")  # set by Jupyter's server
     if session.endswith(".ipynb") and os.path.isfile(session):
         return Path(os.path.relpath(session))
-    there = sorted(Path().glob("*.ipynb"))
+    usual = Path(f"{Path().resolve().name}.ipynb")
+    there = sorted(Path().glob("*.ipynb"), key=lambda path: (path != usual, path))
     for path in there:
-        if re.search(rf'"{re.escape(holding)}"', path.read_text("utf8", "replace")):
+        if holding and f'"{holding}"' in path.read_text("utf8", "replace"):
             return path
-    return there[0] if there else Path(f"{Path().resolve().name}.ipynb")
+    return there[0] if there else usual
