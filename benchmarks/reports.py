@@ -2,14 +2,15 @@
 
     python benchmarks/reports.py [PART …] --root FOLDER
 
-    log       the practice report's ELBO log, to its last digit, and the notebook's VAE beside it
+    log       the practice report: its ELBO log, to the last digit
+    ahead     the practice report: the vae notebook's model, trained and measured alike
     beta      the assignment report: β = 0, β = 10, a β tuned on a log grid, in two conventions
     samples   the assignment report: how good the samples of its four models are
     walks     the assignment report: how smooth interpolations are, and linear probes
     grids     the lab report: 21 × 21 latent grids of a VAE and an autoencoder on Fashion-MNIST
     vad       the project report: auto-decoders on Fashion-MNIST
 
-FOLDER holds the full datasets in torchvision's layout; only `log` needs it. All else is measured on
+FOLDER holds the full datasets in torchvision's layout; only `log` and `ahead` need it. All else is measured on
 what the notebooks train on the embedded data; their runs are kept in --folder, and trained first
 if need be. Each part prints markdown tables; the exit status is 1 if a figure is
 not reached. ELBO, KL and reconstruction are in nats per image: Bernoulli, sum over pixels and
@@ -137,33 +138,39 @@ def binary(grey, rng):
 
 
 def log(options):
-    """The report's log in float64, then the vae notebook's model, trained and measured alike."""
+    """The report's log, in float64 and with its own random numbers."""
     images = data.load("MNIST", train=True, root=options.root).images
     exact = (images * 255).round().double().flatten(1) / 255  # rounded to float32, a pixel may flip
     rng = np.random.RandomState(0)
     model = Practice(rng)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    same = logged(model.elbo, optimizer, exact, rng, len(PRACTICE))
+    ours = logged(model.elbo, optimizer, exact, rng, len(PRACTICE))
+    rows = [
+        [i, f"{a:.4f}", f"{b:.4f}"] for i, (a, b) in enumerate(zip(PRACTICE, ours, strict=True))
+    ]
+    table(["epoch", "report", "ours"], rows)
+    equal = [abs(a - b) < 0.51e-4 for a, b in zip(PRACTICE, ours, strict=True)]
+    count = (equal + [False]).index(False)
+    say(f"The first {count} epochs agree to the 4 decimals that the report gives.")
+    return [] if count >= 3 else [f"only {count} epochs of the practice report's log agree"]
 
+
+def ahead(options):
+    """The vae notebook's model, trained on the same draws and measured as the report's log is."""
+    images = data.load("MNIST", train=True, root=options.root).images
     vae = masters.definitions("vae")
     torch.manual_seed(0)
-    model, rng, epochs = vae["VAE"](vae["NZ"]), np.random.RandomState(0), len(PRACTICE)
+    model, epochs = vae["VAE"](vae["NZ"]), len(PRACTICE)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3, fused=True)
     steps = epochs * len(images) // 200
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
+    rng = np.random.RandomState(0)
     ours = logged(lambda x: vae["elbo"](x, *model(x)), optimizer, images, rng, epochs, scheduler)
-
-    head = ["epoch", "report", "its model, float64", "difference", "the notebook's VAE"]
     rows = [
-        [i, f"{a:.4f}", f"{b:.4f}", f"{b - a:+.4f}", f"{c:.2f}"]
-        for i, (a, b, c) in enumerate(zip(PRACTICE, same, ours, strict=True))
+        [i, f"{a:.2f}", f"{b:.2f}"] for i, (a, b) in enumerate(zip(PRACTICE, ours, strict=True))
     ]
-    table(head, rows)
-    equal = [abs(a - b) < 0.51e-4 for a, b in zip(PRACTICE, same, strict=True)]
-    count = (equal + [False]).index(False)
-    say(f"The first {count} epochs agree to the 4 decimals that the report gives.")
-    missed = [] if count >= 3 else [f"only {count} epochs of the practice report's log agree"]
-    return missed + (["the practice report's ELBO"] if ours[-1] <= PRACTICE[-1] + 10 else [])
+    table(["epoch", "report", "the vae notebook's model"], rows)
+    return [] if ours[-1] > PRACTICE[-1] + 10 else ["well ahead of the practice report's ELBO"]
 
 
 # -- the assignment report ------------------------------------------------------------------------
@@ -537,7 +544,7 @@ def vad(options):
 
 
 PARTS = {
-    "log": log, "beta": beta, "samples": samples, "walks": walks, "grids": grids, "vad": vad,
+    "log": log, "ahead": ahead, "beta": beta, "samples": samples, "walks": walks, "grids": grids, "vad": vad,
 }  # fmt: skip
 
 if __name__ == "__main__":
