@@ -10,11 +10,11 @@
     grids     the lab report: 21 × 21 latent grids of a VAE and an autoencoder on Fashion-MNIST
     vad       the project report: auto-decoders on Fashion-MNIST
 
-FOLDER holds the full datasets in torchvision's layout; only `log` and `ahead` need it. All else is measured on
-what the notebooks train on the embedded data; their runs are kept in --folder, and trained first
-if need be. Each part prints markdown tables; the exit status is 1 if a figure is
-not reached. ELBO, KL and reconstruction are in nats per image: Bernoulli, sum over pixels and
-latent dimensions, mean over images.
+FOLDER holds the full datasets in torchvision's layout; only `log` and `ahead` need it. All else is
+measured on what the notebooks train on the embedded data; their runs are kept in --folder, and
+trained first if need be. Each part prints markdown tables; the exit status is 1 if a figure is not
+reached. ELBO, KL and reconstruction are in nats per image: Bernoulli, sum over pixels and latent
+dimensions, mean over images.
 """
 
 import argparse
@@ -543,9 +543,7 @@ def vad(options):
     return missed
 
 
-PARTS = {
-    "log": log, "ahead": ahead, "beta": beta, "samples": samples, "walks": walks, "grids": grids, "vad": vad,
-}  # fmt: skip
+PARTS = {part.__name__: part for part in (log, ahead, beta, samples, walks, grids, vad)}
 
 if __name__ == "__main__":
     main()
