@@ -5,10 +5,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import lab
 from utils import answers, browser, notebook
 
 # Unassigned characters differ between Unicode versions; controls between notions of a space.
@@ -87,3 +89,39 @@ def test_questions_and_limits_come_from_the_release():
         "vae.well_tuned": (200, 3, ""),
     }
     assert "What do you observe at β = 0" in answers.plain(found["vae.beta_0"].asked)
+
+
+# -- in JupyterLab --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(visit, tmp_path):
+    """A page of JupyterLab: a question of the release, its count, and the pre-flight."""
+    nb = json.loads((ROOT / "assignments/vae/vae.ipynb").read_text())
+    ours = {"rubric-vae-beta_0", "vae-beta_0"}
+    nb["cells"] = [c for c in nb["cells"] if c["id"] in ours]
+    nb["metadata"]["course"] |= {"cells": sorted(ours), "runs": {}}
+    code = "from utils import answers, preflight\nanswers.count('vae.beta_0')", "preflight.check()"
+    nb["cells"] += [nbformat.v4.new_code_cell(source) for source in code]
+    (tmp_path / "vae").mkdir()
+    (tmp_path / "vae" / "vae.ipynb").write_text(json.dumps(nb))
+    with lab.serve(tmp_path) as address:
+        page = visit(f"{address}/lab/tree/vae/vae.ipynb?reset", ignore=["404", "Failed to load"])
+        page.set_default_timeout(90_000)
+        yield page
+
+
+def test_in_lab_the_count_follows_and_the_preflight_sees_what_was_just_written(opened):
+    lab.run_all(opened)
+    said = opened.locator(".vae-count-said")
+    said.filter(has_text="0 of 150 words").wait_for()
+    opened.locator(".jp-MarkdownCell").filter(has_text="at most 150 words").last.dblclick()
+    opened.locator(".jp-MarkdownCell .cm-line").filter(has_text="YOUR ANSWER HERE").click()
+    opened.keyboard.press("End")
+    opened.keyboard.type(" Sharp pictures, $x$, and ")
+    said.filter(has_text="4 of 150 words").wait_for()
+    opened.keyboard.insert_text("many words " * 80)
+    said.filter(has_text="164 of 150 words: 14 too many").wait_for()
+    opened.keyboard.press("Shift+Enter")
+    lab.run_all(opened)  # it saves before it looks: nobody pressed Ctrl+S
+    opened.locator(".jp-OutputArea-output li").filter(has_text="vae.beta_0 is too long").wait_for()
