@@ -119,7 +119,7 @@ def _assignment(path) -> str:
 
 def _released(result, nb, assignment):
     """Cells of the release that are missing, doubled or changed."""
-    names, gone = [cell.name for cell in nb.cells if cell.name], []
+    names, gone, changed = [cell.name for cell in nb.cells if cell.name], [], []
     for name in dict.fromkeys(nb.released):
         graded = name if name in result.points else f"{assignment}-{name}"
         if names.count(name) > 1:
@@ -139,8 +139,10 @@ def _released(result, nb, assignment):
             became = f"has become a {cell.kind} cell: make it a {kind} cell again"
             result.lose(f"{_place(cell)} {became}", cell.name, f"{assignment}-{cell.name}")
         elif cell.is_("locked") and "checksum" in cell.about and not cell.untouched:
-            result.look.append(f"{_place(cell)} should stay as it was and was changed; it is put "
-                               "back when your work is graded")  # fmt: skip
+            changed.append(_place(cell))
+    if changed:
+        result.look.append("cells that should stay as they were and were changed; they are put "
+                           f"back when your work is graded: {_list(changed)}")  # fmt: skip
 
 
 def _steps(result, nb, assignment):
@@ -198,7 +200,8 @@ def _runs(result, nb):
         for run in wanted:
             problem = run_problem(nb.path.parent / "runs" / run)
             if problem:
-                result.lose(f"the run {run} {problem}: train it in this notebook", name)
+                what = f"the run {run} {problem}"
+                result.lose(f"{what}: run its training cell in this notebook", name)
 
 
 def read_run(folder: Path) -> tuple[dict, dict]:

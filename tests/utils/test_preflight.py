@@ -104,7 +104,7 @@ def vector(nb):
         (empty, "lose up to 3 of 33 points:\n  - the answer vae.beta_0 is empty (3 points)"),
         (long, "vae.beta_0 is too long, 151 of 150 words: 1 too many"),
         (fails, "the check of elbo fails: elbo has the wrong sign. (2 points)"),
-        (tampered, "(`pass`) should stay as it was and was changed"),
+        (tampered, "they are put back when your work is graded: cell "),
         (doubled, "the cell vae-elbo is there 2 times"),
         (deleted_test, "told you: vae-elbo"),
         (deleted_step, "the cell elbo, which you should fill in, was deleted"),
