@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.utils.conftest import ROOT
-from utils import answers, plots, report, runs
+from utils import answers, notebook, plots, report, runs
 from utils.report import page, paper, prose
 
 
@@ -83,6 +83,22 @@ def test_all_that_the_course_asks_for_is_in_both_files(course, capsys):
     assert html.count('<div class="answer"') == 8 and "please read" not in said
     assert "http" not in re.sub(r"http-equiv", "", html)  # needs nothing from elsewhere
     assert pdf.startswith(b"%PDF") and len(re.findall(rb"/Subtype\s*/Image", pdf)) >= 1
+
+
+@pytest.mark.parametrize("part", [p for p in report.PARTS if p.wanted], ids=lambda p: p.heading)
+def test_the_notebooks_make_what_the_report_looks_for(part):
+    nb = notebook.read(ROOT / f"assignments/{part.assignment}/{part.assignment}.ipynb")
+    assert not part.below or part.below in nb.released
+    names, below = [cell.name for cell in nb.cells], ""
+    after = names.index(part.below) + 1 if part.below else 0
+    for cell in nb.cells[after:]:
+        if cell.name and part.below:
+            break
+        below += cell.source
+    shown = {"25 codes": "25 codes from N(0, I)", "β = ": "report(", "From": 'title=f"From {',
+             "Auto-decoder": "Auto-decoder and variational"}  # fmt: skip
+    (wanted,) = [text for title, text in shown.items() if part.titles.startswith(title)]
+    assert wanted in below
 
 
 def test_what_is_missing_is_said_with_where_to_get_it(course, capsys):

@@ -44,13 +44,13 @@ class Part:
     run: str = ""  # what can be drawn from runs/ instead
 
 
+EXPERIMENT = r"β = \S+: (training|test reconstructions|16 prior samples)"
 PARTS = (
     Part("Autoencoder: samples", "autoencoder", "check-sample_prior", r"25 codes from N\(0, I\)", 1,
          ("autoencoder.prior_samples",), "autoencoder"),
-    Part("VAE with β = 0", "vae", "check-run-beta-0", r"", 3, ("vae.beta_0",), "beta-0"),
-    Part("VAE with β = 10", "vae", "check-run-beta-10", r"", 3, ("vae.beta_10",), "beta-10"),
-    Part("VAE with a tuned β", "vae", "check-run-tuned",
-         r"β = \S+: (training|test reconstructions|16 prior samples)", 3,
+    Part("VAE with β = 0", "vae", "check-run-beta-0", EXPERIMENT, 3, ("vae.beta_0",), "beta-0"),
+    Part("VAE with β = 10", "vae", "check-run-beta-10", EXPERIMENT, 3, ("vae.beta_10",), "beta-10"),
+    Part("VAE with a tuned β", "vae", "check-run-tuned", EXPERIMENT, 3,
          ("vae.well_tuned",), "tuned"),
     Part("Interpolations: autoencoder and VAE", "interpolation", "interpolation-interpolate",
          r"From \d to \d|My pair", 3, ("interpolation.difference",)),
