@@ -9,7 +9,7 @@ checks inside the student's kernel, unprotected; this kit isolates every submiss
     python benchmarks/grading.py --functions --ways two --students 10 100 1000
 
 Otter has an environment of its own: `pip install otter-grader`, and what notebooks need, as in
-requirements.txt.
+requirements.txt (ipykernel is one of them).
 CPU time is that of a control group, which only root may make; memory is looked at once a second.
 """
 
@@ -22,6 +22,7 @@ import json
 import os
 import platform
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -211,10 +212,10 @@ def resident(pid: str) -> int:
     return 0
 
 
-def measure(way, assignment: str, students: int, otter: str | None, functions: bool) -> Measured:
-    """Grade a fresh class one way."""
+def measure(way: str, made: Path, assignment: str, students: int, otter: str | None) -> Measured:
+    """Grade a copy of a class one way."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        folder = course(Path(scratch) / "course", assignment, students, functions)
+        folder = Path(shutil.copytree(made, Path(scratch) / "course"))
         words = command(way, folder, assignment, otter)
         wall, cpu, memory, coordinator = run(words, folder, Path(scratch) / "log")
         graded = sorted(
@@ -264,32 +265,34 @@ print(json.dumps(spent))
     return statistics.median(json.loads(done.stdout.splitlines()[-1]))
 
 
-def show(rows: list[Measured], own: float, options) -> None:
-    """Print the table of docs/benchmarks.md."""
+def heading(own: float, options) -> None:
+    """What stands above the rows."""
     part = ", its functions only" if options.functions else ""
     print(f"Assignment `{options.assignment}`{part}; its own cells take {own:.2f} CPU-s.")
     print(f"{machine()}\n")
     print("| way | students | class, s | a submission, s: median (fastest to slowest) "
           "| submissions a minute | times nbgrader | CPU-s a submission | beyond the own cells "
           "| peak memory, MB | of the coordinator | mean score |")  # fmt: skip
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-    stock = {row.students: row.wall for row in rows if row.way == "nbgrader"}
-    for row in rows:
-        times = f"{stock[row.students] / row.wall:.1f}" if row.students in stock else "–"
-        each = row.cpu / row.students if row.cpu is not None else None
-        cells = [
-            WAYS[row.way], f"{row.students:,}", f"{row.wall:.1f}",
-            f"{statistics.median(row.steps):.2f} ({min(row.steps):.2f} to {max(row.steps):.2f})",
-            f"{60 * row.students / row.wall:.0f}", times,
-            *([f"{each:.2f}", f"{each - own:.2f}"] if each is not None else ["–", "–"]),
-            f"{row.memory / 1e6:.0f}", f"{row.coordinator / 1e6:.0f}", f"{row.score:g}",
-        ]  # fmt: skip
-        print(f"| {' | '.join(cells)} |")
-    for row in rows:
-        if row.students >= 300:
-            first, last = statistics.mean(row.steps[10:110]), statistics.mean(row.steps[-100:])
-            print(f"\n{row.way}, {row.students:,} students: the last hundred took "
-                  f"{last / first:.2f} times as long as the first hundred.")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|", flush=True)
+
+
+def row_of(row: Measured, own: float, stock: Measured | None) -> str:
+    """One line of the table."""
+    each = row.cpu / row.students if row.cpu is not None else None
+    cells = [
+        WAYS[row.way], f"{row.students:,}", f"{row.wall:.1f}",
+        f"{statistics.median(row.steps):.2f} ({min(row.steps):.2f} to {max(row.steps):.2f})",
+        f"{60 * row.students / row.wall:.0f}", f"{stock.wall / row.wall:.1f}" if stock else "–",
+        *([f"{each:.2f}", f"{each - own:.2f}"] if each is not None else ["–", "–"]),
+        f"{row.memory / 1e6:.0f}", f"{row.coordinator / 1e6:.0f}", f"{row.score:g}",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def evenness(row: Measured) -> str:
+    """Whether late students of a large class cost what early ones do."""
+    first, last = statistics.mean(row.steps[10:110]), statistics.mean(row.steps[-100:])
+    return f"{WAYS[row.way]}: the last hundred took {last / first:.2f} times as long as the first"
 
 
 def machine() -> str:
@@ -316,11 +319,20 @@ def main() -> None:
     ways = options.ways or [w for w in WAYS if w != "otter" or options.otter]
     build.scripts_on_path()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    rows = [
-        measure(way, options.assignment, students, options.otter, options.functions)
-        for students in options.students for way in ways
-    ]  # fmt: skip
-    show(rows, own_cells(options.assignment, options.functions), options)
+    own = own_cells(options.assignment, options.functions)
+    heading(own, options)
+    large = []
+    for students in options.students:
+        with tempfile.TemporaryDirectory(prefix="class-") as scratch:
+            made = course(Path(scratch), options.assignment, students, options.functions)
+            stock = None
+            for way in ways:
+                row = measure(way, made, options.assignment, students, options.otter)
+                stock = row if way == "nbgrader" else stock
+                print(row_of(row, own, stock), flush=True)
+                large += [row] if students >= 300 else []
+    for row in large:
+        print(f"\n{evenness(row)}")
 
 
 if __name__ == "__main__":
