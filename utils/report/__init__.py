@@ -99,7 +99,8 @@ class Report:
 
     @property
     def missing(self) -> list[str]:
-        return [b.text for _, blocks in self.chapters for b in blocks if isinstance(b, Note)]
+        notes = [b.text for _, blocks in self.chapters for b in blocks if isinstance(b, Note)]
+        return list(dict.fromkeys(notes))
 
 
 # -- collecting -----------------------------------------------------------------------------------
