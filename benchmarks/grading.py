@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -77,12 +78,16 @@ for path in sorted(pathlib.Path("submitted").glob(f"*/{sys.argv[1]}/*.ipynb")):
 
 @dataclass
 class Measured:
-    """One way on one class. Seconds, bytes; `steps` from one student's result to the next one's."""
+    """One way on one class. Seconds, bytes; `steps` from one student's result to the next one's.
+
+    each: CPU seconds a submission, from the first result to the last: without the start.
+    """
 
     way: str
     students: int
     wall: float
     cpu: float | None
+    each: float | None
     memory: int
     coordinator: int
     steps: list[float]
@@ -168,8 +173,8 @@ def cpu_of(group: Path | None) -> float | None:
     return int((group / "cpu.stat").read_text().split()[1]) / 1e6
 
 
-def run(words: list[str], folder: Path, log: Path) -> tuple[float, float | None, int, int]:
-    """(seconds, CPU seconds, peak bytes of all processes, peak bytes of the first) of a command."""
+def run(words: list[str], folder: Path, log: Path) -> tuple[float, list, list[int]]:
+    """(seconds, [(time, CPU seconds so far)], peak bytes of all and of the first) of a command."""
     environment = {**os.environ, "COURSE_DATA": "embedded", "PYTHONPATH": str(ROOT)}
     with control_group() as group, open(log, "wb") as out:
 
@@ -181,8 +186,8 @@ def run(words: list[str], folder: Path, log: Path) -> tuple[float, float | None,
         process = subprocess.Popen(
             words, cwd=folder, env=environment, stdout=out, stderr=out, preexec_fn=join
         )
-        peak, done = [0, 0], threading.Event()
-        watcher = threading.Thread(target=watch, args=(process.pid, group, peak, done))
+        spent, peak, done = [], [0, 0], threading.Event()
+        watcher = threading.Thread(target=watch, args=(process.pid, group, spent, peak, done))
         watcher.start()
         status = process.wait()
         seconds = time.monotonic() - begun
@@ -190,12 +195,16 @@ def run(words: list[str], folder: Path, log: Path) -> tuple[float, float | None,
         watcher.join()
         if status:
             raise SystemExit(f"{words[:4]} ended with {status}:\n{log.read_text()[-3000:]}")
-        return seconds, cpu_of(group), *peak
+        return seconds, spent, peak
 
 
-def watch(first: int, group: Path | None, peak: list[int], done: threading.Event) -> None:
-    """Keep the largest proportional set size of a group's processes, and of the first one."""
-    while not done.wait(1.0):
+def watch(first: int, group: Path | None, spent: list, peak: list[int], done) -> None:
+    """Note CPU time, and the largest proportional set size of all processes and of the first."""
+    ending = False
+    while not ending:
+        ending = done.wait(1.0)
+        if group:
+            spent.append((time.time(), cpu_of(group)))
         with contextlib.suppress(OSError, ValueError):
             pids = (group / "cgroup.procs").read_text().split() if group else [str(first)]
             sizes = {pid: resident(pid) for pid in pids}
@@ -217,7 +226,7 @@ def measure(way: str, made: Path, assignment: str, students: int, otter: str | N
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = Path(shutil.copytree(made, Path(scratch) / "course"))
         words = command(way, folder, assignment, otter)
-        wall, cpu, memory, coordinator = run(words, folder, Path(scratch) / "log")
+        wall, spent, peak = run(words, folder, Path(scratch) / "log")
         graded = sorted(
             path.stat().st_mtime for path in folder.glob(f"autograded/*/{assignment}/*.ipynb")
         )
@@ -229,9 +238,11 @@ def measure(way: str, made: Path, assignment: str, students: int, otter: str | N
             told = demo.scores(assignment, [f"student{n:04}" for n in range(students)], folder)
             points = [row["score"] for row in told]
     steps = [after - before for before, after in zip(graded, graded[1:], strict=False)]
-    return Measured(
-        way, students, wall, cpu, memory, coordinator, steps, sum(points) / len(points)
-    )
+    cpu, each = (spent[-1][1] if spent else None), None
+    if spent and students > 1:
+        first, last = np.interp([graded[0], graded[-1]], *zip(*spent, strict=True))
+        each = (last - first) / (students - 1)
+    return Measured(way, students, wall, cpu, each, *peak, steps, sum(points) / len(points))
 
 
 def own_cells(assignment: str, functions: bool) -> float:
@@ -271,19 +282,20 @@ def heading(own: float, options) -> None:
     print(f"Assignment `{options.assignment}`{part}; its own cells take {own:.2f} CPU-s.")
     print(f"{machine()}\n")
     print("| way | students | class, s | a submission, s: median (fastest to slowest) "
-          "| submissions a minute | times nbgrader | CPU-s a submission | beyond the own cells "
+          "| submissions a minute | times nbgrader | CPU-s, class | a submission, once started "
+          "| beyond the own cells "
           "| peak memory, MB | of the coordinator | mean score |")  # fmt: skip
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|", flush=True)
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|", flush=True)
 
 
 def row_of(row: Measured, own: float, stock: Measured | None) -> str:
     """One line of the table."""
-    each = row.cpu / row.students if row.cpu is not None else None
     cells = [
         WAYS[row.way], f"{row.students:,}", f"{row.wall:.1f}",
         f"{statistics.median(row.steps):.2f} ({min(row.steps):.2f} to {max(row.steps):.2f})",
         f"{60 * row.students / row.wall:.0f}", f"{stock.wall / row.wall:.1f}" if stock else "–",
-        *([f"{each:.2f}", f"{each - own:.2f}"] if each is not None else ["–", "–"]),
+        *(["–"] * 3 if row.each is None else
+          [f"{row.cpu:.1f}", f"{row.each:.2f}", f"{row.each - own:.2f}"]),
         f"{row.memory / 1e6:.0f}", f"{row.coordinator / 1e6:.0f}", f"{row.score:g}",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
