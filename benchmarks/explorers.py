@@ -1,7 +1,7 @@
 """Time from a slider's move to the new picture, in headless Chromium, and take screenshots.
 
     python benchmarks/explorers.py                  the latencies, as a markdown table
-    python benchmarks/explorers.py --screenshots    pictures of the page into docs/figures
+    python benchmarks/explorers.py --screenshots    pictures of page and widgets into docs/figures
 
 Each way is moved 20 times, one move after the other. The clock starts with the event that moves the
 slider and stops when the new picture is decoded and stands in the document (a canvas is read back).
@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # tests/lab.py starts JupyterLab
 from autograder import playground  # noqa: E402
 from tests import lab  # noqa: E402
 from tests.conftest import ARGUMENTS, chromium_path  # noqa: E402
-from tests.test_playground import THREE, draw  # noqa: E402
+from tests.test_playground import PHONE, THREE, draw  # noqa: E402
 
 GOALS = {"page": 10, "lab": 10, "ipywidgets": 45}
 MOVES = 20
@@ -51,6 +51,17 @@ WAYS = {  # name: (what it is, element that holds slider and picture)
     "ipywidgets": ("`explorers.latents` in JupyterLab, kernel and PNG", ".jp-Cell:nth-child(2)"),
     "matplotlib": ("`interact` and matplotlib in JupyterLab", ".jp-Cell:nth-child(3)"),
 }
+
+WIDGETS = {
+    "latents": "from utils import explorers, widgets\nwidgets.latents('tuned', 'beta-1')",
+    "plane": "widgets.plane('plane', 'plane-autoencoder')",
+    "pad": "widgets.pad('tuned', 'autoencoder')",
+    "beta": "widgets.beta()",
+    "interpolation": "widgets.interpolation()",
+    "statistics": "widgets.statistics('beta-1')",
+    "fallback": "explorers.latents('beta-1')",
+}
+WIDE = {"viewport": {"width": 1040, "height": 900}}
 
 # The same random numbers for every screenshot.
 SEEDED = "let seed = 1; Math.random = () => (seed = (seed * 48271) % 2147483647) / 2147483647;"
@@ -101,7 +112,8 @@ def main():
         page_file = Path(folder) / "playground" / "index.html"
         playground.write(page_file)
         if options.screenshots:
-            return screenshots(browser, page_file)
+            of_page(browser, page_file)
+            return of_widgets(browser, Path(folder))
         times = in_page(browser, page_file) | in_lab(browser, Path(folder))
         version = browser.version
         browser.close()
@@ -148,35 +160,54 @@ def report(times, version):
     return int(any(medians[name] > goal for name, goal in GOALS.items()))
 
 
-def screenshots(browser, page_file):
+def of_page(browser, page_file):
     """docs/figures/playground-*.png: light and dark on a desktop, and a phone."""
-    target = ROOT / "docs" / "figures"
-    target.mkdir(parents=True, exist_ok=True)
-    phone = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2,
-             "has_touch": True, "is_mobile": True}  # fmt: skip
-    wide = {"viewport": {"width": 1040, "height": 900}}
     for name, explorer, context in [
-        ("playground-latents", "latents", wide),
-        ("playground-plane-dark", "plane", wide | {"color_scheme": "dark"}),
-        ("playground-pad", "pad", wide),
-        ("playground-beta", "ladder", wide),
-        ("playground-phone", "latents", phone),
+        ("playground-latents", "latents", WIDE),
+        ("playground-plane-dark", "plane", WIDE | {"color_scheme": "dark"}),
+        ("playground-pad", "pad", WIDE),
+        ("playground-beta", "ladder", WIDE),
+        ("playground-phone", "latents", PHONE | {"device_scale_factor": 2}),
+        ("playground-phone-pad", "pad", PHONE | {"device_scale_factor": 2, "color_scheme": "dark"}),
     ]:
         page = browser.new_page(**context)
         page.add_init_script(SEEDED)
         page.goto(page_file.as_uri())
         page.click(".all")
         page.add_style_tag(content=".bar { position: static } .explorer { padding: 12px }")
-        element = page.locator(f'[data-explorer="{explorer}"]').first
-        if explorer == "pad":
-            draw(page, element.locator(".vae-pad"), THREE)
-        elif tiles := element.locator(".vae-tile").all():
-            tiles[3].click()
-        page.wait_for_timeout(600)  # captions follow the picture a moment later
-        element.screenshot(path=target / f"{name}.png")
-        print(target / f"{name}.png")
+        keep(name, page.locator(f'[data-explorer="{explorer}"]').first)
         page.close()
+
+
+def of_widgets(browser, folder):
+    """docs/figures/widget-*.png: the same explorers in JupyterLab, light and dark."""
+    lab.write(folder / "test.ipynb", WIDGETS.values())
+    with lab.serve(folder) as address:
+        page = browser.new_page(viewport={"width": 1300, "height": 6000})  # Lab draws what is seen
+        page.add_init_script(SEEDED)
+        page.goto(f"{address}/lab/tree/test.ipynb?reset")
+        lab.run_all(page)
+        cells = page.locator(".jp-CodeCell")
+        for number, name in enumerate(WIDGETS):
+            keep(f"widget-{name}", cells.nth(number).locator(".jp-OutputArea-output > *").last)
+        dark = "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
+        page.evaluate(dark)
+        page.wait_for_selector('[data-jp-theme-light="false"]')
+        keep("widget-plane-dark", cells.nth(1).locator(".jp-OutputArea-output > *").last)
     return 0
+
+
+def keep(name, explorer):
+    """Use an explorer a little and keep its picture in docs/figures."""
+    explorer.locator("canvas, .widget-image, table").first.wait_for(timeout=120_000)
+    if (pad := explorer.locator(".vae-pad")).count():
+        draw(explorer.page, pad, THREE)
+    elif tiles := explorer.locator(".vae-tile").all():
+        tiles[3].click()
+    explorer.page.wait_for_timeout(800)  # captions follow the picture a moment later
+    target = ROOT / "docs" / "figures" / f"{name}.png"
+    explorer.screenshot(path=target)
+    print(target)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Trains the runs that ship with the kit and puts them, as float16, into utils/reference.
+"""Trains the runs that ship with the kit and puts them, as float16, into utils/reference, and those
+that only the playground page shows into autograder/playground/runs.
 
     python benchmarks/train_reference.py [NAME ...] [--root FOLDER] [--threads 1]
 
@@ -8,6 +9,7 @@ pixels, mean over the test set, with one posterior sample an image, measured on 
 """
 
 import argparse
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -16,45 +18,89 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from autograder import playground
 from utils import data, runs, training
 
 HERE = Path(__file__).parents[1]
+BETAS = {
+    "MNIST": [None, 0.0, 0.1, 0.3, 0.6, 1.0, 2.0, 5.0, 10.0],  # None: a plain autoencoder
+    "FashionMNIST": [None, 0.0, 0.1, 0.3, 1.0, 10.0],
+}
 
-# hidden widths of the encoder (the decoder mirrors them), latent dimensions, β (None: autoencoder)
-SMALL = {"widths": [128], "nz": 16, "epochs": 10}
-PLANE = {"widths": [128, 128], "nz": 2, "epochs": 25}
-RUNS = {
-    "plane": PLANE | {"dataset": "MNIST", "beta": 1.0},
-    "plane-autoencoder": PLANE | {"dataset": "MNIST", "beta": None, "epochs": 10},
-    "autoencoder": SMALL | {"dataset": "MNIST", "beta": None},
-    "beta-0": SMALL | {"dataset": "MNIST", "beta": 0.0},
-    "beta-10": SMALL | {"dataset": "MNIST", "beta": 10.0},
-    "fashion-plane": PLANE | {"dataset": "FashionMNIST", "beta": 1.0, "epochs": 12},
-    "fashion-plane-autoencoder": PLANE
-    | {"dataset": "FashionMNIST", "beta": None, "epochs": 10},
+
+def ladder(dataset, epochs, prefix=""):
+    """One small convolutional model for every β."""
+    return {
+        prefix + ("autoencoder" if beta is None else f"beta-{beta:g}"):
+            {"dataset": dataset, "nz": 12, "beta": beta, "epochs": epochs}
+        for beta in BETAS[dataset]
+    }  # fmt: skip
+
+
+# fully connected models: the hidden widths of the encoder, which the decoder mirrors
+PLANE = {"dataset": "MNIST", "widths": [128, 128], "nz": 2}
+FASHION_PLANE = {"dataset": "FashionMNIST", "widths": [96, 96], "nz": 2}
+KIT = ladder("MNIST", 5) | {
+    "plane": PLANE | {"beta": 1.0, "epochs": 25},
+    "plane-autoencoder": PLANE | {"beta": None, "epochs": 10},
+    "fashion-plane": FASHION_PLANE | {"beta": 1.0, "epochs": 12},
+    "fashion-plane-autoencoder": FASHION_PLANE | {"beta": None, "epochs": 10},
     "tuned": {"dataset": "MNIST", "widths": [512, 512], "nz": 24, "beta": 1.0, "epochs": 60},
 }
-BATCH, RATE = 250, 3e-3
+PLAYGROUND = ladder("FashionMNIST", 4, "fashion-")  # what only the page shows
+RUNS = KIT | PLAYGROUND
+BATCH = 250
+
+
+def rate(spec):
+    return 2e-3 if spec["nz"] == 2 else 3e-3
 
 
 class Model(nn.Module):
-    """An autoencoder, or with `variational` a VAE, of fully connected layers."""
+    """An autoencoder, or with `variational` a VAE, that begins near the mean image."""
 
-    def __init__(self, widths, nz, variational):
+    def __init__(self, nz, variational, mean, widths=None):
         super().__init__()
         self.variational = variational
-        self.encoder = nn.Sequential(nn.Flatten(), *_layers([784, *widths]))
-        self.encoder.append(nn.Linear(widths[-1], 2 * nz if variational else nz))
-        self.decoder = nn.Sequential(*_layers([nz, *widths[::-1]]))
-        self.decoder.append(nn.Linear(widths[0], 784)).append(nn.Unflatten(1, (1, 28, 28)))
+        codes = 2 * nz if variational else nz
+        parts = convolutional(nz, codes) if widths is None else fully_connected(nz, codes, widths)
+        self.encoder, self.decoder = parts
+        with torch.no_grad():
+            bias = [module for module in self.decoder if hasattr(module, "bias")][-1].bias
+            mean = mean.flatten() if len(bias) == 784 else mean.mean()
+            bias.copy_(mean.clamp(0.001, 0.999).logit())
 
     def encode(self, x):
         return self.encoder(x).chunk(2, 1) if self.variational else self.encoder(x)
 
 
-def _layers(sizes):
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
-        yield from (nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.SiLU())
+def convolutional(nz, codes, width=48):
+    """Encoder and decoder of 83,000 weights: 28 → 14 → 7 pixels, and `width` hidden units."""
+    encoder = nn.Sequential(
+        nn.Conv2d(1, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.SiLU(),
+        nn.Conv2d(8, 16, 4, 2, 1), nn.BatchNorm2d(16), nn.SiLU(),
+        nn.Flatten(), *hidden(16 * 49, width), nn.Linear(width, codes),
+    )  # fmt: skip
+    decoder = nn.Sequential(
+        *hidden(nz, width), nn.Linear(width, 16 * 49), nn.Unflatten(1, (16, 7, 7)),
+        nn.BatchNorm2d(16), nn.SiLU(),
+        nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.SiLU(),
+        nn.ConvTranspose2d(8, 1, 4, 2, 1),
+    )  # fmt: skip
+    return encoder, decoder
+
+
+def fully_connected(nz, codes, widths):
+    norm = nn.LayerNorm if nz == 2 else nn.BatchNorm1d  # in a plane, batches are too noisy a norm
+    down, up = hidden(784, *widths, norm=norm), hidden(nz, *widths[::-1], norm=norm)
+    encoder = nn.Sequential(nn.Flatten(), *down, nn.Linear(widths[-1], codes))
+    decoder = nn.Sequential(*up, nn.Linear(widths[0], 784), nn.Unflatten(1, (1, 28, 28)))
+    return encoder, decoder
+
+
+def hidden(*sizes, norm=nn.BatchNorm1d):
+    for n_in, n_out in itertools.pairwise(sizes):
+        yield from (nn.Linear(n_in, n_out), norm(n_out), nn.SiLU())
 
 
 def terms(encoded, decode, x):
@@ -69,20 +115,18 @@ def terms(encoded, decode, x):
 
 
 def train(name, root, folder):
-    """Trains one run in FOLDER/NAME; returns that folder."""
+    """Trains one run in FOLDER/NAME, or goes on with it; returns that folder."""
     spec = RUNS[name]
     torch.manual_seed(0)
     images, labels = data.load(spec["dataset"], train=True, root=root)
     test = data.load(spec["dataset"], train=False, root=root).images
     loader = data.Loader(images, labels, batch_size=BATCH, drop_last=True)
-    model = Model(spec["widths"], spec["nz"], variational=spec["beta"] is not None)
-    with torch.no_grad():  # start from the mean image
-        mean = images.mean((0, 1)).flatten().clamp(0.001, 0.999)
-        model.decoder[-2].bias.copy_(mean.logit())
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
+    widths, variational = spec.get("widths"), spec["beta"] is not None
+    model = Model(spec["nz"], variational, images.mean(0), widths)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate(spec), fused=True)
     steps = spec["epochs"] * len(loader)
     cycle = torch.optim.lr_scheduler.OneCycleLR
-    scheduler = cycle(optimizer, RATE, total_steps=steps, pct_start=0.1)
+    scheduler = cycle(optimizer, rate(spec), total_steps=steps, pct_start=0.1)
     settings = spec | {"train_images": len(images), "batch": BATCH}
     run = training.Run(
         name, model, optimizer, settings, scheduler=scheduler, loader=loader, folder=folder
@@ -110,7 +154,7 @@ def train(name, root, folder):
 
 def ship(folder, root):
     """Copies a run into the kit as float16 and notes what it reaches on the test images there."""
-    target = runs.REFERENCE / folder.name
+    target = (runs.REFERENCE if folder.name in KIT else playground.RUNS) / folder.name
     info, graph = runs.read_info(folder), runs.read_graph(folder)
     weights = {name: tensor.half() for name, tensor in runs.read_weights(folder).items()}
     shutil.rmtree(target, ignore_errors=True)

@@ -79,7 +79,7 @@ def test_the_command_writes_one_small_file(tmp_path, capsys):
 
 
 def test_a_missing_run_is_a_sentence(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(playground.MODELS, "MNIST", {"absent": True})
+    monkeypatch.setitem(playground.MODELS, "MNIST", ["absent"])
     assert main(["playground", "--to", str(tmp_path / "index.html")]) == 1
     assert "needs the run 'absent'" in capsys.readouterr().err
     assert not (tmp_path / "index.html").exists()

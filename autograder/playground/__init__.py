@@ -9,17 +9,16 @@ from pathlib import Path
 from utils import browser, data, runs
 
 HERE = Path(__file__).parent
+RUNS = HERE / "runs"  # those that only this page shows
 LIMIT = 5_000_000  # bytes of the whole page
 EACH = 30  # test images of every class
 
-# dataset: (folder of small runs, name there, has it an encoder?), in the order of the menus
+# dataset: runs, in the order of the menus
 MODELS = {
-    "MNIST": {"beta-1": True, "autoencoder": True, "beta-0": True, "beta-0.1": False,
-              "beta-0.3": False, "beta-0.6": False, "beta-2": False, "beta-5": False,
-              "beta-10": True, "plane": False, "plane-autoencoder": False},
-    "FashionMNIST": {"fashion-beta-1": True, "fashion-autoencoder": True, "fashion-beta-0": False,
-                     "fashion-beta-10": False, "fashion-plane": False,
-                     "fashion-plane-autoencoder": False},
+    "MNIST": [*(f"beta-{beta}" for beta in (0, 0.1, 0.3, 0.6, 1, 2, 5, 10)),
+              "autoencoder", "plane", "plane-autoencoder"],
+    "FashionMNIST": [*(f"fashion-beta-{beta}" for beta in (0, 0.1, 0.3, 1, 10)),
+                     "fashion-autoencoder", "fashion-plane", "fashion-plane-autoencoder"],
 }  # fmt: skip
 
 
@@ -51,8 +50,7 @@ def content() -> str:
         images, labels = browser.choose(test, EACH)
         packed[dataset] = {
             "models": [
-                browser.pack(find(name), title(name), images, encoder=encoder, small=True)
-                for name, encoder in models.items()
+                browser.pack(find(name), title(name), images, small=True) for name in models
             ],
             "images": browser.pack_images(dataset, images, labels),
         }
@@ -61,14 +59,12 @@ def content() -> str:
 
 
 def find(name: str) -> runs.Trained:
-    """A run of the playground's own, else one of the kit's reference runs."""
-    for folder in (HERE / "runs" / name, runs.REFERENCE / name):
+    """One of the kit's reference runs, or of the page's own."""
+    for folder in (runs.REFERENCE / name, RUNS / name):
         if (folder / "run.json").exists():
             return browser.finite(runs.Trained(folder, "reference"))
-    raise runs.RunError(
-        f"the playground needs the run '{name}'. Train it with: "
-        f"python benchmarks/train_playground.py {name}"
-    )
+    train = f"python benchmarks/train_reference.py {name}"
+    raise runs.RunError(f"the playground needs the run '{name}'. Train it with: {train}")
 
 
 def title(name: str) -> str:
