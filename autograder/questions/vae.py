@@ -476,11 +476,15 @@ def elbo(x, logits, mu, logvar, beta=1.0):
 
 
 def _elbo_inputs(rng):
-    """Weak logits, so that the likelihood does not drown the KL, and a beta that is no
-    special number.
+    """Weak logits, so that the likelihood does not drown the KL, a beta that is no special number,
+    and means and log-variances whose exchange shows in the one number asked for.
     """
     scaled = {"logits": rng.normal(0.3, 1.0, (5, 1, 28, 28))}
-    latents = {k: v for k, v in _gaussians(rng).items() if k != "weights"}
+    apart = 0.0
+    while apart < 2:
+        latents = {k: v for k, v in _gaussians(rng).items() if k != "weights"}
+        mu, logvar = (torch.from_numpy(latents[k]) for k in ("mu", "logvar"))
+        apart = (kl_gaussian(mu, logvar) - kl_gaussian(logvar, mu)).mean().abs()
     return {**_pictures(rng), **scaled, **latents, "beta": float(rng.uniform(1.8, 3.2))}
 
 
