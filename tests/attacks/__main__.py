@@ -20,7 +20,7 @@ from traitlets.config import Config
 from autograder import build
 from tests.autograder.conftest import KL, graded
 
-from .cells import FORGING, READING
+from .cells import EXHAUSTING, FORGING, READING
 from .test_cells import CANARY, WRONG
 
 TEST = """### BEGIN HIDDEN TESTS
@@ -31,20 +31,6 @@ assert torch.allclose(kl_gaussian(mu, logvar), want)
 # What only makes sense against this kit's own channel, or never ends under nbgrader.
 OURS = ("wire", "evidence", "probe", "every check", "result", "record", "answer", "modules", "echo",
         "vsock", "internet", "host", "disk", "log", "every file", "own memory")  # fmt: skip
-MORE = {
-    "read the hidden test from the notebook beside": """
-found(open('vae.ipynb').read().split('HIDDEN')[1])
-""",
-    "write one's own grade": """
-import sqlite3
-with sqlite3.connect('{course}/gradebook.db') as db:
-    db.execute("update grade set manual_score = 2")
-""",
-    "leave before the test": "os._exit(0)",
-    "another student's notebook, overwritten": """
-open('{course}/submitted/honest/vae/vae.ipynb', 'w').write('gone'); found('overwritten')
-""",
-}  # fmt: skip
 
 
 def stock(root: Path) -> Config:
@@ -94,10 +80,8 @@ def main() -> int:
     parser.parse_args()
     build.scripts_on_path()
     os.environ["GRADER_TOKEN"] = CANARY
-    chosen = {
-        **MORE,
-        **{n: s for n, s in {**READING, **FORGING}.items() if not any(o in n for o in OURS)},
-    }
+    sources = {**READING, "leave before the test": EXHAUSTING["end itself"], **FORGING}
+    chosen = {n: s for n, s in sources.items() if not any(word in n for word in OURS)}
     print("| attack | points of 2 under stock nbgrader | read or wrote what it should not |")
     print("|---|--:|---|")
     with tempfile.TemporaryDirectory(prefix="stock-") as scratch:

@@ -10,6 +10,17 @@ READING = {
     "open the gradebook": "found(open('{course}/gradebook.db').read())",
     "list the course folder": "found(str(os.listdir('{course}')))",
     "open another student's notebook": "found(open('{course}/submitted/honest/vae/vae.ipynb').read())",
+    "read the hidden test from the notebook beside": """
+found(open('vae.ipynb').read().split('HIDDEN')[1])
+""",
+    "write one's own grade": """
+import sqlite3
+with sqlite3.connect('{course}/gradebook.db') as db:
+    db.execute("update grade set manual_score = 2")
+""",
+    "overwrite another student's notebook": """
+open('{course}/submitted/honest/vae/vae.ipynb', 'w').write('gone'); found('overwritten')
+""",
     "climb out of the folder": "found(open('../../../../../../..{course}/gradebook.db').read())",
     "search every file for the answer key": """
 for base, _, files in os.walk('/', onerror=None):
