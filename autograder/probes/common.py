@@ -19,7 +19,8 @@ def seeded(seed: int):
         random.getstate(),
         torch.is_grad_enabled(),
     )
-    torch.manual_seed(seed)
+    # `torch.manual_seed` also queues a call with a stack trace for every kind of device, for ever
+    torch.default_generator.manual_seed(int(seed))
     np.random.seed(seed % 2**32)
     random.seed(seed)
     try:
