@@ -199,7 +199,7 @@ def of_widgets(browser, folder):
 
 def keep(name, explorer):
     """Use an explorer a little and keep its picture in docs/figures."""
-    explorer.locator("canvas, .widget-image, table").first.wait_for(timeout=120_000)
+    explorer.locator("canvas:visible, .widget-image").first.wait_for(timeout=120_000)
     if (pad := explorer.locator(".vae-pad")).count():
         draw(explorer.page, pad, THREE)
     elif tiles := explorer.locator(".vae-tile").all():

@@ -7,7 +7,7 @@
 #
 # You
 #
-# 1. play with four explorers, each with something to find (30 min),
+# 1. play with five explorers, each with something to find (30 min),
 # 2. write one small function, the statistics of z for every digit (10 min),
 # 3. take a claim from a published report apart (20 min),
 # 4. test a hypothesis of your own and report it (40 min).
@@ -17,7 +17,7 @@
 # %%
 import torch
 
-from utils import checks, data, explorers, plots, runs, training
+from utils import answers, checks, data, explorers, plots, preflight, runs, training, widgets
 
 test = data.load("MNIST", train=False, limit=500 if training.autograding() else 2_000)
 vae = runs.load("tuned")
@@ -38,18 +38,20 @@ vae = runs.load("tuned")
 # %% [markdown]
 # ## 1 · Explorers
 #
-# Keep a line or two of notes on each: you will want them for your hypothesis.
+# Keep a line or two of notes on each: you will want them for your hypothesis. They compute in your
+# browser; where one stays empty, write `explorers.` instead of `widgets.`: the same with plainer
+# controls.
 #
 # ### One slider a dimension · 10 minutes
 #
 # **Do.** Press a digit's tile until you like the image. Then move one slider at a time from end to
-# end and back.
+# end and back. Then press *Dream* and lean back: what it does is explained under the sliders.
 #
 # **Find.** A slider that changes the *slant*. One that changes how *bold* the stroke is. One that
 # does nothing: what are its μ and σ, whatever tile you press?
 
 # %%
-explorers.latents("tuned", most=vae.nz)
+widgets.latents("tuned", "autoencoder", "beta-10", most=vae.nz)
 
 # %% [markdown]
 # <details><summary>What a slider that does nothing tells</summary>
@@ -60,6 +62,19 @@ explorers.latents("tuned", most=vae.nz)
 # those that pay for themselves.
 # </details>
 #
+# ### Your own hand · 5 minutes
+#
+# **Do.** Draw a digit as you write it. The drawing is centred as MNIST's were, encoded to μ and σ,
+# and ten z drawn from N(μ, σ²) are decoded.
+#
+# **Find.** A drawing on which the ten do not agree: how large is σ there? A drawing with a very low
+# *reconstruction probability*, and a legible digit that has a low one too: what has the model never
+# seen?
+
+# %%
+widgets.pad("tuned", "autoencoder")
+
+# %% [markdown]
 # ### The price of β · 5 minutes
 #
 # **Predict first.** You have seen β = 0 and β = 10. In which direction will the *reconstructions*
@@ -69,31 +84,31 @@ explorers.latents("tuned", most=vae.nz)
 # which most samples look like digits.
 
 # %%
-explorers.beta()
+widgets.beta()
 
 # %% [markdown]
 # ### Between two images · 5 minutes
 #
-# **Do.** Choose two digits and move t. Then switch to *spherical*, and then take other examples of
-# the same two digits.
+# **Do.** Choose two digits and move t. Then switch to *spherical*, and then take another example of
+# the same two digits. (`images=(x0, x1)` walks between two images of your own.)
 #
 # **Find.** A walk that passes through a third digit. A t at which one model shows a digit, and the
 # other does not.
 
 # %%
-explorers.interpolation(autoencoder="autoencoder", vae="tuned")
+widgets.interpolation(autoencoder="autoencoder", vae="tuned")
 
 # %% [markdown]
 # ### The plane · 5 minutes
 #
 # A VAE with only two latent dimensions can be drawn on a map. Every point is a test image, its
-# colour the digit.
+# colour the digit: press one to load it.
 #
 # **Find.** Two digits whose clouds overlap: what does the decoder show there? An empty region: is
 # what it decodes to a digit?
 
 # %%
-explorers.plane("plane")
+widgets.plane("plane", "plane-autoencoder")
 
 # %% [markdown]
 # ## 2 · Statistics of z
@@ -379,3 +394,20 @@ plots.bars(
 # weight although two of them hardly vary. Moving one image's μ outward and watching the error
 # would be the next test.
 # ### END SOLUTION
+
+# %%
+answers.count("explore.hypothesis")
+
+# %% [markdown]
+# ## Before you hand in
+#
+# The next cell saves the notebook and says what you would lose if you handed it in now. When you
+# are content, pack it: in a terminal, in the course's folder,
+#
+#     python -m utils.submit assignments/explore
+#
+# makes one zip of the notebook and of the runs that are graded, and `python -m utils.report`
+# makes a report of all notebooks, as a web page and a PDF.
+
+# %%
+preflight.check()
