@@ -560,7 +560,7 @@ class Pad(widgets.VBox):
         logits = self.run.decode(z)
         rows = {
             "as the encoder sees it": x[None],
-            "ten z drawn from N(μ, σ²), decoded": torch.sigmoid(logits),
+            "ten z drawn from its posterior, decoded": torch.sigmoid(logits),
         }
         wanted = x[None].expand_as(logits)
         loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="sum")
