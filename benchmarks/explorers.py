@@ -110,11 +110,13 @@ def main():
     with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
         browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         page_file = Path(folder) / "playground" / "index.html"
+        lab_folder = Path(folder) / "lab"  # beside no folder that has runs
+        lab_folder.mkdir()
         playground.write(page_file)
         if options.screenshots:
             of_page(browser, page_file)
-            return of_widgets(browser, Path(folder))
-        times = in_page(browser, page_file) | in_lab(browser, Path(folder))
+            return of_widgets(browser, lab_folder)
+        times = in_page(browser, page_file) | in_lab(browser, lab_folder)
         version = browser.version
         browser.close()
     return report(times, version)
@@ -192,7 +194,7 @@ def of_widgets(browser, folder):
             keep(f"widget-{name}", cells.nth(number).locator(".jp-OutputArea-output > *").last)
         dark = "jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
         page.evaluate(dark)
-        page.wait_for_selector('[data-jp-theme-light="false"]')
+        page.wait_for_selector('[data-jp-theme-light="false"]', state="attached")
         keep("widget-plane-dark", cells.nth(1).locator(".jp-OutputArea-output > *").last)
     return 0
 

@@ -107,7 +107,8 @@ def test_weights_that_are_not_numbers_are_said(tmp_path):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """A JupyterLab: (its folder, its address)."""
-    folder = tmp_path_factory.mktemp("lab")
+    folder = tmp_path_factory.mktemp("lab") / "here"  # beside no folder that has runs
+    folder.mkdir()
     with lab.serve(folder) as address:
         yield folder, address
 
