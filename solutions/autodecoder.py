@@ -372,7 +372,7 @@ plots.strips(
 lengths = {"N(0, I)": prior, "all ones": special[1:], "train": z_train, "test": z_test}
 plots.bars(
     {name: z.norm(dim=1).mean() for name, z in lengths.items()},
-    title="Mean length of latents: prior samples, ones, fitted", ylabel="‖z‖",
+    title="Mean length of latents: prior samples, ones, fitted", ylabel="length of z",
 )  # fmt: skip
 
 # %% [markdown]
