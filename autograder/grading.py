@@ -32,7 +32,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import MissingEntry
+from nbgrader.api import InvalidEntry, MissingEntry
 from nbgrader.converters.base import NbGraderException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -683,6 +683,7 @@ def grade(
     """Grade what changed; exit status 0 all graded, 1 some failed or the run stopped, 2 wrong
     call.
     """
+    logging.getLogger("tornado.application").setLevel(logging.CRITICAL + 1)  # nbgrader's tracebacks
     try:
         if workers < 1:
             raise WrongCall("--workers must be 1 or more")
@@ -697,9 +698,11 @@ def grade(
     except Stopped as error:
         print(f"autograder grade: {error}; nothing was graded", file=sys.stderr)
         return 1
-    except SQLAlchemyError as error:
-        print(f"autograder grade: cannot read the gradebook: {_reason(error)}. What is graded is "
-              "kept; run it again to go on.", file=sys.stderr)  # fmt: skip
+    except (SQLAlchemyError, InvalidEntry) as error:
+        signs = [why.format(root=root) for sign, why in MACHINE.items() if sign in str(error)]
+        why = signs[0] if signs else f"cannot use the gradebook: {_reason(error)}"
+        print(f"autograder grade: {why}. What is graded is kept; run it again to go on.",
+              file=sys.stderr)  # fmt: skip
         return 1
     for row in rows:
         if row["status"] == "failed" and not (stopped and row["error"] == stopped):

@@ -94,7 +94,7 @@ class Trained:
         self._weights = read_weights(folder)
         try:  # a folder put together from two runs shows here, not in the middle of a notebook
             self.decode(torch.zeros(1, self.nz))
-        except (KeyError, RuntimeError) as error:
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise RunError(f"weights.safetensors does not fit graph.json ({error})") from None
 
     def encode(self, x):
@@ -156,9 +156,10 @@ def read_weights(folder):
 def read_graph(folder):
     """graph.json as a dict, or None when there is none that can be read."""
     try:
-        return json.loads((Path(folder) / "graph.json").read_text("utf8"))
-    except (OSError, ValueError):
+        found = json.loads((Path(folder) / "graph.json").read_text("utf8"))
+    except (OSError, ValueError, RecursionError):
         return None
+    return found if isinstance(found, dict) and {"kind", "nz", "decode"} <= set(found) else None
 
 
 def read_curves(folder):

@@ -126,6 +126,14 @@ def test_a_damaged_run_gives_way_to_the_kits(file, reference, in_an_assignment, 
     assert f"{file} is missing or damaged" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("text", ["[]", '{"kind": "vae"}', '{"kind": 1, "nz": "x", "decode": 3}'])
+def test_a_graph_of_another_form_gives_way_to_the_kits(text, reference, in_an_assignment, capsys):
+    trained()
+    (in_an_assignment / "runs" / "mine" / "graph.json").write_text(text)
+    assert runs.load("mine").source == "reference"
+    assert "graph.json" in capsys.readouterr().out
+
+
 def test_weights_of_another_model_give_way_to_the_kits(reference, in_an_assignment, capsys):
     trained()
     trained("wide", Model(nz=5))
