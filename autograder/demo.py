@@ -159,13 +159,25 @@ def scores(assignment: str, students, course: Path = COURSE) -> list[dict]:
 
 
 def mistakes(graded: Path) -> list[str]:
-    """The mistakes named in a graded notebook, or what kept it from earning anything."""
-    records = [verdict.read(cell) for cell in nbformat.read(graded, 4).cells]
-    records = [record for record in records if record]
-    named = [f"{r['question'].split('.')[1]}: {r['mistake']}" for r in records if r["mistake"]]
-    if not named and records and not any(record["score"] for record in records):
-        return [records[0]["feedback"].splitlines()[1].strip()[:70]]
-    return named
+    """The mistakes named in a graded notebook, and what kept a question from being judged."""
+    records = list(filter(None, map(verdict.read, nbformat.read(graded, 4).cells)))
+    found: dict[str, list[str]] = {}
+    for record in records:
+        what = record["mistake"] or _error(record)
+        if what and not record["passed"]:
+            found.setdefault(what, []).append(record["question"].split(".")[1])
+    return [
+        f"{', '.join(those) if len(those) < 4 else f'{len(those)} questions'}: {what}"
+        for what, those in found.items()
+    ]
+
+
+def _error(record: dict) -> str:
+    """The start of what was said instead of a judgement, if that is what happened."""
+    said = record["feedback"].splitlines()[1:2]
+    if not said or said[0].strip().startswith(("passed", "failed")):
+        return ""
+    return said[0].strip().partition("; ")[0].partition(" (")[0].partition(": write")[0][:70]
 
 
 def run(assignment: str = "vae") -> int:
@@ -226,4 +238,4 @@ def print_table(rows: list[dict]) -> None:
             print(f"{row['student']:15} {'not graded':>11}")
         else:
             points = f"{row['score']:g} / {row['max']:g}"
-            print(f"{row['student']:15} {points:>11}  {', '.join(row['mistakes']) or '–'}")
+            print(f"{row['student']:15} {points:>11}  {'; '.join(row['mistakes']) or '–'}")
