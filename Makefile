@@ -12,7 +12,7 @@ demo: setup      ## build the release, grade a small class, show the table
 	python -m autograder demo
 
 test: setup      ## run the tests
-	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15
+	python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
 
 setup: $(VENV)/.done
 

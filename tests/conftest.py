@@ -7,12 +7,25 @@ import pytest
 
 
 def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="also what takes a minute each")
     parser.addoption(
         "--whole-bank",
         action="store_true",
         help="compare both ways to grade on every answer of tests/bank (half an hour), not on two "
         "a question",
     )
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes a minute and repeats what others show (--long)")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        skip = pytest.mark.skip(reason="long; run it with --long")
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(skip)
 
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -189,7 +189,7 @@ def test_questions_that_did_not_change_are_not_asked_again(graded):
     assert course.kept(task) == {}
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_killed_run_continues_to_the_grades_of_an_undisturbed_one(
     class_of_five, graded, tmp_path, workers
 ):
@@ -258,6 +258,7 @@ def test_what_is_no_submission_fails_alone(graded, tmp_path):
     assert scores(rows) == scores(graded[1])
 
 
+@pytest.mark.long
 def test_full_disk_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
     root = copy(class_of_five, tmp_path / "course")
     full = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "

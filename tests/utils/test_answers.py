@@ -109,6 +109,7 @@ def opened(visit, tmp_path):
         page = visit(f"{address}/lab/tree/vae/vae.ipynb?reset", ignore=["404", "Failed to load"])
         page.set_default_timeout(90_000)
         yield page
+        page.close()  # before its server stops, which it would complain about
 
 
 def test_in_lab_the_count_follows_and_the_preflight_sees_what_was_just_written(opened):
