@@ -73,7 +73,12 @@ def fingerprint(root):
     return hashlib.sha256(repr((names, data)).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("name", ALL)
+# One flood more than the others, and the slowest of them.
+LONG = {"exhausting: a flood of text"}
+NAMES = [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in ALL]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
     course, warm, examine, unattacked, name
 ):
