@@ -176,7 +176,7 @@ class Desk:
         found = {}
         for notebook, name, points in by_hand:
             source = self._source(notebook)
-            known = questions.WRITTEN.get(name.replace("-", ".", 1))
+            known = questions.WRITTEN.get(questions.question_id(name))
             rubric = source.get(f"rubric-{name}", "")
             scheme = "\n".join(_SCHEME.findall(rubric))
             found[name] = Asked(

@@ -22,6 +22,7 @@ import jupytext
 import nbformat
 
 from autograder import questions
+from autograder.questions import grade_id
 
 ROOT = Path(__file__).resolve().parent.parent
 ROLES = ("solution", "check", "test", "rubric", "answer")
@@ -97,11 +98,6 @@ def _graded(cell, grade_id: str, *, grade=False, solution=False, locked=False, p
     if locked:
         made.metadata["editable"] = made.metadata["deletable"] = False
     return made
-
-
-def grade_id(question_id: str) -> str:
-    """nbgrader's name of a question's cell: it allows no dot."""
-    return question_id.replace(".", "-", 1)
 
 
 def _solution(cell, path):

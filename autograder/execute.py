@@ -58,9 +58,9 @@ def question_of(cell) -> str | None:
     tested = nbgrader_utils.is_grade(cell) and not nbgrader_utils.is_solution(cell)
     if cell.cell_type != "code" or not tested:
         return None
-    question_id = str(cell.metadata.nbgrader.get("grade_id", "")).replace("-", ".", 1)
+    name = str(cell.metadata.nbgrader.get("grade_id", ""))
     try:
-        return questions.find(question_id).id
+        return questions.find(questions.question_id(name)).id
     except questions.UnknownQuestion:
         return None
 

@@ -37,7 +37,7 @@ from nbgrader.converters.base import NbGraderException
 from sqlalchemy.exc import SQLAlchemyError
 
 import utils
-from autograder import build, examiner, execute, fingerprint, sanitize, verdict
+from autograder import build, examiner, execute, fingerprint, questions, sanitize, verdict
 from autograder.box import Limits, NoBox
 
 LEDGER = ".autograder-ledger.jsonl"
@@ -410,8 +410,10 @@ class Course:
         with self.gradebook() as gradebook:
             for submission in gradebook.assignment_submissions(self.assignment):
                 grades = [g for notebook in submission.notebooks for g in notebook.grades]
-                named = {g.name.replace("-", ".", 1): g for g in grades if g.cell_type == "code"}
-                found[submission.student_id] = {k: float(g.score) for k, g in named.items()}
+                code = [g for g in grades if g.cell_type == "code"]
+                found[submission.student_id] = {
+                    questions.question_id(g.name): float(g.score) for g in code
+                }
         return found
 
     def most(self) -> float:
@@ -724,7 +726,7 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
     rows, tasks = {}, []
     rules, students, now = course.rules, course.handed_in(), course.results()
     prints = {q: made for q, made in fingerprint.of(course.assignment).items()
-              if build.grade_id(q) in course.cells}  # fmt: skip
+              if questions.grade_id(q) in course.cells}  # fmt: skip
     for student in students:
         problem = course.problem(student)
         if problem:
@@ -821,7 +823,7 @@ def _finish(course, ledger, task: Task, error: str | None, seconds: float) -> di
         seen = course.looked_at(task.student) if task.asked is not None else set()
         error = course.autograde(task.student, task.seed)
         if error is None and seen:
-            again = {build.grade_id(question) for question in task.asked}
+            again = {questions.grade_id(question) for question in task.asked}
             course.keep_looked_at(task.student, seen - again)
         seconds = round(seconds + time.monotonic() - begun, 3)
     if error is not None:

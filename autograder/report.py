@@ -21,6 +21,7 @@ import numpy as np
 from nbformat import NotebookNode
 
 from autograder import answers, grading, questions, sanitize, verdict
+from autograder.questions import question_id
 
 FEWEST = 8  # students; a discrimination of fewer says nothing
 BINS = 18
@@ -149,7 +150,7 @@ def picture(course: grading.Course) -> Picture:
                 scored = {grade.name: grade for grade in notebook.grades}
                 for (where, name), item in items.items():
                     if where == notebook.name:
-                        _count(item, scored.get(name), person, records.get(_id(name)))
+                        _count(item, scored.get(name), person, records.get(question_id(name)))
             people.append(person)
         handed_in, graded = set(course.handed_in()), {p.student for p in people}
         order = {question: i for i, question in enumerate(_order(course.assignment))}
@@ -163,10 +164,6 @@ def picture(course: grading.Course) -> Picture:
         )
 
 
-def _id(name: str) -> str:
-    return name.replace("-", ".", 1)
-
-
 def _order(assignment: str) -> list[str]:
     try:
         code = list(questions.of(assignment))
@@ -176,7 +173,7 @@ def _order(assignment: str) -> list[str]:
 
 
 def _item(cell) -> Item:
-    name = _id(cell.name)
+    name = question_id(cell.name)
     by_hand = cell.cell_type == "markdown"
     if by_hand:
         known = questions.WRITTEN.get(name)
@@ -271,13 +268,15 @@ def flags(course: grading.Course, shown: Picture) -> dict[str, list[str]]:
         answers.arranged(asked, given, desk.alike)
         for answer in given:
             if asked.limit and answer.words > asked.limit:
-                found[f"{_id(name)}: over {asked.limit} words"].append(
+                found[f"{question_id(name)}: over {asked.limit} words"].append(
                     f"{names[answer.student]} ({answer.words:,})"
                 )
             if answer.reference >= desk.alike:
-                found[f"{_id(name)}: much like the reference answer"].append(names[answer.student])
+                alike = f"{question_id(name)}: much like the reference answer"
+                found[alike].append(names[answer.student])
         for group in _connected(given):
-            found[f"{_id(name)}: much alike"].append(", ".join(names[a.student] for a in group))
+            alike = f"{question_id(name)}: much alike"
+            found[alike].append(", ".join(names[a.student] for a in group))
     return found
 
 

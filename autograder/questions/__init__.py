@@ -20,7 +20,9 @@ __all__ = [
     "UnknownQuestion",
     "Written",
     "find",
+    "grade_id",
     "of",
+    "question_id",
     "what_is_tested",
 ]
 
@@ -30,6 +32,16 @@ class UnknownQuestion(KeyError):
 
     def __str__(self):
         return self.args[0]
+
+
+def grade_id(question_id: str) -> str:
+    """nbgrader's name of a question's cell: it allows no dot."""
+    return question_id.replace(".", "-", 1)
+
+
+def question_id(grade_id: str) -> str:
+    """The question, if there is one, whose cell has that name."""
+    return grade_id.replace("-", ".", 1)
 
 
 @cache

@@ -12,7 +12,7 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
-from autograder import build
+from autograder import build, questions
 
 KL = """import torch
 def kl_gaussian(mu, logvar):
@@ -31,7 +31,7 @@ def graded(name, source, kind=new_code_cell, **about):
 
 def hidden_test(question, points):
     source = build.TEST_CELL.format(what="A test", id=question)
-    return graded(build.grade_id(question), source, grade=True, locked=True, points=points)
+    return graded(questions.grade_id(question), source, grade=True, locked=True, points=points)
 
 
 def source_notebook():

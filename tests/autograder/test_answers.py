@@ -153,7 +153,7 @@ def test_alike_answers_are_found_across_students_and_against_the_reference(grade
 def test_the_criteria_of_every_mark_scheme_add_up(question):
     folder = build.ROOT / "solutions" / question.assignment
     cells = answers.texts(folder / f"{question.assignment}.ipynb")
-    criteria = answers.criteria_of(cells[f"rubric-{build.grade_id(question.id)}"])
+    criteria = answers.criteria_of(cells[f"rubric-{questions.grade_id(question.id)}"])
     assert sum(criterion.points for criterion in criteria) == question.points
 
 
