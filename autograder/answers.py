@@ -29,7 +29,9 @@ from nbgrader.api import MissingEntry
 from traitlets import Enum, Float
 from traitlets.config import Configurable
 
-from autograder import grading, prose, questions
+from autograder import prose, questions
+from autograder.course import Course
+from autograder.errors import WrongCall
 from utils.answers import own
 from utils.answers import words as count
 
@@ -157,12 +159,12 @@ class Desk:
     now.
     """
 
-    def __init__(self, course: grading.Course, alike: float = ALIKE):
+    def __init__(self, course: Course, alike: float = ALIKE):
         self.course, self.alike = course, alike
         self.limit = WordLimit(config=course.config)
         self.questions = self._questions()
         if not self.questions:
-            raise grading.WrongCall(f"{course.assignment} asks nothing in words")
+            raise WrongCall(f"{course.assignment} asks nothing in words")
 
     def _questions(self) -> dict[str, Asked]:
         with self.course.gradebook() as gradebook:
@@ -598,13 +600,13 @@ def serve(assignment: str, root: Path, alike: float = ALIKE, port: int = 0, brow
     warnings.filterwarnings("ignore", module="nbgrader")
     try:
         if not 0 < alike <= 1:
-            raise grading.WrongCall("--alike is a similarity above 0 and at most 1")
-        desk = Desk(grading.Course(root, assignment), alike)
+            raise WrongCall("--alike is a similarity above 0 and at most 1")
+        desk = Desk(Course(root, assignment), alike)
         if not any(desk.answers(name) for name in desk.questions):
-            raise grading.WrongCall(f"no submission of {assignment} is graded yet: "
+            raise WrongCall(f"no submission of {assignment} is graded yet: "
                                     f"`nbgrader autograde {assignment}` first")  # fmt: skip
         asyncio.run(_forever(desk, port, browser))
-    except (grading.WrongCall, OSError) as error:
+    except (WrongCall, OSError) as error:
         print(f"autograder answers: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -30,7 +30,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from autograder import grading
+from autograder.course import Course
+from autograder.errors import WrongCall
 from autograder.verdict import printable
 from utils.submit import MANIFEST
 
@@ -79,7 +80,7 @@ def entries(archive: zipfile.ZipFile) -> list[Entry]:
     canvas = sum(bool(CANVAS.fullmatch(name)) for name, _ in infos)
     pattern = MOODLE if moodle >= canvas else CANVAS
     if not max(moodle, canvas):
-        raise grading.WrongCall(
+        raise WrongCall(
             "this is no download of Moodle (Full Name_12345_assignsubmission_file_/…) or Canvas "
             f"(lastfirst_12345_67890_….ipynb): it holds {', '.join(n for n, _ in infos[:3])} …"
         )
@@ -278,9 +279,9 @@ class People:
             with open(path, newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(file))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise grading.WrongCall(f"the roster {path} cannot be read: {error}") from None
+            raise WrongCall(f"the roster {path} cannot be read: {error}") from None
         if not rows or not {"ID", "Identifier"} & set(rows[0]):
-            raise grading.WrongCall(
+            raise WrongCall(
                 f"the roster {path} has no column ID (Canvas' gradebook export) or Identifier "
                 "(Moodle's grading worksheet)"
             )
@@ -319,7 +320,7 @@ def collect(assignment: str, root: Path, archive: Path, roster: Path | None = No
     """Collect what can be; exit status 0 all, 1 not all, 2 the call was wrong and nothing done."""
     warnings.filterwarnings("ignore", module="nbgrader")
     try:
-        course = grading.Course(root, assignment)
+        course = Course(root, assignment)
         with course.gradebook() as gradebook:
             people = People(gradebook.students, roster)
             wanted = {
@@ -329,10 +330,10 @@ def collect(assignment: str, root: Path, archive: Path, roster: Path | None = No
         try:
             opened = zipfile.ZipFile(archive)
         except (OSError, zipfile.BadZipFile, ValueError) as error:
-            raise grading.WrongCall(f"{archive} cannot be read as a zip file: {error}") from None
+            raise WrongCall(f"{archive} cannot be read as a zip file: {error}") from None
         with opened:
             said, missed = _collect(course, entries(opened), people, wanted)
-    except (grading.WrongCall, OSError) as error:
+    except (WrongCall, OSError) as error:
         print(f"autograder collect: {error}", file=sys.stderr)
         return 2
     print(said)

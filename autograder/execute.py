@@ -6,7 +6,6 @@ other; both are named in `nbgrader_config.py`.
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import json
 import os
@@ -26,7 +25,7 @@ from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy import Float as Real
 from traitlets import Enum, Float, Integer
 
-from autograder import incell, questions, sanitize, verdict
+from autograder import examiner, incell, questions, sanitize, verdict, warm, worker
 from autograder.box import Limits, NoBox
 
 MEBI = 2**20
@@ -39,7 +38,7 @@ EXTRA = Table(
     Column("score", Real, nullable=False),
 )
 
-# What workers have run ahead of nbgrader, by `key_of`; see `autograder.grading`.
+# What workers have run ahead of nbgrader, by `key_of`; see `autograder.worker`.
 ahead: dict = {}
 
 
@@ -76,23 +75,8 @@ def course_of(preprocessor) -> CourseDirectory | None:
 
 
 @cache
-def warm(limits: Limits, hidden: tuple[Path, ...]):
-    """This process's warm server; it ends with the process."""
-    import torch
-
-    from autograder.warm import Warm
-
-    torch.set_num_threads(1)
-    started = Warm(limits, hidden)
-    atexit.register(started.close)
-    return started
-
-
-@cache
 def _box_works(program: str | None) -> None:
     """Raise NoBox when this machine makes no sandbox; tried once a process, not once a student."""
-    from autograder import warm
-
     warm.try_a_box()
 
 
@@ -152,8 +136,6 @@ class Execute(StockExecute):
 
     def _isolated(self, nb, resources, seed):
         """The results of a worker or of the examiner here; None when both are not to be had."""
-        from autograder import examiner
-
         folder = Path(resources["metadata"]["path"] or ".")
         about = resources.get("nbgrader", {})
         cells = [cell for cell in nb.cells if cell.cell_type == "code"]
@@ -164,7 +146,7 @@ class Execute(StockExecute):
         if examined is None:
             if self.sandbox != "bubblewrap":
                 return None
-            student = warm(self.limits(), self._hidden())
+            student = worker.warm(self.limits(), self._hidden())
             examined = examiner.examine(asked, folder, files, name, seed, student)
         for number, (cell, outputs) in enumerate(zip(cells, examined.outputs, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]

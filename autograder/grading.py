@@ -9,542 +9,27 @@ remembers what is in the gradebook, so that a second run grades what changed and
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import glob
-import hashlib
 import json
 import logging
 import os
-import re
-import secrets
-import shutil
-import sqlite3
-import stat
 import sys
-import tempfile
-import threading
 import time
-import warnings
 from collections.abc import Iterable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import nbformat
-from nbgrader.api import InvalidEntry, MissingEntry
+from nbgrader.api import InvalidEntry
 from nbgrader.converters.base import NbGraderException
 from sqlalchemy.exc import SQLAlchemyError
 
-import utils
-from autograder import build, examiner, execute, fingerprint, questions, sanitize, verdict
-from autograder.box import Limits, NoBox
+from autograder import execute, fingerprint, questions, sanitize, worker
+from autograder.box import NoBox
+from autograder.course import MACHINE, Course, digest_of, reason
+from autograder.errors import Stopped, WrongCall
+from autograder.ledger import Ledger
 
-LEDGER = ".autograder-ledger.jsonl"
 CONNECT_SECONDS = 10
 WORKER_SECONDS = 60
-PACKAGE = Path(__file__).resolve().parent
-# Modules of this package that no grade depends on.
-NOT_GRADING = (
-    "__main__", "answers", "build", "cli", "collect", "demo", "doctor", "exports", "feedback",
-    "fingerprint", "grading", "prose", "report",
-)  # fmt: skip
-
-
-class WrongCall(Exception):
-    """Nothing was begun; the message says what to do."""
-
-
-class Stopped(Exception):
-    """Grading cannot go on, through no submission's fault; what is graded stays."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One notebook to execute anywhere: code cells, files by name, and what grades depend on.
-
-    hidden: paths that student code must not see, where they exist on the worker.
-    kept: {question: record} of what need not be asked again.
-    """
-
-    cells: tuple[examiner.Cell, ...]
-    files: dict[str, bytes]
-    name: str
-    seed: int
-    sandbox: str
-    limits: Limits
-    hidden: tuple[str, ...]
-    kept: dict[str, dict]
-
-
-_one_at_a_time = threading.Lock()  # a worker with more threads still has one warm server
-
-
-def executed(kit: str, jobs: list[Job]) -> list[examiner.Examined]:
-    """Run a student's notebooks on this worker; Stopped where its kit is not version `kit`."""
-    if kit_version() != kit:
-        raise Stopped("a worker has another version of the kit")
-    with _one_at_a_time:
-        return [_executed(job) for job in jobs]
-
-
-def _executed(job: Job) -> examiner.Examined:
-    with tempfile.TemporaryDirectory(prefix="submission-") as scratch:
-        folder = Path(scratch)
-        for name, data in job.files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(data)
-        if job.sandbox == "bubblewrap":
-            warm = execute.warm(job.limits, tuple(map(Path, job.hidden)))
-            submission = job.cells, folder, list(job.files), job.name, job.seed
-            return examiner.examine(*submission, warm, job.kept)
-        return _trusted(job, folder)
-
-
-def _trusted(job: Job, folder: Path) -> examiner.Examined:
-    """Without a sandbox: nbgrader's kernel, tests inside."""
-    from nbgrader.utils import setenv
-
-    cells = [nbformat.v4.new_code_cell(cell.source) for cell in job.cells]
-    notebook = sanitize.in_place_of("")
-    notebook.metadata.pop(sanitize.KEY)
-    notebook.cells = cells
-    runner = execute.Execute(
-        sandbox="none", seed=job.seed, timeout=int(job.limits.cell_seconds)
-    )
-    started = time.monotonic()
-    with setenv(NBGRADER_EXECUTION="autograde"):
-        runner.preprocess(notebook, {"metadata": {"path": str(folder)}})
-    outputs = [[dict(output) for output in cell.outputs] for cell in notebook.cells]
-    return examiner.Examined(outputs, seconds=time.monotonic() - started)
-
-
-@cache
-def kit_version() -> str:
-    """Hash of all of the kit's code: the coordinator and its workers must have the same."""
-    return _hash_of({**_sources(PACKAGE), **_sources(Path(utils.__file__).parent)})
-
-
-@cache
-def grader() -> str:
-    """Hash of the code that every grade depends on; what a question adds is in `fingerprint`."""
-    files = {**_sources(PACKAGE), **_sources(Path(utils.__file__).parent)}
-    own = tuple(f"autograder/{folder}/" for folder in ("questions", "probes"))
-    common = {f"autograder/{name}.py" for name in NOT_GRADING}
-    files = {k: v for k, v in files.items() if k not in common and not k.startswith(own)}
-    return _hash_of(files)
-
-
-def _sources(folder: Path) -> dict[str, Path]:
-    return {f"{folder.name}/{p.relative_to(folder)}": p for p in sorted(folder.rglob("*.py"))}
-
-
-def _hash_of(files: dict[str, Path]) -> str:
-    digest = hashlib.sha256()
-    for name, path in files.items():
-        data = path.read_bytes()
-        digest.update(f"{name}\0{len(data)}\0".encode() + data)
-    return digest.hexdigest()
-
-
-class Ledger:
-    """What the gradebook holds, one JSON object a line, in the course folder.
-
-    The first line has the course's seed. A line is written before nbgrader begins with a
-    submission and another when it is done; the last line of a student counts, so that a run
-    killed between the two leaves nothing that looks graded. A torn last line is ignored.
-    """
-
-    def __init__(self, root: Path):
-        self.path, self.latest, self.seed = root / LEDGER, {}, None
-        try:
-            self.file = open(self.path, "a+b")  # noqa: SIM115  (closed in `close`)
-        except OSError as error:
-            raise WrongCall(f"cannot write {self.path}: {error.strerror}") from None
-        try:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.file.close()
-            raise WrongCall(f"another run grades this course (it holds {self.path})") from None
-        self.file.seek(0)
-        text = self.file.read()
-        for line in text.splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                entry = json.loads(line)
-                if "course_seed" in entry:
-                    self.seed = int(entry["course_seed"])
-                else:
-                    self.latest[entry["assignment"], entry["student"]] = entry
-        if text and not text.endswith(b"\n"):
-            self._append(b"\n")
-        if self.seed is None:
-            self.seed = secrets.randbits(63)
-            self.write(course_seed=self.seed)
-
-    def write(self, **entry) -> None:
-        """Append a line and wait until the disk has it; Stopped when it cannot."""
-        self._append(json.dumps(entry).encode() + b"\n")
-        if "student" in entry:
-            self.latest[entry["assignment"], entry["student"]] = entry
-
-    def _append(self, line: bytes) -> None:
-        try:
-            self.file.write(line)
-            self.file.flush()
-            os.fsync(self.file.fileno())
-        except OSError as error:
-            raise Stopped(f"cannot write {self.path}: {error.strerror}") from None
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self.file.close()
-
-
-class Course:
-    """One assignment of an nbgrader course: who handed in what, and nbgrader's grading of it."""
-
-    def __init__(self, root: Path, assignment: str, sandbox: bool = True):
-        from nbgrader.coursedir import CourseDirectory
-
-        if not root.is_dir():
-            raise WrongCall(f"no folder {root}")
-        self.root, self.assignment = root.resolve(), assignment
-        build.scripts_on_path()
-        self.config = _config(self.root)
-        if not sandbox:
-            self.config.Execute.sandbox = "none"
-        self.directory = CourseDirectory(config=self.config)
-        self.log = logging.getLogger("autograder.grade")
-        self.log.propagate = False
-        self.log.addHandler(logging.NullHandler())
-        self.runner = execute.Execute(config=self.config, log=self.log)
-        self.known = self._released()
-
-    def _released(self) -> set[str]:
-        """The gradebook's students; WrongCall where it does not know the assignment."""
-        url = self.directory.db_url
-        if url.startswith("sqlite:///") and not Path(url[10:]).is_file():
-            raise WrongCall(f"no gradebook {url[10:]}: {self._how()}")
-        if url.startswith("sqlite:///") and _older(Path(url[10:])):
-            raise WrongCall(
-                f"the gradebook {url[10:]} comes from an older nbgrader; `nbgrader db upgrade` "
-                "brings it up to date and keeps a copy"
-            )
-        try:
-            with self.gradebook() as gradebook:
-                released = gradebook.find_assignment(self.assignment)
-                if not released.notebooks:
-                    raise MissingEntry
-                self.asked = _digest(
-                    [[n.name, c.name, c.source, c.cell_type, c.checksum, c.locked,
-                      [g.max_score for g in n.grade_cells if g.name == c.name]]
-                     for n in released.notebooks for c in n.source_cells]
-                )  # fmt: skip
-                self.notebooks = [notebook.name for notebook in released.notebooks]
-                self.cells = {c.name for n in released.notebooks for c in n.grade_cells}
-                return {student.id for student in gradebook.students}
-        except MissingEntry:
-            raise WrongCall(
-                f"the gradebook of {self.root} has no assignment {self.assignment!r}: {self._how()}"
-            ) from None
-        except SQLAlchemyError as error:
-            raise WrongCall(f"cannot read the gradebook {url}: {_reason(error)}") from None
-
-    def _how(self) -> str:
-        return f"generate it first, `nbgrader generate_assignment {self.assignment}`"
-
-    def gradebook(self):
-        from nbgrader.api import Gradebook
-
-        return Gradebook(self.directory.db_url, self.directory.course_id)
-
-    def submitted(self, student: str) -> Path:
-        steps = self.directory.submitted_directory, student, self.assignment
-        return Path(self.directory.format_path(*steps))
-
-    def handed_in(self) -> list[str]:
-        """Students with something under `submitted/` for this assignment."""
-        above = self.root / self.directory.submitted_directory
-        if above.exists() and not above.is_dir():
-            raise WrongCall(f"{above} is a file, not a folder")
-        names = sorted(p.name for p in above.iterdir()) if above.exists() else []
-        names = [name for name in names if not name.startswith(".")]
-        return [n for n in names if (above / n).is_file() or os.path.lexists(self.submitted(n))]
-
-    def problem(self, student: str) -> str | None:
-        """Why there is nothing to grade in what a student handed in."""
-        folder = self.submitted(student)
-        for path in (folder.parent, folder):
-            if path.is_symlink() or not path.is_dir():
-                return f"{path.relative_to(self.root)} is not a folder"
-        if not any(os.path.lexists(folder / f"{name}.ipynb") for name in self.notebooks):
-            wanted = " or ".join(f"{name}.ipynb" for name in self.notebooks)
-            return f"{folder.relative_to(self.root)} holds no {wanted}"
-        return None
-
-    def content(self, student: str) -> str:
-        """Hash of everything in a submission."""
-        digest, folder = hashlib.sha256(), self.submitted(student)
-        for base, folders, names in os.walk(folder):
-            folders.sort()
-            for name in sorted(names):
-                path = Path(base, name)
-                plain = stat.S_ISREG(path.lstat().st_mode)
-                said = hashlib.sha256(path.read_bytes()).hexdigest() if plain else "no plain file"
-                digest.update(json.dumps([str(path.relative_to(folder)), said]).encode())
-        return digest.hexdigest()
-
-    def seed(self, course_seed: int, student: str, content: str) -> int:
-        """Of a submission's hidden inputs: neither worker nor order matters."""
-        if self.runner.seed is not None:
-            return self.runner.seed
-        digest = _digest([course_seed, self.assignment, student, content])
-        return int(digest[:8], 16) % 2**31
-
-    @property
-    def rules(self) -> str:
-        """Hash of all that grades depend on besides submission, seed and the questions."""
-        folder = self.directory.format_path(
-            self.directory.source_directory, ".", self.assignment
-        )
-        laid_over = {
-            str(p): p for p in sorted(Path(folder).rglob("*"))
-            if p.is_file() and p.suffix != ".ipynb" and "runs" not in p.parts
-        }  # fmt: skip
-        settings = {k: v for k, v in self.config.items() if "Late" in k or k == "Execute"}
-        return _digest([grader(), self.asked, _hash_of(laid_over), repr(settings)])
-
-    def _converter(self, student: str, seed: int):
-        from nbgrader.converters import Autograde
-
-        config = deepcopy(self.config)
-        config.Execute.seed = seed
-        self.directory.assignment_id = self.assignment
-        self.directory.student_id = glob.escape(student)
-        converter = Autograde(coursedir=self.directory, config=config)
-        converter.log, converter.force, converter.create_student = self.log, True, True
-        return converter
-
-    def jobs(self, student: str, seed: int, kept: dict | None = None) -> dict[str, Job]:
-        """A submission's notebooks as workers get them, {`execute.key_of`: Job}.
-
-        The cells are what nbgrader's sanitizing makes of them, the files what it will lay beside
-        them; nothing is written.
-        """
-        converter = self._converter(student, seed)
-        found = {}
-        with (
-            contextlib.chdir(self.root), _one_engine(), tempfile.TemporaryDirectory() as scratch
-        ):  # fmt: skip
-            self._lay_out(student, converter, Path(scratch))
-            limits = self.runner.limits()
-            files, _ = examiner.files_of(Path(scratch), limits.disk // 2)
-            converter.init_notebooks()
-            converter.exporter = converter.exporter_class(parent=converter, config=converter.config)
-            for path in sum(converter.assignments.values(), []):
-                if Path(path).stem not in self.notebooks:
-                    continue
-                converter._init_preprocessors()
-                resources = converter.init_single_notebook_resources(path)
-                sanitized = converter.exporter.from_filename(path, resources=resources)
-                sanitize.ahead[path] = sanitized
-                notebook = nbformat.reads(sanitized[0], as_version=4)
-                if sanitize.problem_of(notebook) is not None:
-                    continue
-                cells = tuple(
-                    examiner.Cell(cell.source, execute.question_of(cell))
-                    for cell in notebook.cells
-                    if cell.cell_type == "code"
-                )
-                key = execute.key_of(cells, Path(scratch), files, self.assignment, seed)
-                contents = {name: (Path(scratch) / name).read_bytes() for name in files}
-                found[key] = Job(
-                    cells, contents, self.assignment, seed,
-                    self.runner.sandbox, limits, (str(self.root),), kept or {},
-                )  # fmt: skip
-        return found
-
-    def _lay_out(self, student: str, converter, target: Path) -> None:
-        """The files beside the notebooks as nbgrader lays them out for autograding."""
-        from nbgrader.utils import find_all_files
-
-        handed_in = str(self.submitted(student))
-        source = self.directory.format_path(
-            self.directory.source_directory, ".", self.assignment
-        )
-        kept = set(converter.exclude_overwriting.get(self.assignment, []))
-        ignore = [*self.directory.ignore, "*.ipynb"]
-        for folder, skipped in ((handed_in, set()), (source, kept)):
-            for path in find_all_files(folder, ignore):
-                name = os.path.relpath(path, folder)
-                if name in skipped or not stat.S_ISREG(os.lstat(path).st_mode):
-                    continue
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target / name)
-
-    def autograde(self, student: str, seed: int) -> str | None:
-        """nbgrader's own autograde of one student; None, or why it failed.
-
-        Stopped when the fault is the machine's, not the submission's.
-        """
-        from nbgrader.utils import capture_log
-
-        with warnings.catch_warnings(), _one_engine():
-            warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's own queries
-            outcome = capture_log(self._converter(student, seed))
-        if outcome["success"]:
-            return None
-        said = outcome.get("log", "") + outcome["error"]
-        if "KeyboardInterrupt" in outcome["error"]:
-            raise KeyboardInterrupt
-        for sign, reason in MACHINE.items():
-            if sign in said:
-                raise Stopped(reason.format(root=self.root))
-        if "sandbox" in said and "NoBox" in said:
-            raise Stopped(_last(r"NoBox: (.*)", said))
-        return _last(r"^(\w[\w.]*(?:Error|Exception|Entry)\b.*)", said)
-
-    def results(self) -> dict[str, dict]:
-        """{student: {question: points}} of code questions, as the gradebook has them now."""
-        found = {}
-        with self.gradebook() as gradebook:
-            for submission in gradebook.assignment_submissions(self.assignment):
-                grades = [g for notebook in submission.notebooks for g in notebook.grades]
-                code = [g for g in grades if g.cell_type == "code"]
-                found[submission.student_id] = {
-                    questions.question_id(g.name): float(g.score) for g in code
-                }
-        return found
-
-    def most(self) -> float:
-        """Points that the code questions are worth, extra credit aside."""
-        with self.gradebook() as gradebook:
-            notebooks = gradebook.find_assignment(self.assignment).notebooks
-            graded = [cell for notebook in notebooks for cell in notebook.grade_cells]
-            return float(sum(cell.max_score for cell in graded if cell.cell_type == "code"))
-
-    def result(self, student: str, notebook: str) -> Path:
-        """Where a student's autograded notebook lies, if there is one."""
-        steps = self.directory.autograded_directory, student, self.assignment
-        return Path(self.directory.format_path(*steps)) / f"{notebook}.ipynb"
-
-    def records(self, student: str) -> dict[str, dict]:
-        """{question: record} of what was examined in isolation when it was last graded."""
-        found = {}
-        for name in self.notebooks:
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                for cell in nbformat.read(self.result(student, name), as_version=4).cells:
-                    record = verdict.read(cell)
-                    if record and (record["status"], record["mode"]) == ("graded", "isolated"):
-                        found[record["question"]] = record
-        return found
-
-    def kept(self, task: Task) -> dict[str, dict]:
-        """The records of a task's submission that stay as they are."""
-        if task.asked is None:
-            return {}
-        records = self.records(task.student).items()
-        return {q: r for q, r in records if q not in task.asked and r["seed"] == task.seed}
-
-    def looked_at(self, student: str) -> set[str]:
-        """The cells of a student that a person has graded and nobody need look at again."""
-        with self.gradebook() as gradebook, contextlib.suppress(MissingEntry):
-            submission = gradebook.find_submission(self.assignment, student)
-            grades = [g for notebook in submission.notebooks for g in notebook.grades]
-            return {g.name for g in grades
-                    if g.manual_score is not None and not g.needs_manual_grade}  # fmt: skip
-        return set()
-
-    def keep_looked_at(self, student: str, cells: set[str]) -> None:
-        """Nothing has changed in these cells: nbgrader asks for another look at every grade."""
-        with self.gradebook() as gradebook:
-            submission = gradebook.find_submission(self.assignment, student)
-            for grade in (g for notebook in submission.notebooks for g in notebook.grades):
-                if grade.name in cells:
-                    grade.needs_manual_grade = False
-            gradebook.db.commit()
-
-    def autograded(self, student: str) -> bool:
-        return any(self.result(student, name).is_file() for name in self.notebooks)
-
-
-@cache
-def _engine(url: str, **settings):
-    from sqlalchemy import create_engine
-
-    return create_engine(url, **settings)
-
-
-@contextlib.contextmanager
-def _one_engine():
-    """Let nbgrader, which opens its gradebook ten times a student, compile its SQL only once."""
-    from nbgrader import api
-
-    before, api.create_engine = api.create_engine, _engine
-    try:
-        yield
-    finally:
-        api.create_engine = before
-
-
-# What nbgrader's log says when the machine, not a submission, is at fault.
-MACHINE = {
-    "No space left on device": "the disk of {root} is full",
-    "database or disk is full": "the disk of {root} is full",
-    "disk I/O error": "the gradebook in {root} cannot be written (disk error, or disk full)",
-    "Disk quota exceeded": "the disk quota in {root} is used up",
-    "Read-only file system": "the disk of {root} is read-only",
-    "readonly database": "the gradebook of {root} is read-only",
-    "database is locked": "the gradebook of {root} is locked by another program",
-    "unable to open database file": "the gradebook of {root} cannot be opened",
-}
-
-
-def _config(root: Path):
-    """The kit's nbgrader configuration, and the course's own on top where it has one."""
-    from traitlets.config import PyFileConfigLoader
-
-    with contextlib.chdir(root):  # the configuration looks at folders below the current one
-        config = build.load_config(root)
-        own = root / "nbgrader_config.py"
-        if own.is_file() and root != build.ROOT:
-            config.merge(PyFileConfigLoader(own.name, path=str(root)).load_config())
-    config.CourseDirectory.root = str(root)
-    return config
-
-
-def _older(path: Path) -> bool:
-    """Whether a gradebook lacks a table or column of this nbgrader; looks, and changes nothing."""
-    from nbgrader.api import Base
-
-    with (
-        contextlib.suppress(sqlite3.DatabaseError),  # no database at all: reading it says so
-        contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as book,
-    ):
-        for table in Base.metadata.sorted_tables:
-            there = {row[1] for row in book.execute(f'pragma table_info("{table.name}")')}
-            if {column.name for column in table.columns} - there:
-                return True
-    return False
-
-
-def _digest(value) -> str:
-    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
-
-
-def _last(pattern: str, text: str) -> str:
-    """The last match in a log, else its last line; one line."""
-    found = re.findall(pattern, text, re.M) or text.strip().splitlines()[-1:]
-    return _one_line(found[-1]) if found else "nbgrader gave no reason"
-
-
-def _one_line(text: str) -> str:
-    return verdict.printable(" ".join(str(text).split()))[:500]
-
-
-def _reason(error: BaseException) -> str:
-    said = str(getattr(error, "orig", None) or error)
-    return _one_line(said or type(error).__name__)
 
 
 @dataclass
@@ -562,6 +47,9 @@ class Task:
     asked: set[str] | None = None
     why: str = ""
 
+    def kept(self, course: Course) -> dict[str, dict]:
+        return course.kept(self.student, self.seed, self.asked)
+
 
 Ready = tuple[Task, str | None, float]  # a task that nbgrader may finish, an error, seconds so far
 
@@ -575,8 +63,8 @@ def here(course: Course, tasks: list[Task]) -> Iterator[Ready]:
         seconds = 0.0
         if task.asked is not None:
             with contextlib.suppress(NbGraderException, OSError, ValueError):
-                jobs = course.jobs(task.student, task.seed, course.kept(task))
-                done = [_executed(job) for job in jobs.values()]
+                jobs = course.jobs(task.student, task.seed, task.kept(course))
+                done = [worker.run(job) for job in jobs.values()]
                 execute.ahead.update(zip(jobs, done, strict=True))
                 seconds = sum(result.seconds for result in done)
         yield task, None, seconds
@@ -596,10 +84,11 @@ def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
         while waiting and len(jobs_of) < max(2 * slots, 2):
             task = waiting.pop()
             try:
-                jobs = course.jobs(task.student, task.seed, course.kept(task))
+                jobs = course.jobs(task.student, task.seed, task.kept(course))
             except Exception:  # nbgrader meets it again, and says what is wrong
                 jobs = {}
-            future = client.submit(executed, kit_version(), list(jobs.values()), pure=False)
+            work = worker.kit_version(), list(jobs.values())
+            future = client.submit(worker.executed, *work, pure=False)
             jobs_of[future.key] = (task, list(jobs))
             flow.add(future)
 
@@ -617,20 +106,20 @@ def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
             except KilledWorker:
                 error = "every worker that ran this submission was killed"
             except (NoBox, ModuleNotFoundError) as problem:
-                raise Stopped(f"a worker cannot grade: {_reason(problem)}") from None
+                raise Stopped(f"a worker cannot grade: {reason(problem)}") from None
             except (CancelledError, CommClosedError):
                 raise Stopped(lost) from None
             except Stopped:
                 raise
             except Exception as problem:
-                error = f"{type(problem).__name__}: {_reason(problem)}"
+                error = f"{type(problem).__name__}: {reason(problem)}"
             del future
             yield task, error, seconds
             execute.ahead.clear()
             sanitize.forget(course.submitted(task.student))
             feed()
     except (CommClosedError, OSError, TimeoutError, StopIteration) as problem:
-        raise Stopped(f"{lost}: {_reason(problem)}") from None
+        raise Stopped(f"{lost}: {reason(problem)}") from None
 
 
 @contextlib.contextmanager
@@ -653,7 +142,7 @@ def pool(workers: int, scheduler: str | None) -> Iterator:
         try:
             client = stack.enter_context(Client(scheduler, timeout=CONNECT_SECONDS))
         except (OSError, TimeoutError, ValueError) as error:
-            raise WrongCall(f"no dask scheduler answers at {scheduler}: {_reason(error)}") from None
+            raise WrongCall(f"no dask scheduler answers at {scheduler}: {reason(error)}") from None
         try:
             client.wait_for_workers(1, timeout=WORKER_SECONDS)
         except TimeoutError:
@@ -666,16 +155,17 @@ def _same_kit(client) -> None:
     found = client.run(_kit_there, on_error="return")
     for address, kit in found.items():
         if isinstance(kit, Exception):
-            raise WrongCall(f"the worker {address} cannot load the kit: {_reason(kit)}")
-        if kit != kit_version():
+            raise WrongCall(f"the worker {address} cannot load the kit: {reason(kit)}")
+        if kit != worker.kit_version():
             raise WrongCall(
                 f"the worker {address} has another version of the kit ({kit[:8]}, here "
-                f"{kit_version()[:8]}): install the same one everywhere and restart the workers"
+                f"{worker.kit_version()[:8]}): install the same one everywhere and restart the "
+                "workers"
             )
 
 
 def _kit_there() -> str:
-    return kit_version()
+    return worker.kit_version()
 
 
 def grade(
@@ -702,7 +192,7 @@ def grade(
         return 1
     except (SQLAlchemyError, InvalidEntry) as error:
         signs = [why.format(root=root) for sign, why in MACHINE.items() if sign in str(error)]
-        why = signs[0] if signs else f"cannot use the gradebook: {_reason(error)}"
+        why = signs[0] if signs else f"cannot use the gradebook: {reason(error)}"
         print(f"autograder grade: {why}. What is graded is kept; run it again to go on.",
               file=sys.stderr)  # fmt: skip
         return 1
@@ -739,7 +229,7 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
             continue
         seed = course.seed(ledger.seed, student, content)
         about = {"rules": rules, "content": content, "seed": seed, "questions": prints}
-        key = _digest([rules, content, seed, prints])
+        key = digest_of([rules, content, seed, prints])
         entry = ledger.latest.get((course.assignment, student), {})
         if entry.get("done") == key and student in now and course.autograded(student):
             rows[student] = {"status": "graded", "seconds": entry["seconds"]}
@@ -866,5 +356,3 @@ def write_json(path: Path, rows: list[dict]) -> None:
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)
-
-

@@ -6,6 +6,7 @@ in the autograded notebooks, seconds from the ledger of `autograder grade` where
 
 from __future__ import annotations
 
+import contextlib
 import json
 import statistics
 import sys
@@ -20,7 +21,9 @@ import jinja2
 import numpy as np
 from nbformat import NotebookNode
 
-from autograder import answers, grading, questions, sanitize, verdict
+from autograder import answers, ledger, questions, sanitize, verdict
+from autograder.course import Course
+from autograder.errors import WrongCall
 from autograder.questions import question_id
 
 FEWEST = 8  # students; a discrimination of fewer says nothing
@@ -128,7 +131,7 @@ class Picture:
         return r, (1 - r**2) / np.sqrt(len(own) - 1)
 
 
-def picture(course: grading.Course) -> Picture:
+def picture(course: Course) -> Picture:
     """Read everything once."""
     seconds = _seconds(course)
     with course.gradebook() as gradebook:
@@ -181,7 +184,7 @@ def _item(cell) -> Item:
     try:
         known = questions.find(name)
     except questions.UnknownQuestion:
-        raise grading.WrongCall(
+        raise WrongCall(
             f"the gradebook asks {name}, which this version of the kit does not know: it comes "
             "from another one. Grade and report with that version, or generate the assignment again"
         ) from None
@@ -235,24 +238,21 @@ def _records(path: Path) -> tuple[dict[str, dict], list[str]]:
     return records, notes
 
 
-def _seconds(course: grading.Course) -> dict[str, float]:
+def _seconds(course: Course) -> dict[str, float]:
     """Seconds that grading took, by student, as the ledger has them."""
     try:
-        lines = (course.root / grading.LEDGER).read_text("utf-8").splitlines()
+        text = (course.root / ledger.NAME).read_bytes()
     except OSError:
         return {}
     found = {}
-    for line in lines:
-        try:
-            entry = json.loads(line)
+    for entry in ledger.entries(text):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             if entry.get("assignment") == course.assignment and "done" in entry:
                 found[entry["student"]] = float(entry["seconds"])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
     return found
 
 
-def flags(course: grading.Course, shown: Picture) -> dict[str, list[str]]:
+def flags(course: Course, shown: Picture) -> dict[str, list[str]]:
     """{what: [who]} of what a person should look at; an answer's likeness accuses nobody."""
     found = defaultdict(list)
     flagged = [person.name for person in shown.people if person.flagged]
@@ -260,7 +260,7 @@ def flags(course: grading.Course, shown: Picture) -> dict[str, list[str]]:
         found["flagged in the formgrader"] = flagged
     try:
         desk = answers.Desk(course)
-    except grading.WrongCall:
+    except WrongCall:
         return found
     names = {person.student: person.name for person in shown.people}
     for name, asked in desk.questions.items():
@@ -301,7 +301,7 @@ def says(item: Item, mistake: str) -> str:
     return known.get(mistake) or f"for instance: {item.told[mistake]}"
 
 
-def page(course: grading.Course) -> str:
+def page(course: Course) -> str:
     """The report as HTML."""
     shown = picture(course)
     return _template().render(
@@ -338,12 +338,12 @@ def write(assignment: str, root: Path, target: Path | None = None) -> int:
     """Write the page; exit status 2, after one line, when there is nothing to report on."""
     warnings.filterwarnings("ignore", module="nbgrader")
     try:
-        course = grading.Course(root, assignment)
+        course = Course(root, assignment)
         target = target or course.root / "reports" / f"{assignment}.html"
         made = page(course)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(made, "utf-8")
-    except (grading.WrongCall, OSError) as error:
+    except (WrongCall, OSError) as error:
         print(f"autograder report: {error}", file=sys.stderr)
         return 2
     print(target)

@@ -25,7 +25,8 @@ from pathlib import Path
 import psutil
 from nbgrader.api import Gradebook
 
-from autograder import build, grading
+from autograder import build
+from autograder.ledger import NAME
 from tests.autograder import test_grading as tools
 from tests.autograder.conftest import KL, Course
 
@@ -75,7 +76,7 @@ def begin(root: Path, *arguments) -> subprocess.Popen:
 
 def when_grading(run: subprocess.Popen, root: Path, students: int = 2) -> bool:
     """Wait until so many students more are begun; False when the run ended before."""
-    ledger = root / grading.LEDGER
+    ledger = root / NAME
     goal = len(ledger.read_bytes().splitlines()) + 2 * students - 1
     while run.poll() is None:
         if len(ledger.read_bytes().splitlines()) >= goal:

@@ -420,9 +420,11 @@ def reconstruction_loss(logits, x):
 
 def _loss_inputs(rng):
     far = rng.choice([-200.0, -120.0, 120.0, 200.0], (4, 1, 28, 28))
+    x = rng.uniform(0.02, 0.98, (5, 1, 28, 28))
     return {
-        "logits": rng.normal(0.3, 1.5, (5, 1, 28, 28)),
-        "x": rng.uniform(0.02, 0.98, (5, 1, 28, 28)),
+        # as a decoder's, they follow the image: rounding its greys then never comes out even
+        "logits": rng.normal(0.3, 1.5, x.shape) + 3 * (x - 0.5),
+        "x": x,
         "logits far": far,
         "x far": rng.integers(0, 2, far.shape).astype(float),
     }

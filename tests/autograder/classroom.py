@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 from nbgrader.api import Gradebook
 
-from autograder import build, demo, grading, questions, verdict
+from autograder import build, demo, questions, verdict
+from autograder.course import Course
 
 ASSIGNMENT = "vae"
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
@@ -80,9 +81,9 @@ def _record(question: str, score, mistake) -> dict:
     }  # fmt: skip
 
 
-def course(root: Path) -> grading.Course:
+def course(root: Path) -> Course:
     """The class as the commands see it."""
-    return grading.Course(root, ASSIGNMENT, sandbox=False)
+    return Course(root, ASSIGNMENT, sandbox=False)
 
 
 def gradebook(root: Path) -> Gradebook:

@@ -15,6 +15,10 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import build, grading
+from autograder.course import Course as Graded
+from autograder.errors import WrongCall
+from autograder.ledger import NAME as LEDGER
+from autograder.ledger import Ledger
 
 from .conftest import KL, Course
 
@@ -96,7 +100,7 @@ def test_json_has_one_object_a_student_with_the_fields_of_the_contract(graded):
 def test_two_workers_give_what_one_gives(class_of_five, graded, tmp_path):
     before, rows = graded
     root = copy(class_of_five, tmp_path / "course")
-    shutil.copyfile(before / grading.LEDGER, root / grading.LEDGER)  # the same course seed
+    shutil.copyfile(before / LEDGER, root / LEDGER)  # the same course seed
     status, again, said = grade(root, "--workers", 2)
     assert status == 0, said
     assert scores(again) == scores(rows)
@@ -181,12 +185,12 @@ def manual(root, student, cell="vae-kl_gaussian"):
 
 
 def test_questions_that_did_not_change_are_not_asked_again(graded):
-    course = grading.Course(graded[0], "vae")
+    course = Graded(graded[0], "vae")
     [record] = course.records("bo").values()
     task = grading.Task("bo", "", record["seed"], {}, asked={"vae.elbo"})
-    assert course.kept(task) == {"vae.kl_gaussian": record}
+    assert task.kept(course) == {"vae.kl_gaussian": record}
     task.asked = {"vae.kl_gaussian"}
-    assert course.kept(task) == {}
+    assert task.kept(course) == {}
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
@@ -194,8 +198,8 @@ def test_killed_run_continues_to_the_grades_of_an_undisturbed_one(
     class_of_five, graded, tmp_path, workers
 ):
     root = copy(class_of_five, tmp_path / "course")
-    shutil.copyfile(graded[0] / grading.LEDGER, root / grading.LEDGER)
-    ledger = root / grading.LEDGER
+    shutil.copyfile(graded[0] / LEDGER, root / LEDGER)
+    ledger = root / LEDGER
     ledger.write_text(ledger.read_text().splitlines()[0] + "\n")
     for lines in (2, 4):  # killed when nbgrader has begun with a submission
         run = subprocess.Popen(
@@ -239,8 +243,8 @@ def test_bad_calls_are_one_line_and_status_2(class_of_five, tmp_path):
 
 
 def test_assignment_that_was_never_generated(class_of_five):
-    with pytest.raises(grading.WrongCall, match="generate it first"):
-        grading.Course(class_of_five.root, "explore")
+    with pytest.raises(WrongCall, match="generate it first"):
+        Graded(class_of_five.root, "explore")
 
 
 def test_what_is_no_submission_fails_alone(graded, tmp_path):
@@ -268,7 +272,7 @@ def test_full_disk_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_pa
         cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     assert done.returncode == 1
-    one_line(done.stderr, grading.LEDGER)
+    one_line(done.stderr, LEDGER)
     status, rows, said = grade(root)
     assert status == 0, said
     assert scores(rows) == scores(graded[1])
@@ -276,7 +280,7 @@ def test_full_disk_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_pa
 
 def test_locked_gradebook_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
     root = copy(class_of_five, tmp_path / "course")
-    shutil.copyfile(graded[0] / grading.LEDGER, root / grading.LEDGER)
+    shutil.copyfile(graded[0] / LEDGER, root / LEDGER)
     other = sqlite3.connect(root / "gradebook.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     status, rows, said = grade(root)
@@ -290,10 +294,10 @@ def test_locked_gradebook_stops_the_run_and_loses_nothing(class_of_five, graded,
 
 
 def test_two_runs_at_once_are_refused(graded):
-    ledger = grading.Ledger(graded[0])
+    ledger = Ledger(graded[0])
     try:
-        with pytest.raises(grading.WrongCall, match="another run"):
-            grading.Ledger(graded[0])
+        with pytest.raises(WrongCall, match="another run"):
+            Ledger(graded[0])
     finally:
         ledger.close()
 
