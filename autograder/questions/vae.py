@@ -1626,7 +1626,7 @@ def _loop_inputs(rng):
         **training_inputs(rng),
         "inner": rng.normal(0, 0.05, (6, 784)),
         "outer": rng.normal(0, 0.1, (784, 3)),
-        "lr": 5e-3,
+        "lr": 1e-4,  # small: a wrong update is judged where parameters move, not in later pairs too
         "beta": float(rng.uniform(2, 4)),
     }
 
