@@ -128,32 +128,48 @@ def _samples(evidence, mode, vae, x, inputs):
     """
     vae.eval()
     with torch.no_grad():
-        image = _stretched(vae, x)[:1]
+        image = _stretched(vae, x)
         mu, logvar = vae.encode(image)
         vae.train(mode == "train")
         # Whether train mode samples at all shows in few draws; how evaluation mode does, in many.
         draws = int(inputs["draws"]) if mode == "eval" else 32
         views = torch.from_numpy(inputs["views"]).float()
         # One image many times: batch normalisation then sees nothing else, in either mode.
-        logits = vae(image.expand(draws, -1, -1, -1))[0]
-        evidence[f"sampled.{mode}"] = common.array(logits.flatten(1) @ views)
+        many = image.expand(draws, -1, -1, -1)
+        result = vae(many)
+        evidence[f"sampled.{mode}"] = common.array(result[0].flatten(1) @ views)
         evidence[f"logvar.{mode}"] = common.array(logvar)
         evidence[f"centre.{mode}"] = common.array(vae.decode(mu.expand(2, -1)).flatten(1) @ views)
-        for i, c in enumerate(inputs["exponents"] if mode == "eval" else ()):
-            eps = torch.randn(draws, mu.shape[1])
-            decoded = vae.decode(mu + (c * logvar).exp() * eps)
+        if mode == "train":
+            return
+        mu, logvar = _said(result, vae.encode(many))
+        evidence["posterior"] = common.array(mu)
+        for i, c in enumerate(inputs["exponents"]):
+            decoded = vae.decode(mu + (c * logvar).exp() * torch.randn(mu.shape))
             evidence[f"candidate.{i}.{mode}"] = common.array(decoded.flatten(1) @ views)
 
 
-def _stretched(vae, x, target=1.5):
-    """Makes the weights of a fresh model larger until logvar is well away from 0; returns x."""
-    for _ in range(12):
-        spread = vae.encode(x)[1].abs().mean()
-        if spread > target or not torch.isfinite(spread):
+def _said(result, posterior):
+    """The posterior that forward says it drew from, where it says one: whether encode gives the
+    same is another check's question.
+    """
+    said = tuple(result)[1:] if isinstance(result, (tuple, list)) else ()
+    shapes = [getattr(part, "shape", None) for part in said]
+    return said if shapes == [part.shape for part in posterior] else posterior
+
+
+def _stretched(vae, x, target=2.5):
+    """Makes the weights of a fresh model larger until some image's widest posterior dimension,
+    which its samples show most, has a logvar well away from 0; returns that image.
+    """
+    for _ in range(16):
+        widest = vae.encode(x)[1].amax(1).abs()
+        if widest.max() > target or not torch.isfinite(widest).all():
             break
         for p in vae.parameters():
             p.mul_(1.15)
-    return x
+    found = int(widest.argmax())
+    return x[found : found + 1]
 
 
 def _rebuilding(evidence, vae, x):

@@ -1098,7 +1098,7 @@ def _model_inputs(rng):
         "sizes": sizes,
         "x": blobs(rng, 7),
         **{f"z.{nz}": rng.normal(0, 1.5, (6, nz)) for nz in sizes},
-        "draws": 800,
+        "draws": 300,
         "views": views,
         "exponents": list(EXPONENTS),
     }
@@ -1216,6 +1216,8 @@ def _model_sampling(got, want, inputs):
         return "in train mode, forward gives one image the same logits every time."
     if not _varies(got, "eval"):
         return "in evaluation mode, forward gives one image the same logits every time."
+    if np.ptp(got["posterior"], 0).max() > 1e-3 * (1 + np.abs(got["posterior"]).max()):
+        return "in evaluation mode, the posterior of one image is another one every time."
     if not _same_spread(got["sampled.eval"], got["candidate.0.eval"]):
         return "the logits of forward are not spread like those of samples from the posterior."
     return None
