@@ -37,6 +37,7 @@ c.Autograde.exclude_overwriting = {
 # our Execute runs the student's cells in a sandbox and asks the questions from outside; our
 # SaveAutoGrades stores what they scored.
 c.Autograde.exporter_class = "autograder.sanitize.Exporter"
+c.Exporter.optimistic_validation = True  # the notebook is validated at the end, not eleven times
 c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
     "autograder.sanitize.RestoreCells",

@@ -17,7 +17,9 @@ import warnings
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
+import jsonschema
 import nbformat
 from nbgrader.api import MissingEntry
 from sqlalchemy.exc import SQLAlchemyError
@@ -158,7 +160,7 @@ class Course:
         converter = self._converter(student, seed)
         found = {}
         with (
-            contextlib.chdir(self.root), _one_engine(), tempfile.TemporaryDirectory() as scratch
+            contextlib.chdir(self.root), _quickly(), tempfile.TemporaryDirectory() as scratch
         ):  # fmt: skip
             self._lay_out(student, converter, Path(scratch))
             limits = self.runner.limits()
@@ -211,7 +213,7 @@ class Course:
         """
         from nbgrader.utils import capture_log
 
-        with warnings.catch_warnings(), _one_engine():
+        with warnings.catch_warnings(), _quickly():
             warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's own queries
             outcome = capture_log(self._converter(student, seed))
         if outcome["success"]:
@@ -290,6 +292,22 @@ class Course:
         return any(self.result(student, name).is_file() for name in self.notebooks)
 
 
+@contextlib.contextmanager
+def _quickly():
+    """Let nbgrader, which opens its gradebook ten times a student, compile its SQL only once, and
+    look only once whether its own schema of a cell's metadata is a schema.
+    """
+    from nbgrader import api
+    from nbgrader.nbgraderformat import common
+
+    before = api.create_engine, common.jsonschema
+    api.create_engine, common.jsonschema = _engine, SimpleNamespace(validate=_validate)
+    try:
+        yield
+    finally:
+        api.create_engine, common.jsonschema = before
+
+
 @cache
 def _engine(url: str, **settings):
     from sqlalchemy import create_engine
@@ -297,16 +315,18 @@ def _engine(url: str, **settings):
     return create_engine(url, **settings)
 
 
-@contextlib.contextmanager
-def _one_engine():
-    """Let nbgrader, which opens its gradebook ten times a student, compile its SQL only once."""
-    from nbgrader import api
+def _validate(instance, schema: dict) -> None:
+    error = jsonschema.exceptions.best_match(_validator(json.dumps(schema)).iter_errors(instance))
+    if error is not None:
+        raise error
 
-    before, api.create_engine = api.create_engine, _engine
-    try:
-        yield
-    finally:
-        api.create_engine = before
+
+@cache
+def _validator(schema: str) -> jsonschema.protocols.Validator:
+    schema = json.loads(schema)
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
 
 
 # What nbgrader's log says when the machine, not a submission, is at fault.

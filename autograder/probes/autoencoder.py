@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from . import common
 
-INSTANCES = 6  # so many fresh networks show both signs in some output, unless it is squashed
+INSTANCES = 3  # so many fresh networks, and their negatives, show both signs in some output
 LOUDER = 10.0  # parameters times this: an output that stays small, or of one sign, then is squashed
 
 
@@ -106,13 +106,14 @@ def instances(evidence, models, x) -> None:
     evidence["shared"] = sum(t.data_ptr() in own for t in [*second.parameters(), *second.buffers()])
     with torch.no_grad():
         first_output = first(x)
-        evidence["apart"] = float((first_output - second(x)).abs().max())
+        dead = not first_output.any()  # it may be so in both by chance, and says nothing
+        evidence["apart"] = None if dead else float((first_output - second(x)).abs().max())
         second.load_state_dict(first.state_dict())
         evidence["copied"], evidence["original"] = (
             common.array(second(x)),
             common.array(first_output),
         )
-        outputs = [louder(model)(x) for model in models]
+        outputs = [loud(x) for model in models for loud in louder(model)]
         evidence["lowest"] = float(min(output.min() for output in outputs))
         evidence["highest"] = float(max(output.max() for output in outputs))
         totals = [output.flatten(1).sum(1) for output in outputs]
@@ -123,11 +124,16 @@ def instances(evidence, models, x) -> None:
 
 
 def louder(model):
-    """A copy in evaluation mode whose parameters, also those that begin at zero, are large."""
+    """Yields a copy in evaluation mode whose parameters, also those that begin at zero, are large;
+    then the same with all of them negated.
+    """
     model = copy.deepcopy(model).eval()
     for p in model.parameters():
         p.add_(0.05 * torch.randn_like(p)).mul_(LOUDER)
-    return model
+    yield model
+    for p in model.parameters():
+        p.neg_()
+    yield model
 
 
 # -- training -------------------------------------------------------------------------------------

@@ -110,12 +110,12 @@ def _instances(evidence, build, nz, x, inputs):
         evidence["uncopied"] = float(
             max((a - b).abs().max() for a, b in zip(mine, copied, strict=True))
         )
-        louds = [autoencoder.louder(build(nz)) for _ in range(autoencoder.INSTANCES)]
-        for key, outputs in (
-            ("mu", [loud.encode(x)[0] for loud in louds]),
-            ("logvar", [loud.encode(x)[1] for loud in louds]),
-            ("logits", [loud.decode(z) for loud in louds]),
-        ):
+        seen = [
+            (*loud.encode(x), loud.decode(z))
+            for _ in range(autoencoder.INSTANCES)
+            for loud in autoencoder.louder(build(nz))
+        ]
+        for key, outputs in zip(("mu", "logvar", "logits"), zip(*seen, strict=True), strict=True):
             evidence[f"{key} lowest"] = float(min(output.min() for output in outputs))
             evidence[f"{key} highest"] = float(max(output.max() for output in outputs))
 
