@@ -152,7 +152,7 @@ def pool(workers: int, scheduler: str | None) -> Iterator:
 
 
 def _same_kit(client) -> None:
-    found = client.run(_kit_there, on_error="return")
+    found = client.run(worker.version, on_error="return")
     for address, kit in found.items():
         if isinstance(kit, Exception):
             raise WrongCall(f"the worker {address} cannot load the kit: {reason(kit)}")
@@ -162,10 +162,6 @@ def _same_kit(client) -> None:
                 f"{worker.kit_version()[:8]}): install the same one everywhere and restart the "
                 "workers"
             )
-
-
-def _kit_there() -> str:
-    return worker.kit_version()
 
 
 def grade(

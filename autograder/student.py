@@ -62,7 +62,7 @@ class Forked:
         """As `InProcess.ask`. stand_ins are the reference's objects; the child has them
         from the fork.
         """
-        probes.find(probe)  # imported here, once, it is there in every child
+        probes.prepare(probe)  # imported here, once, it is there in every child
         names = sorted(stand_ins or {})
         if self.pid and names != self._names:
             self.close()

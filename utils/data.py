@@ -352,12 +352,12 @@ def _socket_timeout(seconds):
 
 def _read_embedded(name, train):
     """Return pixels (N, 28, 28) and labels (N,), both uint8."""
-    train_pixels, train_labels, test_pixels, test_labels = _unpack(name)
+    train_pixels, train_labels, test_pixels, test_labels = unpack(name)
     return (train_pixels, train_labels) if train else (test_pixels, test_labels)
 
 
 @functools.cache
-def _unpack(name):
+def unpack(name):
     """Return train pixels, train labels, test pixels, test labels of the file in EMBEDDED.
 
     The file is these four arrays of bytes, one after the other, packed with xz.

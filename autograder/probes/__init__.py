@@ -14,6 +14,12 @@ import warnings
 from . import common
 
 PACKAGES = ("common", "autoencoder", "vae", "interpolation", "autodecoder", "explore")
+# Where an optimizer steps or operations are watched, torch imports a compiler, for seconds.
+LATE = "torch._dynamo"
+NEEDS_LATE = (
+    "autoencoder.network", "autoencoder.training", "vae.training", "autodecoder.decoder",
+    "autodecoder.fitting", "interpolation.scores",
+)  # fmt: skip
 
 
 def find(name: str):
@@ -22,6 +28,13 @@ def find(name: str):
     if module not in PACKAGES:
         raise KeyError(f"no probe module {module!r}")
     return getattr(importlib.import_module(f"{__name__}.{module}"), function)
+
+
+def prepare(name: str) -> None:
+    """Import what a probe needs, before a fork: every child then has it."""
+    find(name)
+    if name in NEEDS_LATE:
+        importlib.import_module(LATE)
 
 
 def run(name: str, names, inputs) -> dict:

@@ -6,7 +6,6 @@ import copy
 
 import numpy as np
 import torch
-import torch._dynamo  # else imported by an optimizer's first step, for seconds, in every fork
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 

@@ -118,7 +118,7 @@ def run(
     for place, answer in enumerate(answers):
         by_question.setdefault(answer.question, {})[place] = answer
     for question in by_question:
-        probes.find(questions.find(question).probe)  # imported once, before the fork
+        probes.prepare(questions.find(question).probe)
     parts = [seeds[i : i + SEEDS] for i in range(0, len(seeds), SEEDS)]
     _groups[:] = sorted(
         product(by_question.values(), parts), key=lambda group: -len(group[0]) * len(group[1])

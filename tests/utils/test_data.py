@@ -39,10 +39,10 @@ def no_data_of_this_machine(tmp_path_factory, monkeypatch):
         nowhere = f"http://127.0.0.1:{unused.getsockname()[1]}/"
         monkeypatch.setattr(data, "MIRRORS", dict.fromkeys(data.CLASSES, nowhere))
         data._try_download.cache_clear()
-        data._unpack.cache_clear()
+        data.unpack.cache_clear()
         yield
     data._try_download.cache_clear()
-    data._unpack.cache_clear()
+    data.unpack.cache_clear()
 
 
 def idx_images(count, seed=0):
@@ -361,7 +361,7 @@ def test_any_change_to_an_embedded_file_is_an_error(where, flip):
         damaged = Path(folder) / "MNIST.xz"
         damaged.write_bytes(content)
         patch.setattr(data, "EMBEDDED", Path(folder))
-        data._unpack.cache_clear()
+        data.unpack.cache_clear()
         with pytest.raises(data.DataError, match="damaged") as error:
             data.load("MNIST", root="embedded")
         assert str(damaged) in str(error.value) and "course kit again" in str(error.value)
