@@ -40,8 +40,9 @@ docs: setup      ## the generated pages: what is tested, and how the tests are t
 	python -m autograder questions --markdown > docs/what-is-tested.md
 	python -m tests.bank --markdown > docs/hidden-tests.md
 
-bench: setup     ## measure; the tables belong in docs/benchmarks.md
-	for script in data_loader training explorers; do python benchmarks/$$script.py; done
+bench: setup     ## measure, for hours; the tables belong in docs/benchmarks.md
+	for script in data_loader training reports thresholds explorers grading; \
+	  do python benchmarks/$$script.py || exit; done
 
 playground: setup  ## the explorers as one page: build/playground/index.html
 	python -m autograder playground

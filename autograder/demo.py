@@ -75,8 +75,6 @@ def train(assignment: str) -> Path:
 
     Takes a few minutes the first time; an interrupted training goes on where it stopped.
     """
-    from nbclient import NotebookClient
-
     folder = TRAINED / assignment
     finished = folder / "finished"
     notebook = perfect(nbformat.read(
@@ -86,19 +84,23 @@ def train(assignment: str) -> Path:
     )  # what comes after the last question about a run need not be trained
     if last >= 0 and not finished.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        os.environ.pop("NBGRADER_EXECUTION", None)
-        resources = {"metadata": {"path": str(folder)}}
-        quiet = ["--IPKernelApp.log_level=40"]  # no warning about its own local sockets
-        client = NotebookClient(
-            notebook, timeout=None, resources=resources, extra_arguments=quiet
-        )
         print(f"ada-perfect trains the models of {assignment}: a few minutes, this once.")
-        with client.setup_kernel():
-            cells = tqdm(notebook.cells[: last + 1], unit=" cells", file=sys.stdout)
-            for index, cell in enumerate(cells):
-                client.execute_cell(cell, index)
+        execute(notebook, folder, range(last + 1))
         finished.touch()
     return folder / "runs"
+
+
+def execute(notebook, folder: Path, cells) -> None:
+    """Run some cells, given by their numbers, in a kernel of their own in `folder`; they train."""
+    from nbclient import NotebookClient
+
+    os.environ.pop("NBGRADER_EXECUTION", None)
+    resources = {"metadata": {"path": str(folder)}}
+    quiet = ["--IPKernelApp.log_level=40"]  # no warning about its own local sockets
+    client = NotebookClient(notebook, timeout=None, resources=resources, extra_arguments=quiet)
+    with client.setup_kernel():
+        for index in tqdm(cells, unit=" cells", file=sys.stdout):
+            client.execute_cell(notebook.cells[index], index)
 
 
 def _tests_a_run(cell) -> bool:

@@ -7,9 +7,6 @@ Prints a markdown table; the exit status is 1 if Loader is less than 5 times fas
 """
 
 import argparse
-import datetime
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -18,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from machine import machine
 
 from utils import _torchvision, data
 
@@ -89,7 +87,7 @@ def report(options, images, seconds):
     source = "embedded subset" if options.root == "embedded" else "full dataset"
     print(f"\n{options.name}, {source}: {images:,} images, batches of {BATCH}, shuffled; "
           f"median of {options.epochs} epochs.")  # fmt: skip
-    print(f"{machine()}, {datetime.date.today()}.\n")
+    print(f"{machine('torch', 'torchvision')}, {torch.get_num_threads()} threads for torch.\n")
     print("| an epoch through | median, s | fastest to slowest, s | times `Loader` |")
     print("|---|--:|--:|--:|")
     medians = {way: statistics.median(times) for way, times in seconds.items()}
@@ -98,18 +96,6 @@ def report(options, images, seconds):
         spread = f"{min(times):.3f} to {max(times):.3f}"
         print(f"| {way} | {medians[way]:.3f} | {spread} | {medians[way] / ours:.1f} |")
     return min(list(medians.values())[1:]) < GOAL * ours
-
-
-def machine():
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    torchvision = _torchvision.load()
-    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return (f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads for torch{load}, "
-            f"{platform.system()}, Python {platform.python_version()}, torch {torch.__version__}, "
-            f"torchvision {torchvision.__version__}")  # fmt: skip
 
 
 if __name__ == "__main__":

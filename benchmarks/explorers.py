@@ -9,13 +9,12 @@ Exit status 1 if the browser's own decoding takes more than 10 ms or plain ipywi
 """
 
 import argparse
-import os
-import platform
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
+from machine import machine
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
@@ -152,8 +151,7 @@ def moves(page, root):
 
 
 def report(times, version):
-    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    print(f"{os.cpu_count()} cores{load}, {platform.system()}, Chromium {version}\n")
+    print(f"{machine()}, Chromium {version}\n")
     print("| way | median, ms | fastest to slowest, ms |\n|---|--:|--:|")
     medians = {name: statistics.median(values) for name, values in times.items()}
     for name, values in times.items():

@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import json
 import os
-import platform
 import resource
 import shutil
 import statistics
@@ -36,6 +34,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+from machine import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -280,7 +279,7 @@ def heading(own: float, options) -> None:
     """What stands above the rows."""
     part = ", its functions only" if options.functions else ""
     print(f"Assignment `{options.assignment}`{part}; its own cells take {own:.2f} CPU-s.")
-    print(f"{machine()}\n")
+    print(f"{machine('nbgrader', 'torch')}\n")
     print("| way | students | class, s | a submission, s: median (fastest to slowest) "
           "| submissions a minute | times nbgrader | CPU-s, class | a submission, once started "
           "| beyond the own cells "
@@ -305,19 +304,6 @@ def evenness(row: Measured) -> str:
     """Whether late students of a large class cost what early ones do."""
     first, last = statistics.mean(row.steps[10:110]), statistics.mean(row.steps[-100:])
     return f"{WAYS[row.way]}: the last hundred took {last / first:.2f} times as long as the first"
-
-
-def machine() -> str:
-    """Processor, load, versions and date, for the line above a table."""
-    model = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    cores = len(os.sched_getaffinity(0))
-    return (
-        f"{model}, {cores} cores, load average {os.getloadavg()[0]:.1f} at the start, "
-        f"Python {platform.python_version()}, {datetime.date.today()}."
-    )
 
 
 def main() -> None:

@@ -2,15 +2,10 @@
 
 import ast
 import contextlib
-import datetime
 import io
-import os
-import platform
 import runpy
 import sys
 from pathlib import Path
-
-import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 GIVEN = ("device", "few", "train", "test")  # variables that functions of the masters rely on
@@ -45,22 +40,3 @@ def run(assignment, folder):
         except BaseException:
             print(printed.getvalue(), file=sys.stderr)
             raise
-
-
-def machine():
-    """The machine, its load and the date, for the line under a table."""
-    load = f"load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
-    threads = torch.get_num_threads()
-    return (
-        f"{processor()}, {os.cpu_count()} cores, {threads} thread{'s' * (threads > 1)} for torch, "
-        f"{load}, {platform.system()}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, {datetime.date.today()}"
-    )
-
-
-def processor():
-    with contextlib.suppress(OSError):  # Linux
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

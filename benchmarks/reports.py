@@ -29,6 +29,7 @@ import masters
 import numpy as np
 import torch
 import torch.nn.functional as F
+from machine import machine
 from torch import nn
 
 from utils import data, plots, runs, training
@@ -54,7 +55,7 @@ def main():
         with contextlib.redirect_stdout(sys.stderr):  # what trainings say
             missed += PARTS[part](options)
         wall, cpu = time.perf_counter() - started[0], time.process_time() - started[1]
-        say(f"\n`{part}`: {wall:.0f} s, {cpu:.0f} CPU s. {masters.machine()}.\n")
+        say(f"\n`{part}`: {wall:.0f} s, {cpu:.0f} CPU s. {machine('torch')}.\n")
     if missed:
         sys.exit(f"not reached: {'; '.join(missed)}")
 

@@ -11,6 +11,7 @@ grey values, summed over pixels, one sample an image.
 import argparse
 
 import torch
+from machine import machine
 from torch import nn
 from tqdm import tqdm
 
@@ -65,6 +66,7 @@ def main():
     images, labels = data.load("MNIST", train=True, root="embedded")
     loader = data.Loader(images, labels, batch_size=128, shuffle=True, seed=0)
     runs = {beta: list(train(beta, max(options.epochs), loader)) for beta in (1.0, 0.0, 10.0, None)}
+    print(f"{machine('torch')}\n")
     print("| epochs | β = 1: ELBO | β = 0: KL, reconstruction ", end="")
     print("| β = 10: KL, reconstruction | autoencoder: reconstruction |")
     print("|---:|---:|---:|---:|---:|")

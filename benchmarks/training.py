@@ -24,6 +24,7 @@ import masters
 import numpy as np
 import torch
 import torch.nn.functional as F
+from machine import machine
 from torch import nn
 
 from utils import data, plots
@@ -208,7 +209,7 @@ def main():
     torch.set_num_threads(arguments.threads)
     if arguments.notebook:
         notebook(arguments.root, arguments.epochs, arguments.threads)
-        print(f"{masters.machine()}.")
+        print(f"{machine('torch')}.")
         return
     results = {}
     if arguments.root:
@@ -226,7 +227,7 @@ def main():
         )
     for label, lines in results.items():
         report(label, lines)
-    print(f"\n{masters.machine()}.")
+    print(f"\n{machine('torch')}.")
     label, lines = next(iter(results.items()))
     figure = plots.curves(
         {name: [elbo for _, elbo in points] for name, points in lines.items()},

@@ -1,6 +1,6 @@
 """The answer key is tested: every wrong answer loses points where it should, every right one none.
 
-`python -m tests.bank --seeds 100` repeats this with other inputs; it takes an hour or two.
+`python -m tests.bank --seeds 100` repeats this with other inputs; it takes hours.
 """
 
 import json
