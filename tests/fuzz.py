@@ -14,9 +14,11 @@ import random
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import nbformat
+from tqdm import tqdm
 
 from autograder import build, verdict
 
@@ -207,19 +209,20 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     options = parser.parse_args()
     build.scripts_on_path()
+    warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's own queries
     counts, begun = collections.Counter(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
         course = Course(Path(scratch))
         right = json.loads(nbformat.writes(course.solved()))
         last = options.first + options.notebooks
-        for number in range(options.first, last):
+        for number in tqdm(range(options.first, last), unit=" notebooks"):
             data = mutant(right, random.Random(number))
             ((student, row),) = grade(course, {f"mutant-{number}": data}).items()
             unread = "This file" in row["says"]
             kind = "problem" if row["problem"] else "unread" if unread else f"{row['score']:g} of 2"
             counts[kind] += 1
             if row["problem"]:
-                print(f"{student}: {row['problem']}", flush=True)
+                tqdm.write(f"{student}: {row['problem']}")
         honest = grade(course, {"honest": nbformat.writes(course.solved()).encode()})["honest"]
     told = ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items()))
     print(f"{options.notebooks} notebooks in {time.monotonic() - begun:.0f} s: {told}")

@@ -18,7 +18,6 @@ from autograder import build, grading
 from autograder.course import Course as Graded
 from autograder.errors import WrongCall
 from autograder.ledger import NAME as LEDGER
-from autograder.ledger import Ledger
 
 from .conftest import KL, Course
 
@@ -291,15 +290,6 @@ def test_locked_gradebook_stops_the_run_and_loses_nothing(class_of_five, graded,
     status, rows, said = grade(root)
     assert status == 0, said
     assert scores(rows) == scores(graded[1])
-
-
-def test_two_runs_at_once_are_refused(graded):
-    ledger = Ledger(graded[0])
-    try:
-        with pytest.raises(WrongCall, match="another run"):
-            Ledger(graded[0])
-    finally:
-        ledger.close()
 
 
 def test_scheduler_with_its_own_worker_grades_and_another_kit_is_refused(
