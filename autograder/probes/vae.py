@@ -39,11 +39,13 @@ def model(names, inputs) -> dict:
     nz = int(inputs["sizes"][0])
     common.attempt(evidence, "structure", lambda: _structure(evidence, build(nz), x))
     common.attempt(evidence, "instances", lambda: _instances(evidence, build, nz, x, inputs))
-    for mode in ("train", "eval"):
+    vae = common.attempt(evidence, "samples.eval", lambda: build(nz))
+    if vae is not None:
+        common.attempt(evidence, "samples.eval", lambda: _samples(evidence, "eval", vae, x, inputs))
+        common.attempt(evidence, "rebuilding", lambda: _rebuilding(evidence, vae, x))
         common.attempt(
-            evidence, f"samples.{mode}", lambda m=mode: _samples(evidence, m, build(nz), x, inputs)
+            evidence, "samples.train", lambda: _samples(evidence, "train", vae, x, inputs)
         )
-    common.attempt(evidence, "rebuilding", lambda: _rebuilding(evidence, build(nz), x))
     return evidence
 
 
@@ -112,8 +114,8 @@ def _instances(evidence, build, nz, x, inputs):
         )
         seen = [
             (*loud.encode(x), loud.decode(z))
-            for _ in range(autoencoder.INSTANCES)
-            for loud in autoencoder.louder(build(nz))
+            for model in (first, second, first)
+            for loud in autoencoder.louder(model)
         ]
         for key, outputs in zip(("mu", "logvar", "logits"), zip(*seen, strict=True), strict=True):
             evidence[f"{key} lowest"] = float(min(output.min() for output in outputs))
@@ -128,7 +130,7 @@ def _samples(evidence, mode, vae, x, inputs):
     """
     vae.eval()
     with torch.no_grad():
-        image = _stretched(vae, x)
+        image = _stretched(vae, x) if mode == "eval" else x[:1]
         mu, logvar = vae.encode(image)
         vae.train(mode == "train")
         # Whether train mode samples at all shows in few draws; how evaluation mode does, in many.
@@ -176,7 +178,6 @@ def _rebuilding(evidence, vae, x):
     """`reconstruct` twice, and its neighbours: decode at mu and forward."""
     vae.eval()
     with torch.no_grad():
-        _stretched(vae, x)
         mu, _ = vae.encode(x)
         evidence["at mean"] = common.array(vae.decode(mu))
     common.file(evidence, "rebuilt", vae.reconstruct(x))
