@@ -40,7 +40,7 @@ def warm_up() -> None:
     for optional in ("checks", "data", "plots", "runs", "training", "explorers"):
         with contextlib.suppress(ImportError):
             __import__(f"utils.{optional}")
-    for name in (probes.LATE, *(f"autograder.probes.{name}" for name in probes.PACKAGES)):
+    for name in (*probes.LATE, *(f"autograder.probes.{name}" for name in probes.PACKAGES)):
         with contextlib.suppress(ImportError):
             __import__(name)
     from utils import data

@@ -14,12 +14,13 @@ import warnings
 from . import common
 
 PACKAGES = ("common", "autoencoder", "vae", "interpolation", "autodecoder", "explore")
-# Where an optimizer steps or operations are watched, torch imports a compiler, for seconds.
-LATE = "torch._dynamo"
-NEEDS_LATE = (
-    "autoencoder.network", "autoencoder.training", "vae.training", "autodecoder.decoder",
-    "autodecoder.fitting", "interpolation.scores",
-)  # fmt: skip
+# What is imported late, for a second or more: by an optimizer's first step or where operations are
+# watched, and by a student's code.
+LATE = {
+    "torch._dynamo": ("autoencoder.network", "autoencoder.training", "vae.training",
+                      "autodecoder.decoder", "autodecoder.fitting", "interpolation.scores"),
+    "sklearn.linear_model": ("interpolation.scores",),
+}  # fmt: skip
 
 
 def find(name: str):
@@ -33,8 +34,8 @@ def find(name: str):
 def prepare(name: str) -> None:
     """Import what a probe needs, before a fork: every child then has it."""
     find(name)
-    if name in NEEDS_LATE:
-        importlib.import_module(LATE)
+    for module in (module for module, needed in LATE.items() if name in needed):
+        importlib.import_module(module)
 
 
 def run(name: str, names, inputs) -> dict:
