@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import copy
 import json
 import random
@@ -39,8 +40,13 @@ def mutant(notebook: dict, rng: random.Random) -> bytes:
     """The bytes of a notebook that some mutations have been through, fewer or more of them."""
     notebook = copy.deepcopy(notebook)
     for _ in range(rng.choice((1, 1, 2, 3, 5, 20))):
-        rng.choice(STRUCTURE)(notebook, rng)
-    data = _encoded(json.dumps(notebook, ensure_ascii=rng.random() < 0.5), rng)
+        with contextlib.suppress(RecursionError):  # what is nested deep is not copied too
+            rng.choice(STRUCTURE)(notebook, rng)
+    try:
+        text = json.dumps(notebook, ensure_ascii=rng.random() < 0.5)
+    except RecursionError:  # deeper than Python writes
+        text = "[" * 50_000
+    data = _encoded(text, rng)
     return rng.choice(BYTES)(data, rng) if rng.random() < 0.3 else data
 
 
