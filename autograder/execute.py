@@ -193,6 +193,7 @@ class SaveAutoGrades(StockSaveAutoGrades):
         self.notebook_id, self.student_id = about["notebook"], about["student"]
         self.assignment_id, self.db_url = about["assignment"], about["db_url"]
         with Gradebook(self.db_url) as self.gradebook:
+            self.gradebook.find_grade = cache(self.gradebook.find_grade)  # asked for twice a cell
             session = self.gradebook.db
             EXTRA.create(session.connection(), checkfirst=True)
             # nbgrader commits after every cell; here that only sends it on to the transaction

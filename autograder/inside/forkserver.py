@@ -153,3 +153,4 @@ def main(descriptor: int) -> None:
         raise
     control.send(b'{"ready": true}')
     serve(control)
+    os._exit(0)  # nothing to put away: who closed the other end waits for this process
