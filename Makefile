@@ -41,7 +41,7 @@ docs: setup      ## the generated pages: what is tested, and how the tests are t
 	python -m tests.bank --markdown > docs/hidden-tests.md
 
 bench: setup     ## measure, for hours; the tables belong in docs/benchmarks.md
-	for script in data_loader training reports thresholds explorers grading; \
+	for script in data_loader speed training reports thresholds explorers grading; \
 	  do python benchmarks/$$script.py || exit; done
 
 playground: setup  ## the explorers as one page: build/playground/index.html
