@@ -38,7 +38,7 @@ EXTRA = Table(
     Column("score", Real, nullable=False),
 )
 
-# What workers have run ahead of nbgrader, by `key_of`; see `autograder.worker`.
+# What workers have run ahead of nbgrader, by `key_of`; see `autograder.grading`.
 ahead: dict = {}
 
 

@@ -152,7 +152,7 @@ def pool(workers: int, scheduler: str | None) -> Iterator:
 
 
 def _same_kit(client) -> None:
-    found = client.run(worker.version, on_error="return")
+    found = client.run(worker.kit_version, on_error="return")
     for address, kit in found.items():
         if isinstance(kit, Exception):
             raise WrongCall(f"the worker {address} cannot load the kit: {reason(kit)}")

@@ -101,11 +101,6 @@ def warm(limits: Limits, hidden: tuple[Path, ...]) -> Warm:
     return started
 
 
-def version() -> str:
-    """`kit_version`, as something that can be sent to a worker."""
-    return kit_version()
-
-
 @cache
 def kit_version() -> str:
     """Hash of all of the kit's code: the coordinator and its workers must have the same."""

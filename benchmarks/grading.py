@@ -133,7 +133,7 @@ def command(way: str, folder: Path, assignment: str, otter: str | None) -> list[
         with zipfile.ZipFile(folder / "autograder.zip", "w") as archive:
             archive.writestr("otter_config.json", json.dumps({"lang": "python"}))
             for question in questions.of(assignment).values():
-                name = build.grade_id(question.id).replace("-", "_")
+                name = questions.grade_id(question.id).replace("-", "_")
                 test = OTTER_TEST.format(id=question.id, name=name, points=question.points)
                 archive.writestr(f"tests/{name}.py", test)
         return [otter, "-c", OTTER_CLASS, assignment]
