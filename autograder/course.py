@@ -295,17 +295,19 @@ class Course:
 @contextlib.contextmanager
 def _quickly():
     """Let nbgrader, which opens its gradebook ten times a student, compile its SQL only once, and
-    look only once whether its own schema of a cell's metadata is a schema.
+    look only once whether all tables are there and its schema of a cell's metadata is a schema.
     """
     from nbgrader import api
     from nbgrader.nbgraderformat import common
 
-    before = api.create_engine, common.jsonschema
-    api.create_engine, common.jsonschema = _engine, SimpleNamespace(validate=_validate)
+    before = api.create_engine, api.Base, common.jsonschema
+    tables = SimpleNamespace(create_all=cache(api.Base.metadata.create_all))
+    api.create_engine, api.Base = _engine, SimpleNamespace(metadata=tables)
+    common.jsonschema = SimpleNamespace(validate=_validate)
     try:
         yield
     finally:
-        api.create_engine, common.jsonschema = before
+        api.create_engine, api.Base, common.jsonschema = before
 
 
 @cache

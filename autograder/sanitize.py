@@ -149,17 +149,21 @@ def _rebuilt(number: int, cell) -> NotebookNode | None:
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
     source = str(source).encode("utf-8", "replace").decode()  # no halves of characters
-    made = NotebookNode(
-        id=f"cell-{number}", cell_type=cell["cell_type"], source=source, metadata=NotebookNode()
-    )
-    if made.cell_type == "code":
-        made.update(outputs=[], execution_count=None)
+    made = _cell(f"cell-{number}", cell["cell_type"], source)
     if made.cell_type == "markdown" and _pictures(cell.get("attachments")):
         made.attachments = nbformat.from_dict(cell["attachments"])
     metadata = cell.get("metadata")
     about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
         made.metadata.nbgrader = NotebookNode(grade_id=about["grade_id"])
+    return made
+
+
+def _cell(id: str, kind: str, source: str) -> NotebookNode:
+    """A cell without metadata; nbformat's own way to make one validates it, which takes longer."""
+    made = NotebookNode(id=id, cell_type=kind, source=source, metadata=NotebookNode())
+    if kind == "code":
+        made.update(outputs=[], execution_count=None)
     return made
 
 
@@ -203,7 +207,7 @@ class RestoreCells(NbGraderPreprocessor):
         about = resources["nbgrader"]
         with Gradebook(about["db_url"]) as gradebook:
             source = gradebook.find_notebook(about["notebook"], about["assignment"])
-            known = {cell.name: _official(cell, source) for cell in source.source_cells}
+            known = _official(source)
         cells = list(nb.cells)
         kept = _counting(cells, known)
         for cell in cells:
@@ -237,23 +241,28 @@ class RestoreCells(NbGraderPreprocessor):
             nb.cells.insert(behind, nb.cells.pop(places[id(cell)]))
 
 
-def _official(cell, notebook) -> NotebookNode:
-    """A cell as it was released, from the gradebook's record of it."""
-    grades = {graded.name: graded.max_score for graded in notebook.grade_cells}
-    about = {
-        "grade_id": cell.name,
-        "grade": cell.name in grades,
-        "solution": cell.name in {solution.name for solution in notebook.solution_cells},
-        "task": cell.name in {task.name for task in notebook.task_cells},
-        "locked": bool(cell.locked),
-        "schema_version": 3,
-        "cell_type": cell.cell_type,
-        "checksum": cell.checksum,
-    }
-    if about["grade"]:
-        about["points"] = grades[cell.name]
-    new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-    return new(cell.source, metadata={"nbgrader": about})
+def _official(notebook) -> dict[str, NotebookNode]:
+    """{name: cell} as a notebook was released, from the gradebook's record of it, in its order."""
+    grades = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    solutions = {cell.name for cell in notebook.solution_cells}
+    tasks = {cell.name for cell in notebook.task_cells}
+    found = {}
+    for cell in notebook.source_cells:
+        about = {
+            "grade_id": cell.name,
+            "grade": cell.name in grades,
+            "solution": cell.name in solutions,
+            "task": cell.name in tasks,
+            "locked": bool(cell.locked),
+            "schema_version": 3,
+            "cell_type": cell.cell_type,
+            "checksum": cell.checksum,
+        }
+        if about["grade"]:
+            about["points"] = grades[cell.name]
+        found[cell.name] = _cell(f"official-{len(found)}", cell.cell_type, cell.source)
+        found[cell.name].metadata.nbgrader = NotebookNode(about)
+    return found
 
 
 def _counting(cells, known) -> dict[str, NotebookNode]:

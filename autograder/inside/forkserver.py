@@ -8,6 +8,7 @@ for at its first parallel operation. It holds nothing secret: a child inherits i
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -48,6 +49,8 @@ def warm_up() -> None:
     for name in data.DOWNLOADS:
         data.unpack(name)
     kernel.prepare()
+    gc.collect()
+    gc.freeze()  # or a child's first full collection would copy every page with an object in it
 
 
 def serve(control: socket.socket) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import torch
 from torch import nn
@@ -123,16 +121,19 @@ def instances(evidence, models, x) -> None:
 
 
 def louder(model):
-    """Yields a copy in evaluation mode whose parameters, also those that begin at zero, are large;
-    then the same with all of them negated.
+    """Yields a model in evaluation mode whose parameters, also those that begin at zero, are large
+    for once; then the same with all of them negated.
     """
-    model = copy.deepcopy(model).eval()
+    model.eval()
+    before = [p.clone() for p in model.parameters()]
     for p in model.parameters():
         p.add_(0.05 * torch.randn_like(p)).mul_(LOUDER)
     yield model
     for p in model.parameters():
         p.neg_()
     yield model
+    for p, own in zip(model.parameters(), before, strict=True):
+        p.copy_(own)
 
 
 # -- training -------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ def model(names, inputs) -> dict:
     """Build `VAE(nz)` a few times and look at it from outside.
 
     inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled;
-        exponents: candidates c for a spread exp(c logvar).
+        exponents: candidates c for a spread exp(c logvar), and how often each is sampled.
     evidence, for each nz: mu, logvar, logits, decoded, forward mu, forward logvar, rebuilt;
     one.* the same
         for one image in evaluation mode; again, differs.*; sampled.*: see `_samples`.
@@ -144,33 +144,37 @@ def _samples(evidence, mode, vae, x, inputs):
         evidence[f"centre.{mode}"] = common.array(vae.decode(mu.expand(2, -1)).flatten(1) @ views)
         if mode == "train":
             return
-        mu, logvar = _said(result, vae.encode(many))
+        mu, logvar = _said(result, (draws, *mu.shape[1:])) or vae.encode(many)
         evidence["posterior"] = common.array(mu)
-        for i, c in enumerate(inputs["exponents"]):
-            decoded = vae.decode(mu + (c * logvar).exp() * torch.randn(mu.shape))
+        for i, (c, draws) in enumerate(inputs["exponents"]):
+            spread = (c * logvar[:draws]).exp() * torch.randn(draws, *mu.shape[1:])
+            decoded = vae.decode(mu[:draws] + spread)
             evidence[f"candidate.{i}.{mode}"] = common.array(decoded.flatten(1) @ views)
 
 
-def _said(result, posterior):
+def _said(result, shape):
     """The posterior that forward says it drew from, where it says one: whether encode gives the
     same is another check's question.
     """
     said = tuple(result)[1:] if isinstance(result, (tuple, list)) else ()
-    shapes = [getattr(part, "shape", None) for part in said]
-    return said if shapes == [part.shape for part in posterior] else posterior
+    return said if [getattr(part, "shape", None) for part in said] == [shape] * 2 else None
 
 
 def _stretched(vae, x, target=2.5):
-    """Makes the weights of a fresh model larger until some image's widest posterior dimension,
-    which its samples show most, has a logvar well away from 0; returns that image.
+    """Makes the weights of a fresh model larger and less alike until some image's widest posterior
+    dimension, which its samples show most, has a logvar well away from 0 and from its mu; returns
+    that image.
     """
     for _ in range(16):
-        widest = vae.encode(x)[1].amax(1).abs()
-        if widest.max() > target or not torch.isfinite(widest).all():
+        mu, logvar = vae.encode(x)
+        widest, dimension = logvar.max(1)
+        apart = (logvar - mu).gather(1, dimension[:, None])[:, 0].abs()
+        shows = torch.minimum(widest.abs(), apart)
+        if shows.max() > target or not torch.isfinite(shows).all():
             break
         for p in vae.parameters():
-            p.mul_(1.15)
-    found = int(widest.argmax())
+            p.add_(0.01 * torch.randn_like(p)).mul_(1.15)
+    found = int(shows.argmax())
     return x[found : found + 1]
 
 
@@ -263,21 +267,22 @@ class _Given(nn.Module):
 
 
 def bound(names, inputs) -> dict:
-    """Call `iwae_bound(model, x, k)` on each image repeated many times, for several k.
+    """Call `iwae_bound(model, x, k)` on images repeated many times, for several k.
 
-    inputs: x; repeats: one for each of ks. evidence: bound.<k>: (images, repeats).
+    inputs: x; asked: [k, how many of the images, how often each].
+    evidence: bound.<k>: (images, repeats).
     """
     iwae_bound = common.lookup(names, "iwae_bound")
     vae, evidence = _Given(inputs), {}
     x = torch.from_numpy(inputs["x"]).float()
-    for k, repeats in zip(inputs["ks"], inputs["repeats"], strict=True):
-        rows = x.repeat_interleave(int(repeats), 0)
+    for k, images, repeats in inputs["asked"]:
+        rows = x[:images].repeat_interleave(repeats, 0)
         with torch.no_grad():
-            result = iwae_bound(vae, rows, int(k))
+            result = iwae_bound(vae, rows, k)
         common.file(evidence, f"bound.{k}", result)
         value = evidence[f"bound.{k}"]
         if value is not None and value.shape == (len(rows),):
-            evidence[f"bound.{k}"] = value.reshape(len(x), int(repeats))
+            evidence[f"bound.{k}"] = value.reshape(images, repeats)
     return evidence
 
 
