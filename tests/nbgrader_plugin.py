@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import build, execute
+from autograder import build, worker
 
 
 def pytest_configure(config):
@@ -34,5 +34,5 @@ def pytest_configure(config):
 @pytest.fixture(autouse=True)
 def one_warm_server(monkeypatch):
     """Every test has a course folder of its own; one server is enough for all of them."""
-    start = execute.warm
-    monkeypatch.setattr(execute, "warm", lambda limits, hidden: start(limits, ()))
+    start = worker.warm
+    monkeypatch.setattr(worker, "warm", lambda limits, hidden: start(limits, ()))

@@ -139,13 +139,13 @@ def louder(model):
 # -- training -------------------------------------------------------------------------------------
 
 
-class _Small(nn.Module):
+class Small(nn.Module):
     """Something to train that is small, depends on its mode, and remembers how it was called."""
 
-    def __init__(self, inputs):
+    def __init__(self, inputs, coded=3):
         super().__init__()
-        self.inner = nn.Linear(784, 3)
-        self.norm = nn.BatchNorm1d(3)
+        self.inner = nn.Linear(784, coded)
+        self.norm = nn.BatchNorm1d(coded)
         self.outer = nn.Linear(3, 784)
         with torch.no_grad():
             self.inner.weight.copy_(torch.from_numpy(inputs["inner"]))
@@ -229,7 +229,7 @@ def training(names, inputs) -> dict:
         normalisation has gathered.
     """
     train_epoch = common.lookup(names, "train_epoch")
-    model, evidence = _Small(inputs), {}
+    model, evidence = Small(inputs), {}
     optimizer = Steps(model.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
 
     def loss_fn(network, x):

@@ -192,20 +192,11 @@ def _rebuilding(evidence, vae, x):
 # -- training -------------------------------------------------------------------------------------
 
 
-class _SmallVAE(nn.Module):
+class _SmallVAE(autoencoder.Small):
     """A VAE small enough to step exactly; narrow posteriors, so that its noise hardly matters."""
 
     def __init__(self, inputs):
-        super().__init__()
-        self.inner = nn.Linear(784, 6)
-        self.norm = nn.BatchNorm1d(6)
-        self.outer = nn.Linear(3, 784)
-        with torch.no_grad():
-            self.inner.weight.copy_(torch.from_numpy(inputs["inner"]))
-            self.outer.weight.copy_(torch.from_numpy(inputs["outer"]))
-            self.inner.bias.zero_()
-            self.outer.bias.zero_()
-        self.calls: list[tuple[int, bool, bool]] = []
+        super().__init__(inputs, coded=6)
 
     def encode(self, x):
         self.calls.append((len(x), self.training, torch.is_grad_enabled()))

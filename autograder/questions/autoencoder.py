@@ -434,7 +434,8 @@ def _loss_mistake(id, says, of, credit=0.0, reread="the reconstruction loss"):
     return Mistake(id, says, reread, {"reconstruction_loss": of}, credit)
 
 
-def _unstable(got, want, inputs, failed):
+def unstable(got, want, inputs, failed):
+    """Names the logarithm of a rounded sigmoid, in any question about logits."""
     if failed == ["stable"]:
         return (
             "unstable",
@@ -472,7 +473,7 @@ LOSS = formula(
     about="the Bernoulli negative log-likelihood in nats per image",
     weights=(0.15, 0.4, 0.25, 0.1),
     more=(Check("stable", 0.1, "logits as large as ±200 give a finite, accurate value", _stable),),
-    explain=_unstable,
+    explain=unstable,
     mistakes=(
         _loss_mistake(
             "sign",

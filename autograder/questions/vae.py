@@ -23,6 +23,7 @@ from .autoencoder import (
     loop_update,
     some,
     training_inputs,
+    unstable,
 )
 from .formula import formula, inputs_unchanged, named_by_values
 
@@ -321,19 +322,6 @@ def _likelihood_inputs(rng):
     return {**_pictures(rng), "weights": rng.uniform(0.5, 2, 5), "x far": binary, "logits far": far}
 
 
-def _unstable(got, want, inputs, failed):
-    if failed == ["stable"]:
-        return (
-            "unstable",
-            "Right on ordinary logits, but not on very large ones: the logarithm of a sigmoid "
-            "that has "
-            "rounded to 0 or 1. There is a function in torch.nn.functional that takes the logits "
-            "themselves.",
-            "why decoders return logits",
-        )
-    return None
-
-
 def _likelihood_mistake(id, says, of, credit=0.0, reread="the Bernoulli likelihood"):
     return Mistake(id, says, reread, {"bernoulli_log_likelihood": of}, credit)
 
@@ -361,7 +349,7 @@ LIKELIHOOD = formula(
             matches("second", "the values at very large logits"),
         ),
     ),
-    explain=_unstable,
+    explain=unstable,
     mistakes=(
         _likelihood_mistake(
             "sign",

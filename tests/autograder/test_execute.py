@@ -2,6 +2,10 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -156,3 +160,24 @@ def test_a_linked_notebook_is_not_read(course):
     os.symlink(course.root / "submitted/honest/vae/vae.ipynb", folder / "vae.ipynb")
     assert course.autograde("copycat")["success"]
     assert course.score("copycat") == 0
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    ["side_effects or showtraceback_exploit", pytest.param("test", marks=pytest.mark.long)],
+)
+def test_nbgraders_own_tests_pass_except_where_the_docs_say_why_not(chosen):
+    root = Path(__file__).resolve().parents[2]
+    command = (
+        "-m pytest -p tests.nbgrader_plugin -p no:cacheprovider --rootdir /tmp -rA "
+        "--pyargs nbgrader.tests.apps.test_nbgrader_autograde -k"
+    ).split()
+    done = subprocess.run(
+        [sys.executable, *command, chosen], cwd=root, capture_output=True, text=True
+    )
+    told = re.findall(r"^(PASSED|FAILED|ERROR) .*::(test_\w+)", done.stdout, re.M)
+    results = {name: went for went, name in told}
+    table = (root / "docs/nbgrader-tests.md").read_text()
+    meant = set(re.findall(r"`(test_\w+)`", "".join(re.findall(r"^\| (.*?) \|", table, re.M))))
+    assert len(results) > 1, done.stdout[-2000:]
+    assert {name for name, went in results.items() if went != "PASSED"} == meant & results.keys()
