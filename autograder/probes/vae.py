@@ -131,33 +131,23 @@ def _samples(evidence, mode, vae, x, inputs):
     vae.eval()
     with torch.no_grad():
         image = _stretched(vae, x) if mode == "eval" else x[:1]
-        mu, logvar = vae.encode(image)
+        twice = [torch.cat(tuple(vae.encode(image.expand(2, -1, -1, -1))), 1) for _ in range(2)]
+        mu, logvar = twice[0][:1].chunk(2, 1)
         vae.train(mode == "train")
         # Whether train mode samples at all shows in few draws; how evaluation mode does, in many.
         draws = int(inputs["draws"]) if mode == "eval" else 32
         views = torch.from_numpy(inputs["views"]).float()
         # One image many times: batch normalisation then sees nothing else, in either mode.
         many = image.expand(draws, -1, -1, -1)
-        result = vae(many)
-        evidence[f"sampled.{mode}"] = common.array(result[0].flatten(1) @ views)
+        evidence[f"sampled.{mode}"] = common.array(vae(many)[0].flatten(1) @ views)
         evidence[f"logvar.{mode}"] = common.array(logvar)
         evidence[f"centre.{mode}"] = common.array(vae.decode(mu.expand(2, -1)).flatten(1) @ views)
         if mode == "train":
             return
-        mu, logvar = _said(result, (draws, *mu.shape[1:])) or vae.encode(many)
-        evidence["posterior"] = common.array(mu)
+        evidence["posterior"] = common.array(torch.cat(twice))
         for i, (c, draws) in enumerate(inputs["exponents"]):
-            spread = (c * logvar[:draws]).exp() * torch.randn(draws, *mu.shape[1:])
-            decoded = vae.decode(mu[:draws] + spread)
+            decoded = vae.decode(mu + (c * logvar).exp() * torch.randn(draws, *mu.shape[1:]))
             evidence[f"candidate.{i}.{mode}"] = common.array(decoded.flatten(1) @ views)
-
-
-def _said(result, shape):
-    """The posterior that forward says it drew from, where it says one: whether encode gives the
-    same is another check's question.
-    """
-    said = tuple(result)[1:] if isinstance(result, (tuple, list)) else ()
-    return said if [getattr(part, "shape", None) for part in said] == [shape] * 2 else None
 
 
 def _stretched(vae, x, target=2.5):
