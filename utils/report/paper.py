@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import io
 import logging
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import matplotlib
+from fontTools.ttLib import TTFont
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
 
 from utils.report import Note, Picture, Report, Table, Written, prose
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 STYLES = {"": "DejaVuSans", "B": "DejaVuSans-Bold", "I": "DejaVuSans-Oblique",
           "BI": "DejaVuSans-BoldOblique"}  # fmt: skip
+REGULAR = {"normal", "regular", *range(300, 501)}  # weights of a font as matplotlib tells them
 TEXT, LINE = 10, 5.2  # points; mm from line to line
 MM = 25.4 / 72  # of a point
 WIDEST, HIGHEST = 166, 150  # mm of a picture
@@ -26,7 +33,7 @@ GREY, BLUE, RED = (90, 90, 90), (0, 114, 178), (170, 68, 0)
 class Paper(FPDF):
     """A4 with page numbers."""
 
-    def __init__(self, title: str):
+    def __init__(self, report: Report):
         super().__init__(format="A4")
         self.set_margins(22, 18)
         self.c_margin = 0  # text begins where it is put
@@ -34,7 +41,13 @@ class Paper(FPDF):
         for style, file in STYLES.items():
             self.add_font("DejaVu", style, FONTS / f"{file}.ttf")
         self.add_font("Mono", "", FONTS / "DejaVuSansMono.ttf")
-        self.set_title(title)
+        self.drawable = _drawable(FONTS / "DejaVuSans.ttf")
+        other = _other_font("".join(_texts(report)))
+        if other is not None:
+            self.add_font("Other", "", other)
+            self.set_fallback_fonts(["Other"], exact_match=False)
+            self.drawable |= _drawable(other)
+        self.set_title(report.title)
         self.set_lang("en")
         self.add_page()
 
@@ -43,6 +56,14 @@ class Paper(FPDF):
             self.set_y(-13)
             self.set_font("DejaVu", "", 8)
             self.cell(0, 5, f"{self.page_no()} of {{nb}}", align="C")
+
+    def printable(self, text: str) -> str:
+        """A text in characters that its fonts have."""
+        return "".join(
+            character if character == "\n" or ord(character) in self.drawable
+            else _named(character)
+            for character in text.replace("\t", "    ")
+        )  # fmt: skip
 
     def text_style(self, style="", size=TEXT, colour=(0, 0, 0), family="DejaVu"):
         self.set_font(family, "" if family == "Mono" else style, size)
@@ -55,7 +76,7 @@ class Paper(FPDF):
 
     def line_of(self, text: str, style="", size=TEXT, colour=(0, 0, 0), gap=1.5):
         self.text_style(style, size, colour)
-        self.multi_cell(0, size * 0.52, _printable(text), align="L", new_x=XPos.LMARGIN,
+        self.multi_cell(0, size * 0.52, self.printable(text), align="L", new_x=XPos.LMARGIN,
                         new_y=YPos.NEXT)  # fmt: skip
         self.ln(gap)
 
@@ -64,7 +85,7 @@ def pdf(report: Report) -> bytes:
     """The whole file."""
     logging.getLogger("fpdf").setLevel(logging.ERROR)  # a missing glyph is a box, not a warning
     logging.getLogger("fontTools").setLevel(logging.ERROR)
-    paper = Paper(report.title)
+    paper = Paper(report)
     paper.line_of(report.title, "B", 18, gap=0)
     paper.line_of(report.subtitle, colour=GREY, gap=4)
     for heading, blocks in report.chapters:
@@ -120,7 +141,7 @@ def _table(paper: Paper, rows: list[list[str]]) -> None:
         for row in rows:
             line = table.row()
             for cell in [*row, *[""] * (columns - len(row))]:
-                line.cell(_printable(cell))
+                line.cell(paper.printable(cell))
     paper.ln(3)
 
 
@@ -151,7 +172,8 @@ def _token(paper: Paper, token: dict, pictures: dict) -> None:
                 _token(paper, child, pictures)
     elif kind == "block_code":
         paper.text_style(size=8.5, family="Mono")
-        paper.multi_cell(0, 4.4, _printable(token.get("raw", "")), align="L", new_x=XPos.LMARGIN)
+        code = paper.printable(token.get("raw", ""))
+        paper.multi_cell(0, 4.4, code, align="L", new_x=XPos.LMARGIN)
         paper.ln(2)
     elif kind == "table":
         lines = [row for part in children for row in
@@ -181,10 +203,10 @@ class _indented:
 def _inline(paper: Paper, tokens, style: str, pictures: dict, backwards=False) -> None:
     """Text that flows, with what stands in it."""
     if backwards:
-        text = "".join(map(prose.plain, tokens))
+        text = paper.printable("".join(map(prose.plain, tokens)))
         paper.text_style(style)
         paper.set_text_shaping(True)
-        paper.multi_cell(0, LINE, _printable(text), align="R", new_x=XPos.LMARGIN, new_y=YPos.LAST)
+        paper.multi_cell(0, LINE, text, align="R", new_x=XPos.LMARGIN, new_y=YPos.LAST)
         paper.set_text_shaping(False)
         return
     for token in tokens:
@@ -195,7 +217,7 @@ def _inline(paper: Paper, tokens, style: str, pictures: dict, backwards=False) -
             _pasted(paper, token, pictures)
         elif kind == "codespan":
             paper.text_style(size=TEXT - 1, family="Mono")
-            paper.write(LINE, _printable(token["raw"]))
+            paper.write(LINE, paper.printable(token["raw"]))
         elif kind in ("strong", "emphasis"):
             more = "".join(sorted({*style, "B" if kind == "strong" else "I"}))
             _inline(paper, children, more, pictures)
@@ -205,14 +227,14 @@ def _inline(paper: Paper, tokens, style: str, pictures: dict, backwards=False) -
             _inline(paper, children, style, pictures)
         else:
             paper.text_style(style)
-            paper.write(LINE, _printable(" " if kind == "softbreak" else token.get("raw", "")))
+            paper.write(LINE, paper.printable(" " if kind == "softbreak" else token.get("raw", "")))
 
 
 def _math(paper: Paper, token: dict) -> None:
     drawn = prose.formula(token["raw"])
     if drawn is None:
         paper.text_style(size=TEXT - 1, family="Mono")
-        paper.write(LINE, _printable(token["raw"]))
+        paper.write(LINE, paper.printable(token["raw"]))
         return
     paper.text_style()
     scale = MM * min(1, paper.epw / (drawn.width * MM))
@@ -254,7 +276,8 @@ def _pasted(paper: Paper, token: dict, pictures: dict) -> None:
     found = pictures.get(address)
     if found is None:
         paper.text_style("I")
-        paper.write(LINE, _printable(f"(a picture that cannot be shown: {alt or address[:80]})"))
+        told = f"(a picture that cannot be shown: {alt or address[:80]})"
+        paper.write(LINE, paper.printable(told))
         return
     if paper.x > paper.l_margin + 1:
         paper.ln(LINE)
@@ -267,23 +290,43 @@ def _right_to_left(text: str) -> bool:
     return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"
 
 
-def _printable(text: str) -> str:
-    """A text in characters that the font has; symbols that it has not are named."""
-    return "".join(map(_character, text.replace("\t", "    ")))
-
-
-@lru_cache(maxsize=4096)
-def _character(character: str) -> str:
-    if character == "\n" or ord(character) in _drawable():
-        return character
+def _named(character: str) -> str:
+    """What stands for a character that no font has: a symbol's name, an empty box for a letter."""
     kind = unicodedata.category(character)
     if kind == "So":
         return f"[{unicodedata.name(character, 'symbol').lower()}]"
-    return "" if kind[0] in "CM" else "\u25a1"  # an empty box
+    return "" if kind[0] in "CM" else "\u25a1"
 
 
-@lru_cache(maxsize=1)
-def _drawable() -> frozenset[int]:
-    from fontTools.ttLib import TTFont
+@lru_cache(maxsize=4)
+def _drawable(font: Path) -> frozenset[int]:
+    """The characters that a font has."""
+    return frozenset(TTFont(font, fontNumber=0).getBestCmap())
 
-    return frozenset(TTFont(FONTS / "DejaVuSans.ttf").getBestCmap())
+
+def _other_font(text: str) -> Path | None:
+    """The installed font with most of the letters that DejaVu has not: of Chinese, Japanese, …"""
+    missing = {ord(c) for c in text if c.isalpha()} - _drawable(FONTS / "DejaVuSans.ttf")
+    best, most = None, 0
+    fonts = font_manager.fontManager.ttflist if missing else ()
+    upright = {
+        font.fname for font in fonts
+        if font.style == "normal" and font.weight in REGULAR and "Last Resort" not in font.name
+    }  # fmt: skip
+    for path in sorted(upright):
+        with contextlib.suppress(OSError, RuntimeError):  # a file that is gone, or no font
+            font = FT2Font(path)
+            count = sum(bool(font.get_char_index(code)) for code in missing)
+            best, most = (Path(path), count) if count > most else (best, most)
+    return best
+
+
+def _texts(part) -> Iterator[str]:
+    """All that a report says."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, (list, tuple)):
+        for one in part:
+            yield from _texts(one)
+    elif dataclasses.is_dataclass(part):
+        yield from _texts(list(vars(part).values()))
