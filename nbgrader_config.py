@@ -66,6 +66,7 @@ c.WordLimit.policy = "note"
 c.HTMLExporter.filters = {"markdown2html": "autograder.prose.markdown2html"}
 c.NbConvertBase.display_data_priority = ["image/png", "image/jpeg", "text/plain"]
 c.GenerateFeedback.HTMLExporter.template_name = "students"
+c.GenerateFeedback.HTMLExporter.template_file = "page.html.j2"
 c.GenerateFeedback.HTMLExporter.extra_template_basedirs = TEMPLATES
 
 # Feedback: scores, explanations and comments, but no hidden test and no mark scheme.

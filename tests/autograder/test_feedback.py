@@ -64,6 +64,14 @@ def test_students_see_scores_mistakes_explanations_rubric_marks_and_comments(pag
     assert "vnd.autograder" not in pages["anna"].read_text("utf-8")
 
 
+def test_the_list_of_contents_names_the_questions(pages):
+    page = BeautifulSoup(pages["anna"].read_text("utf-8"), "html.parser")
+    links = {link["href"]: link.text for link in page.select("#toc a")}
+    assert links["#vae-kl_gaussian"] == "kl_gaussian: KL of a diagonal Gaussian to the prior"
+    assert links["#vae-beta_0"] == "β = 0: what you see, and why"
+    assert not {"Test cell", "Written response"} & set(links.values())
+
+
 def test_a_test_that_broke_off_shows_no_traceback(pages):
     text = text_of(pages["eve"])
     assert "This question was not graded" in text
