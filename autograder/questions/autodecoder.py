@@ -678,6 +678,8 @@ def _decoder_named(got, want, inputs, failed):
                     " asked."
                 ),
             )
+    if "manners" in failed:
+        return "in-place", "Decoding overwrites the latents it was given."
     if "weights" in failed:
         if not got.get("parameters"):
             return (
@@ -720,8 +722,6 @@ def _decoder_named(got, want, inputs, failed):
                 "dimensions-unused",
                 "Some dimensions of the latents have no effect on the image.",
             )
-    if failed == ["manners"]:
-        return "in-place", "Decoding overwrites the latents it was given."
     return None
 
 
