@@ -309,7 +309,7 @@ def matches(key: str, what: str, rtol=1e-4, atol=1e-5):
         if problem:
             return problem
         if not close(got[key], want[key], rtol, atol):
-            return f"{what} differ from the right ones."
+            return f"{what}: not the right numbers."
 
     return test
 

@@ -5,22 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .common import array, attempt, attempt_call, file, function, lookup, nothing_came, seeded
-
-
-def variations(names, inputs) -> dict:
-    """`common.function`, then the same call once more for every variation.
-
-    inputs: those of `common.function`, and variations: {label: {argument: key of what takes its
-        place}}; an entry for "args" gives the list of keys of a shorter or longer call.
-    evidence: that of `common.function`, and the same for each variation, as "<label>.value".
-    """
-    evidence = function(names, inputs)
-    for label, changes in inputs["variations"].items():
-        changed = {argument: inputs[key] for argument, key in changes.items()}
-        more = attempt(evidence, label, function, names, {**inputs, **changed})
-        evidence.update({f"{label}.{key}": value for key, value in (more or {}).items()})
-    return evidence
+from .common import array, attempt, attempt_call, file, lookup, nothing_came, seeded
 
 
 def decoder(names, inputs) -> dict:
@@ -126,7 +111,7 @@ def fitting(names, inputs) -> dict:
     inputs: into, out, bias, mean, var: the decoder; x (N, 784); nz; fits: {label: [steps, lr,
         "train" or "eval": the decoder's mode]}.
     evidence: for each label the latents, or "<label>.error"; "<label>.decoded": their logits in
-        eval mode; "<label>.mode" after; "<label>.flags", the parameters' requires_grad after;
+        eval mode; "<label>.flags", the parameters' requires_grad after;
         "<label>.parameters" and "<label>.buffers" after, flattened. before.parameters,
         before.buffers; after.x.
     """
@@ -138,7 +123,6 @@ def fitting(names, inputs) -> dict:
         x = torch.from_numpy(inputs["x"].copy()).float().reshape(-1, 1, 28, 28)
         with seeded(inputs["seed"]):
             z = attempt(evidence, label, fit, model, x, inputs["nz"], steps, lr)
-        evidence[f"{label}.mode"] = "train" if model.training else "eval"
         evidence[f"{label}.flags"] = [p.requires_grad for p in model.parameters()]
         evidence[f"{label}.parameters"], evidence[f"{label}.buffers"] = _state(model)
         if f"{label}.error" in evidence:

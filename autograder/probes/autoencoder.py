@@ -246,22 +246,30 @@ def training(names, inputs) -> dict:
 
 
 class _Painter(nn.Module):
-    """A decoder whose picture tells which latent it was given; remembers latents and modes."""
+    """A decoder whose picture tells which latent it was given; it and its copies remember latents
+    and modes in the same lists.
+    """
 
     def __init__(self, paint):
         super().__init__()
         self.paint = nn.Parameter(torch.from_numpy(paint).float())
         self.drop = nn.Dropout(0.0)
-        self.latents: list[torch.Tensor] = []
-        self.logits: list[torch.Tensor] = []
-        self.modes: list[bool] = []
+        self.calls = _Calls()
 
     def forward(self, z):
-        self.latents.append(z.detach().clone())
-        self.modes.append(self.training)
         logits = (self.drop(z) @ self.paint).view(-1, 1, 28, 28)
-        self.logits.append(logits.detach())
+        self.calls.append((z.detach().clone(), logits.detach(), self.training))
         return logits
+
+
+class _Calls(list):
+    """What a decoder was given, what it returned, and its mode; a copy of it is still the same."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def column(self, number: int) -> list:
+        return [call[number] for call in self]
 
 
 def sampling(names, inputs) -> dict:
@@ -269,7 +277,9 @@ def sampling(names, inputs) -> dict:
 
     evidence: for mode "train" and "eval": images.<mode>, latents.<mode>, painted.<mode> (the
     logits),
-        modes.<mode> (while decoding), after.<mode>, children.<mode> (mode of a layer afterwards).
+        modes.<mode> (while decoding), after.<mode>, children.<mode> (mode of a layer afterwards),
+        frozen.<mode> (whether the decoder can no longer learn), graphs.<mode> (whether torch still
+        records graphs).
     """
     sample = common.lookup(names, "sample_prior")
     evidence: dict = {}
@@ -277,12 +287,15 @@ def sampling(names, inputs) -> dict:
         painter = _Painter(inputs["paint"]).train(mode == "train")
         images = sample(painter, int(inputs["n"]), len(inputs["paint"]))
         common.file(evidence, f"images.{mode}", images)
-        if painter.latents:
-            evidence[f"latents.{mode}"] = common.array(torch.cat(painter.latents))
-            evidence[f"painted.{mode}"] = common.array(torch.cat(painter.logits))
-        evidence[f"modes.{mode}"] = painter.modes
+        if painter.calls:
+            evidence[f"latents.{mode}"] = common.array(torch.cat(painter.calls.column(0)))
+            evidence[f"painted.{mode}"] = common.array(torch.cat(painter.calls.column(1)))
+        evidence[f"modes.{mode}"] = painter.calls.column(2)
         evidence[f"after.{mode}"] = painter.training
         evidence[f"children.{mode}"] = painter.drop.training
+        evidence[f"frozen.{mode}"] = not painter.paint.requires_grad
+        evidence[f"graphs.{mode}"] = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
     return evidence
 
 
@@ -300,6 +313,6 @@ def gridding(names, inputs) -> dict:
             key,
             lambda k=key, p=painter, a=arguments: common.file(evidence, k, grid(p, *a)),
         )
-        if painter.latents:
-            evidence[f"{key} latents"] = common.array(torch.cat(painter.latents))
+        if painter.calls:
+            evidence[f"{key} latents"] = common.array(torch.cat(painter.calls.column(0)))
     return evidence

@@ -42,9 +42,11 @@ def told(error: BaseException) -> str:
         f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename
     ]
     frames = [f for f in frames if "probes" not in f.filename and "autograder" not in f.filename]
-    where = f", at line {frames[-1].lineno} of your code: `{frames[-1].line}`" if frames else ""
-    text = str(error).strip().splitlines()
-    return f"Your code raised {type(error).__name__}: {text[0][:300] if text else ''}{where}"
+    text = (str(error).strip().splitlines() or [""])[0][:300]
+    if not frames:  # it had returned already
+        return f"What your code defines or returns cannot be used: {type(error).__name__}: {text}"
+    where = f"at line {frames[-1].lineno} of your code: `{frames[-1].line}`"
+    return f"Your code raised {type(error).__name__}: {text}, {where}"
 
 
 def lookup(names, name: str):
@@ -133,6 +135,21 @@ def function(names, inputs) -> dict:
     return evidence
 
 
+def variations(names, inputs) -> dict:
+    """`function`, then the same call once more for every variation.
+
+    inputs: those of `function`, and variations: {label: {argument: key of what takes its
+        place}}; an entry for "args" gives the list of keys of a shorter or longer call.
+    evidence: that of `function`, and the same for each variation, as "<label>.value".
+    """
+    evidence = function(names, inputs)
+    for label, changes in inputs["variations"].items():
+        changed = {argument: inputs[key] for argument, key in changes.items()}
+        more = attempt(evidence, label, function, names, {**inputs, **changed})
+        evidence.update({f"{label}.{key}": value for key, value in (more or {}).items()})
+    return evidence
+
+
 def _argument(value, grad=False):
     """(what gradients are asked for, what the call gets): a copy, so that an in-place change
     shows.
@@ -148,6 +165,8 @@ def _argument(value, grad=False):
 
 def _gradients(evidence, result, given, inputs) -> None:
     weights = torch.as_tensor(inputs.get("weights", 1.0), dtype=result.dtype)
+    if weights.numel() == result.numel():  # or an axis too much would be a wrong gradient, too
+        weights = weights.view_as(result)
     leaves = [given[key] for key in inputs["grad"]]
     grads = torch.autograd.grad((result * weights).sum(), leaves, allow_unused=True)
     for key, grad in zip(inputs["grad"], grads, strict=True):

@@ -17,6 +17,7 @@ from autograder.question import Check, Question, close, same_arrays, well_formed
 
 from .families import CHALLENGES, FAMILIES, named, same_call
 from .formula import formula, inputs_unchanged, named_by_values
+from .vae import beta_is_one, beta_named
 
 # The reference
 
@@ -74,16 +75,15 @@ def _batches(rng):
         "beta": 2.5,
         "large": rng.choice([-200.0, 200.0], (5, 1, 28, 28)),
         "without": ["logits", "x", "kl"],
-        "variations": {"default": {"args": "without"}, "large": {"logits": "large"}},
+        "one": 1.0,
+        "zero": 0.0,
+        "variations": {
+            "default": {"args": "without"},
+            "one": {"beta": "one"},
+            "zero": {"beta": "zero"},
+            "large": {"logits": "large"},
+        },
     }
-
-
-def _beta_is_one(got, want, inputs):
-    if got.get("default.error"):
-        return got["default.error"]
-    problem = well_formed(got, want, "default.value", "the loss")
-    if problem or not close(got["default.value"], want["default.value"]):
-        return problem or "without beta, the loss differs from that with beta = 1."
 
 
 def _finite_at_large(got, want, inputs):
@@ -92,10 +92,7 @@ def _finite_at_large(got, want, inputs):
 
 def _loss_named(got, want, inputs, failed):
     if failed == ["default"]:
-        return (
-            "default-beta",
-            "The loss is right where beta is given; left out, it should count as one.",
-        )
+        return beta_named(got, "default.value")
     if failed == ["stable"]:
         return (
             "unstable",
@@ -133,7 +130,12 @@ _formula = formula(
     about="reconstruction plus beta times KL: summed over pixels, averaged over the batch",
     weights=(0.1, 0.4, 0.3, 0.05),
     more=(
-        Check("default", 0.1, "beta is 1 where it is not given", _beta_is_one),
+        Check(
+            "default",
+            0.1,
+            "beta is 1 where it is not given, and may be 0",
+            beta_is_one("default.value", "the loss"),
+        ),
         Check("stable", 0.05, "the loss is finite for logits of 200 and -200", _finite_at_large),
     ),
     mistakes=(
@@ -290,7 +292,7 @@ _formula = formula(
         ),
     ),
 )
-VAD_LOSS = replace(_formula, probe="autodecoder.variations", alike=same_call, explain=_loss_named)
+VAD_LOSS = replace(_formula, probe="common.variations", alike=same_call, explain=_loss_named)
 
 
 def _images(rng):
@@ -767,8 +769,8 @@ def _targets(rng):
     """Images that latents can reach exactly; every image wants another latent, and N is not nz.
 
     The running statistics are those of these very images, so that they can be reached in train
-    mode, too. Curvatures are such that plain gradient descent at this lr neither crawls nor
-    diverges.
+    mode, too. The largest curvature is such that plain gradient descent at this lr does not
+    diverge.
     """
     n, nz, hidden = 7, 3, 6
     z = rng.choice([-1, 1], (n, nz)) * rng.uniform(0.6, 1.4, (n, nz))
@@ -789,6 +791,9 @@ def _targets(rng):
             "slow": [60, 1e-6, "train"],
         },
     }
+    slope = _logits(inputs, np.eye(nz)) - _logits(inputs, np.zeros((nz, nz)))
+    curvature = np.linalg.eigvalsh(slope @ slope.T / 4)[-1]  # a pixel's is at most 1/4
+    inputs["out"] *= min(1, np.sqrt(1.5 / (inputs["fits"]["full"][1] * curvature)))
     return {**inputs, "x": 1 / (1 + np.exp(-_logits(inputs, z)))}
 
 
@@ -827,9 +832,9 @@ def _fits(got, want, inputs):
     gain = _gain(got, inputs, "full")
     if gain is None:
         return "no latents of the right shape were received."
-    if gain.mean() < 0.8 or gain.min() < 0.4:
+    if gain.mean() < 0.7 or gain.min() < 0.15:  # from any start, with any optimiser
         return (
-            f"after all steps {np.count_nonzero(gain > 0.8)} of {len(gain)} images are"
+            f"after all steps {np.count_nonzero(gain > 0.7)} of {len(gain)} images are"
             " reconstructed about as well as they can be."
         )
 
@@ -868,9 +873,7 @@ def _schedule(got, want, inputs):
 def _as_found(got, want, inputs):
     if got.get("full") is None:
         return "no latents were received."
-    for label, (_, _, mode) in inputs["fits"].items():
-        if got.get(f"{label}.mode") != mode:
-            return f"the decoder was in {mode} mode before and is not after."
+    for label in inputs["fits"]:
         if not all(got.get(f"{label}.flags", [False])):
             return "some of the decoder's parameters no longer require a gradient."
     return inputs_unchanged(got, want, inputs)
@@ -896,7 +899,7 @@ def _named_misfit(got, inputs, gain):
             ),
         )
     start = _gain(got, inputs, "short")
-    if start is not None and (start < 0).all() and gain.mean() < -1:
+    if start is not None and gain.mean() < min(start.mean(), 0) - 1:
         return "climbs", "The reconstructions get worse step by step: the loss has the wrong sign."
     if np.shape(short) == np.shape(full):
         moved = np.linalg.norm(full - short, axis=1) > 0.02
@@ -957,11 +960,12 @@ def _fit_named(got, want, inputs, failed):
             TEST_TIME,
         )
     if "schedule" in failed:
-        if _steps_ignored(got):
+        few = _gain(got, inputs, "short")
+        if _steps_ignored(got) or (few is not None and few.mean() > 0.5):
             name, what = "steps-ignored", "number of steps"
         else:
             name, what = "lr-ignored", "learning rate"
-        return name, f"The {what} has no effect: it is written into your code.", TEST_TIME
+        return name, f"The {what} has hardly any effect: is it written into your code?", TEST_TIME
     if failed == ["as-found"]:
         if not all(all(got.get(f"{label}.flags", [])) for label in inputs["fits"]):
             return (
@@ -969,15 +973,6 @@ def _fit_named(got, want, inputs, failed):
                 (
                     "The decoder's parameters no longer require gradients afterwards: training it"
                     " further would silently do nothing."
-                ),
-                TEST_TIME,
-            )
-        if any(got.get(f"{label}.mode") != mode for label, (_, _, mode) in inputs["fits"].items()):
-            return (
-                "mode-left",
-                (
-                    "The decoder is in another mode afterwards than before: whoever trains it on"
-                    " would train in eval mode, or the other way round."
                 ),
                 TEST_TIME,
             )
@@ -1013,8 +1008,7 @@ FIT_LATENTS = Question(
         Check(
             "as-found",
             0.1,
-            "the decoder is left as it was found: its mode, and that its parameters require "
-            "gradients; so are the images",
+            "the decoder's parameters require gradients as before, and the images are unchanged",
             _as_found,
         ),
     ),

@@ -991,6 +991,10 @@ def _sampled_mode(got, want, inputs):
 def _sampled_gradient(got, want, inputs):
     if got.get("images.train.attached") or got.get("images.eval.attached"):
         return "the images carry a graph."
+    if not (got["graphs.train"] and got["graphs.eval"]):
+        return "gradients are still switched off when the call is over."
+    if got["frozen.train"] or got["frozen.eval"]:
+        return "the decoder's parameters require no gradient any more."
     return None
 
 
@@ -1043,6 +1047,13 @@ def _sampling_named(got, want, inputs, failed):
             "The decoder is always put into train mode at the end, also when it was not in it "
             "before."
         )
+    if failed == ["gradient"] and not (got["graphs.train"] and got["graphs.eval"]):
+        return "grad-left-off", (
+            "Gradients are switched off and not on again, so nothing after this call would learn: "
+            "torch.no_grad() as a context or decorator puts them back."
+        )
+    if failed == ["gradient"] and got["frozen.train"]:
+        return "decoder-frozen", "The decoder can no longer learn after the call."
     if failed == ["gradient"]:
         return (
             "keeps-graph",
@@ -1098,7 +1109,12 @@ SAMPLES = Question(
             "the decoder is in evaluation mode while it runs and as it was after",
             _sampled_mode,
         ),
-        Check("gradient", 0.15, "no gradient is kept", _sampled_gradient),
+        Check(
+            "gradient",
+            0.15,
+            "no gradient is kept, and training can go on afterwards",
+            _sampled_gradient,
+        ),
     ),
     explain=_sampling_named,
     compared=False,

@@ -12,7 +12,15 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from autograder.question import Check, Mistake, Question, close, same_arrays, well_formed
+from autograder.question import (
+    Check,
+    Mistake,
+    Question,
+    close,
+    matches,
+    same_arrays,
+    well_formed,
+)
 
 from . import vae
 from .formula import formula, inputs_unchanged, named_by_values
@@ -203,7 +211,7 @@ def sampler(
         id=id,
         points=points,
         title=title,
-        probe="autodecoder.variations",
+        probe="common.variations",
         draw=drawn,
         reference={name: reference},
         checks=tuple(checks),
@@ -1141,7 +1149,17 @@ _formula = _divergence(
         *_reductions(_m, _laplace_terms),
     ),
 )
-KL_LAPLACE = replace(_formula, probe="autodecoder.variations", alike=same_call, explain=_kink_named)
+KL_LAPLACE = replace(_formula, probe="common.variations", alike=same_call, explain=_kink_named)
+
+
+def _unstable(got, want, inputs, failed):
+    if failed == ["stable"]:
+        return (
+            "unstable",
+            "Right on ordinary logits, but not on very large ones, where a sigmoid rounds to 0 "
+            "before its logarithm is taken. There is a function for both at once.",
+        )
+    return None
 
 
 _m = named("kl_uniform")
@@ -1154,9 +1172,22 @@ KL_UNIFORM = _divergence(
     noise_free=lambda rng: {
         "low_logit": rng.normal(0, 1.5, (5, 7)),
         "width_logit": rng.normal(0, 1.5, (5, 7)),
+        "low far": rng.normal(0, 1.5, (3, 7)),
+        "width far": rng.choice([-200.0, -120.0, 120.0, 200.0], (3, 7)),
     },
+    args2=("low far", "width far"),
     reference=kl_uniform,
     about="the KL divergence to U(0, 1), summed over latent dimensions",
+    weights=(0.15, 0.45, 0.2, 0.1),
+    more=(
+        Check(
+            "stable",
+            0.1,
+            "logits as large as ±200 give finite, accurate values",
+            matches("second", "the values at very large logits"),
+        ),
+    ),
+    explain=_unstable,
     extra=True,
     mistakes=(
         _m(

@@ -81,6 +81,8 @@ def _named_by_shape(value, right):
         return (
             "shape",
             "The numbers are right, but their shape is not: an axis of size one is left over.",
+            "",
+            0.5,
         )
     if right.ndim and value.ndim == 0:
         if close(value, right.mean(), 1e-3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -474,7 +475,15 @@ def _elbo_inputs(rng):
         latents = {k: v for k, v in _gaussians(rng).items() if k != "weights"}
         mu, logvar = (torch.from_numpy(latents[k]) for k in ("mu", "logvar"))
         apart = (kl_gaussian(mu, logvar) - kl_gaussian(logvar, mu)).mean().abs()
-    return {**_pictures(rng), **scaled, **latents, "beta": float(rng.uniform(1.8, 3.2))}
+    return {
+        **_pictures(rng),
+        **scaled,
+        **latents,
+        "beta": float(rng.uniform(1.8, 3.2)),
+        "one": 1.0,
+        "zero": 0.0,
+        "variations": {"one": {"beta": "one"}, "zero": {"beta": "zero"}},
+    }
 
 
 def _elbo_mistake(id, says, of, credit=0.0, reread="the evidence lower bound"):
@@ -496,16 +505,44 @@ def _elbo_of(combine):
     return mistaken
 
 
+def beta_is_one(default: str, what: str):
+    """A test: without beta (evidence `default`) comes what beta = 1 gives, and 0 is a beta, too;
+    whether these are right is another check's question.
+    """
+
+    def test(got, want, inputs):
+        if got.get(f"{default.removesuffix('.value')}.error"):
+            return got[f"{default.removesuffix('.value')}.error"]
+        for key in (default, "one.value", "zero.value"):
+            problem = well_formed(got, want, key, what)
+            if problem:
+                return problem
+        if not close(got[default], got["one.value"]):
+            return f"without beta, {what} differs from that with beta = 1."
+        if close(got["zero.value"], got["one.value"]) and not close(got["value"], got["one.value"]):
+            return f"with beta = 0, {what} is that with beta = 1."
+        return None
+
+    return test
+
+
+def beta_named(got, default: str):
+    """The name of a default or a beta of 0 that is wrong where all else is right."""
+    if close(got.get(default), got.get("one.value")):
+        return "beta-zero", "A beta of 0 counts as none given: it is a weight like any other."
+    return "beta-default", "Right where beta is given; left out, it should count as one."
+
+
 def _no_default(got, want, inputs, failed):
     if failed == ["default"] and "required positional argument" in str(got.get("second.error")):
         return (
             "no-default",
             "`elbo` cannot be called without beta: give the argument its default value.",
         )
-    return None
+    return beta_named(got, "second") if failed == ["default"] else None
 
 
-ELBO = formula(
+_formula = formula(
     "vae.elbo",
     points=2,
     title="the evidence lower bound",
@@ -520,7 +557,10 @@ ELBO = formula(
     weights=(0.1, 0.4, 0.3, 0.1),
     more=(
         Check(
-            "default", 0.1, "without beta, it is the ELBO itself", matches("second", "the value")
+            "default",
+            0.1,
+            "without beta, it is the one of beta = 1; at a beta of 0 the KL does not count",
+            beta_is_one("second", "the value"),
         ),
     ),
     explain=_no_default,
@@ -642,11 +682,6 @@ ELBO = formula(
             reread=CONVENTION,
         ),
         _elbo_mistake(
-            "beta-default",
-            "Right when beta is given; left out, it should be one.",
-            lambda x, logits, mu, logvar, beta=0.0: elbo(x, logits, mu, logvar, beta),
-        ),
-        _elbo_mistake(
             "swapped",
             "Your numbers come out when images and logits change places: look at the order of "
             "arguments.",
@@ -660,6 +695,8 @@ ELBO = formula(
         ),
     ),
 )
+ELBO = replace(_formula, probe="common.variations")
+
 
 # -- sampling -------------------------------------------------------------------------------------
 

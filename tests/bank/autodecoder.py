@@ -428,21 +428,30 @@ return -torch.log(high).sum(1)"""),
     _m("sum over the batch", "form", "wrong-axis", "-F.logsigmoid(width_logit).sum(0)"),
     _m("not summed", "form", "no-sum", "-F.logsigmoid(width_logit)"),
     _m("detached", "gradients", "detached", "-F.logsigmoid(width_logit.detach()).sum(1)"),
-    _m("sigmoid in place", "manners", "in-place", "-torch.log(width_logit.sigmoid_()).sum(1)"),
-)  # fmt: skip
-UNIFORM_KL_VARIANTS = (
-    _v("log of the sigmoid", "-torch.log(torch.sigmoid(width_logit)).sum(1)"),
-    _v("softplus", "F.softplus(-width_logit).sum(dim=1)"),
-    _v("kl_divergence of uniforms", """
+    _m("sigmoid in place", "manners", "in-place", "F.softplus(width_logit.neg_()).sum(1)"),
+    _m("log of the sigmoid", "stable", "unstable", "-torch.log(torch.sigmoid(width_logit)).sum(1)"),
+    _m("kl_divergence of uniforms", "stable", "unstable", """
 w = torch.sigmoid(width_logit)
 low = torch.sigmoid(low_logit) * (1 - w)
-return D.kl_divergence(D.Uniform(low, low + w), D.Uniform(0.0, 1.0)).sum(1)"""),
-    _v("high minus low", """
+return D.kl_divergence(D.Uniform(low, low + w, validate_args=False), D.Uniform(0.0, 1.0)).sum(1)"""),
+    _m("high minus low", "stable", "unstable", """
 w = torch.sigmoid(width_logit)
 low = torch.sigmoid(low_logit) * (1 - w)
 high = low + w
 return torch.log(1 / (high - low)).sum(1)"""),
-    _v("by the exponential", "torch.log1p(torch.exp(-width_logit)).sum(1)"),
+    _m("by the exponential", "stable", "unstable", "torch.log1p(torch.exp(-width_logit)).sum(1)"),
+    _m("a small number for safety", "stable", "unstable", "-torch.log(torch.sigmoid(width_logit) + 1e-8).sum(1)"),
+)  # fmt: skip
+UNIFORM_KL_VARIANTS = (
+    _v("softplus", "F.softplus(-width_logit).sum(dim=1)"),
+    _v("logaddexp", "torch.logaddexp(torch.zeros(()), -width_logit).sum(1)"),
+    _v("a module", "-nn.LogSigmoid()(width_logit).sum(-1)"),
+    _v("two cases", """
+w = width_logit
+return (torch.relu(-w) + torch.log1p(torch.exp(-w.abs()))).sum(1)"""),
+    _v("cross-entropy with ones", """
+ones = torch.ones_like(width_logit)
+return F.binary_cross_entropy_with_logits(width_logit, ones, reduction="none").sum(1)"""),
 )  # fmt: skip
 
 _m, _v = _writer("kl_full_gaussian", "kl_full_gaussian(mu, tril)")
@@ -557,7 +566,12 @@ logits.sigmoid_()
 return (bce + beta * kl).mean()"""),
 )  # fmt: skip
 LOSSES += (
-    Mutant("autodecoder.vad_loss", "another beta where none is given", "default", "default-beta", HEAD + """
+    Mutant("autodecoder.vad_loss", "a beta of 0 is none", "default", "beta-zero", HEAD + """
+def vad_loss(logits, x, kl, beta=None):
+    bce = F.binary_cross_entropy_with_logits(logits, x, reduction='sum') / len(x)
+    return bce + (beta or 1.0) * kl.mean()
+"""),
+    Mutant("autodecoder.vad_loss", "another beta where none is given", "default", "beta-default", HEAD + """
 def vad_loss(logits, x, kl, beta=0.1):
     bce = F.binary_cross_entropy_with_logits(logits, x, reduction='sum') / len(x)
     return bce + beta * kl.mean()
@@ -818,8 +832,6 @@ FITS = (
     _fit("learning rate written in", "schedule", "lr-ignored", ("lr=lr", "lr=0.05")),
     _fit("learning rate left at Adam's own", "fits", None, ("Adam([z], lr=lr)", "Adam([z])")),
     _fit("one step only", "fits", "latents-not-moved", ("        optimizer.step()\n", "        optimizer.step()\n        break\n")),
-    _fit("leaves the decoder in eval mode", "as-found", "mode-left", ("    decoder.train(training)\n", "")),
-    _fit("always ends in train mode", "as-found", "mode-left", ("decoder.train(training)", "decoder.train()")),
     _fit("leaves the decoder frozen", "as-found", "left-frozen",
          ("    decoder.eval()\n", "    decoder.eval()\n    for p in decoder.parameters():\n        p.requires_grad_(False)\n")),
     _fit("transposed", "form", "transposed", ("return z.detach()", "return z.detach().T")),
@@ -842,6 +854,8 @@ FIT_VARIANTS = (
                  (", reduction='sum') / len(x)", ")")),
     _fit_variant("small random start, AdamW", ("torch.zeros(len(x), nz, requires_grad=True)", "(0.01 * torch.randn(len(x), nz)).requires_grad_()"),
                  ("optim.Adam(", "optim.AdamW(")),
+    _fit_variant("leaves the decoder in eval mode", ("    decoder.train(training)\n", "")),
+    _fit_variant("always ends in train mode", ("decoder.train(training)", "decoder.train()")),
     _fit_variant("RMSprop", ("optim.Adam(", "optim.RMSprop(")),
     _fit_variant("gradient descent on the sum", ("optim.Adam(", "optim.SGD("), (" / len(x)", "")),
     _fit_variant("momentum", ("optim.Adam([z], lr=lr)", "optim.SGD([z], lr=lr, momentum=0.9)")),

@@ -853,6 +853,12 @@ ELBO_MUTANTS = tuple(
             "swapped-latents",
             f"return ({REC} - beta * kl_gaussian(logvar, mu)).mean()",
         ),
+        (
+            "a beta of 0 is none",
+            "default",
+            "beta-zero",
+            f"return ({REC} - (beta or 1.0) * {KLD}).mean()",
+        ),
         ("absolute value", "values", "sign", f"return ({REC} - beta * {KLD}).mean().abs()"),
         ("item()", "gradients", "detached", f"return ({REC} - beta * {KLD}).mean().item()"),
         (
