@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
 import torch
 from torch import nn
@@ -24,6 +22,7 @@ def model(names, inputs) -> dict:
     """
     build = common.lookup(names, "VAE")
     x = torch.from_numpy(inputs["x"]).float()
+    as_given = x.clone()
     evidence: dict = {}
     for nz in (int(n) for n in inputs["sizes"]):
         z = torch.from_numpy(inputs[f"z.{nz}"]).float()
@@ -36,13 +35,15 @@ def model(names, inputs) -> dict:
             _parts(evidence, f".{nz}.one", vae, x[:1], z[:1])
             _parts(evidence, f".{nz}.all", vae, x, z)
             _parts(evidence, f".{nz}.again", vae, x, z)
+    evidence["images changed"] = not torch.equal(x, as_given)
     nz = int(inputs["sizes"][0])
     common.attempt(evidence, "structure", lambda: _structure(evidence, build(nz), x))
     common.attempt(evidence, "instances", lambda: _instances(evidence, build, nz, x, inputs))
     vae = common.attempt(evidence, "samples.eval", lambda: build(nz))
     if vae is not None:
         common.attempt(evidence, "samples.eval", lambda: _samples(evidence, "eval", vae, x, inputs))
-        common.attempt(evidence, "rebuilding", lambda: _rebuilding(evidence, vae, x))
+        models = [build(nz), vae]  # as networks begin, and with large weights' bold pictures
+        common.attempt(evidence, "rebuilding", lambda: _rebuilding(evidence, models, x))
         common.attempt(
             evidence, "samples.train", lambda: _samples(evidence, "train", vae, x, inputs)
         )
@@ -81,12 +82,32 @@ def _structure(evidence, vae, x):
     evidence["unreached"] = [
         name for name, p in parameters.items() if p.requires_grad and p.grad is None
     ]
+    evidence["logvar learns"] = _learns(vae, x)
     # Through the sample alone: do the images teach the encoder?
     x = x.clone().requires_grad_(True)
     logits, mu, logvar = vae(x)
     evidence["image gradient"] = _reaches(logits.pow(2).sum(), x)
     evidence["mu gradient"] = _reaches(logits.pow(2).sum(), mu)
     evidence["logvar gradient"] = _reaches(logits.pow(2).sum(), logvar)
+
+
+def _learns(vae, x) -> bool | None:
+    """Whether the logits send a gradient to what makes logvar and has no part in mu; None where
+    there is no such parameter.
+    """
+    logits, mu, logvar = vae(x)
+    leaves = [p for p in vae.parameters() if p.requires_grad]
+    if not leaves or not all(part.requires_grad for part in (logits, mu, logvar)):
+        return None
+    slopes = [
+        torch.autograd.grad(part.pow(2).sum() + part.sum(), leaves, retain_graph=True,
+                            allow_unused=True, materialize_grads=True)
+        for part in (logits, mu, logvar)
+    ]  # fmt: skip
+    own = [(v != 0) & (m == 0) for _, m, v in zip(*slopes, strict=True)]
+    if not any(mask.any() for mask in own):
+        return None
+    return any(bool((slope[mask] != 0).any()) for slope, mask in zip(slopes[0], own, strict=True))
 
 
 def _reaches(value, leaf) -> bool:
@@ -120,6 +141,7 @@ def _instances(evidence, build, nz, x, inputs):
         for key, outputs in zip(("mu", "logvar", "logits"), zip(*seen, strict=True), strict=True):
             evidence[f"{key} lowest"] = float(min(output.min() for output in outputs))
             evidence[f"{key} highest"] = float(max(output.max() for output in outputs))
+        evidence["codes apart"] = float(max((mu - logvar).abs().max() for mu, logvar, _ in seen))
 
 
 def _samples(evidence, mode, vae, x, inputs):
@@ -168,15 +190,17 @@ def _stretched(vae, x, target=2.5):
     return x[found : found + 1]
 
 
-def _rebuilding(evidence, vae, x):
-    """`reconstruct` twice, and its neighbours: decode at mu and forward."""
-    vae.eval()
-    with torch.no_grad():
-        mu, _ = vae.encode(x)
-        evidence["at mean"] = common.array(vae.decode(mu))
-    common.file(evidence, "rebuilt", vae.reconstruct(x))
-    with contextlib.suppress(Exception):
-        evidence["rebuilt twice"] = common.array(vae.reconstruct(x))
+def _rebuilding(evidence, models, x):
+    """`reconstruct` twice, and what decode makes of the mean."""
+    at_mean, rebuilt, again = [], [], []
+    for vae in models:
+        vae.eval()
+        with torch.no_grad():
+            at_mean.append(vae.decode(vae.encode(x)[0]))
+        rebuilt.append(vae.reconstruct(x))
+        again.append(vae.reconstruct(x))
+    for key, parts in (("at mean", at_mean), ("rebuilt", rebuilt), ("rebuilt twice", again)):
+        evidence[key] = common.array(torch.cat(parts))
 
 
 # -- training -------------------------------------------------------------------------------------

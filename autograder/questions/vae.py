@@ -1199,6 +1199,8 @@ def _model_encode(got, want, inputs):
         return "mu is confined to a part of the numbers."
     if got["logvar lowest"] >= 0 or got["logvar highest"] <= 0:
         return "logvar is confined to one sign."
+    if got["codes apart"] == 0:
+        return "mu and logvar are the same numbers, in every network."
     return None
 
 
@@ -1258,6 +1260,11 @@ def _varies(got, mode):
     )
 
 
+def _unsteady(got):
+    """Whether one image has another posterior every time."""
+    return np.ptp(got["posterior"], 0).max() > 1e-3 * (1 + np.abs(got["posterior"]).max())
+
+
 def _model_sampling(got, want, inputs):
     for mode in ("train", "eval"):
         if got.get(f"samples.{mode}.error"):
@@ -1266,7 +1273,7 @@ def _model_sampling(got, want, inputs):
         return "in train mode, forward gives one image the same logits every time."
     if not _varies(got, "eval"):
         return "in evaluation mode, forward gives one image the same logits every time."
-    if np.ptp(got["posterior"], 0).max() > 1e-3 * (1 + np.abs(got["posterior"]).max()):
+    if _unsteady(got):
         return "in evaluation mode, the posterior of one image is another one every time."
     if not _same_spread(got["sampled.eval"], got["candidate.0.eval"]):
         return "the logits of forward are not spread like those of samples from the posterior."
@@ -1281,12 +1288,13 @@ def _model_reconstruct(got, want, inputs):
     problem = problem or got.get("rebuilding.error")
     if problem:
         return problem
-    rebuilt = got["rebuilt"]
+    rebuilt, decoded = got["rebuilt"], got["at mean"].reshape(got["rebuilt"].shape)
     if rebuilt.min() < 0 or rebuilt.max() > 1:
         return "pixels are below 0 or above 1."
     if not close(rebuilt, got["rebuilt twice"], 1e-4, 1e-5):
         return "the same images give different reconstructions every time."
-    if not close(rebuilt, 1 / (1 + np.exp(-got["at mean"])), 1e-3, 1e-4):
+    pixels = 0 <= decoded.min() and decoded.max() <= 1  # that they should be logits costs elsewhere
+    if not close(rebuilt, decoded if pixels else 1 / (1 + np.exp(-decoded)), 1e-3, 1e-4):
         return "the images are not those decoded from the posterior mean."
     return None
 
@@ -1303,6 +1311,8 @@ def _model_trainable(got, want, inputs):
     for part in ("image", "mu"):
         if not got[f"{part} gradient"]:
             return f"the reconstruction sends no gradient back through the sample to {part}."
+    if got["logvar learns"] is False and not _model_sampling(got, want, inputs):
+        return "the reconstruction sends no gradient back through the sample to logvar."
     if got.get("uncopied", 0) > 1e-4:
         return "a model that loads another's state_dict does not become the same model."
     return None
@@ -1337,6 +1347,11 @@ def _model_named(got, want, inputs, failed):
     nz, other = inputs["sizes"]
     if _built(got, inputs):
         return None
+    if got.get("images changed"):
+        return "in-place", (
+            "The images that it was given are different ones afterwards: look for operations that "
+            "end in an underscore, or for `-=`."
+        )
     for part in ("encode", "forward", "decode", "reconstruct"):
         if f"has no attribute '{part}'" in str(got.get(f"{part}.{nz}.error")):
             return (
@@ -1373,6 +1388,12 @@ def _model_named(got, want, inputs, failed):
     )
 
 
+_RANDOM = (
+    "random-in-eval",
+    "Something besides the sample stays random in evaluation mode, such as dropout.",
+)
+
+
 def _model_form_named(got, inputs, nz):
     images = len(inputs["x"])
     forward = [got.get(f"forward.{nz}.{i}") for i in range(3)]
@@ -1382,10 +1403,10 @@ def _model_form_named(got, inputs, nz):
     if all(part is not None for part in coded) and not close(coded[0], coded[1], 1e-3, 1e-4):
         if close(coded[2], coded[3], 1e-3, 1e-4):
             return "encode-samples", "encode returns a sample where the mean belongs."
-        return (
-            "random-in-eval",
-            "Something besides the sample stays random in evaluation mode, such as dropout.",
-        )
+        return _RANDOM
+    drawn = [got.get(f"decode.{nz}.{tag}") for tag in ("all", "again")]
+    if all(part is not None for part in drawn) and not close(*drawn, 1e-3, 1e-4):
+        return _RANDOM
     if got.get(f"forward.{nz}.count") == 1:
         return (
             "forward-alone",
@@ -1442,8 +1463,8 @@ def _model_form_named(got, inputs, nz):
 
 
 def _model_range_named(got, failed):
-    if got.get("logits lowest") is None:
-        return None
+    if got.get("logits lowest") is None or not got.get("parameters"):
+        return None  # without parameters nothing was made larger, and ranges say nothing
     if "decode" in failed and got["logits lowest"] >= 0:
         if got["logits highest"] <= 1 + 1e-6:
             return (
@@ -1466,6 +1487,10 @@ def _model_range_named(got, failed):
             "The decoder's output is bounded, as by a tanh; logits may be any number.",
             ("why decoders return logits"),
         )
+    if "encode" in failed and got["codes apart"] == 0:
+        return "one-for-both", "mu and logvar are one and the same: each needs numbers of its own."
+    if "encode" in failed and got["logvar lowest"] == got["logvar highest"]:
+        return "logvar-constant", "logvar is the same number for every image and network."
     if "encode" in failed and (got["logvar lowest"] >= 0 or got["logvar highest"] <= 0):
         return (
             "logvar-one-sided",
@@ -1520,6 +1545,8 @@ def _model_sample_named(got, failed):
         return "shared-noise", "All images of a batch get the same noise."
     if not got.get("structure.error") and not (got["image gradient"] or got["mu gradient"]):
         return "prior-sampled", "The sample does not depend on the image: it comes from the prior."
+    if _unsteady(got):
+        return None
     for i, name in enumerate(EXPONENTS.values()):
         if i and _same_spread(got["sampled.eval"], got[f"candidate.{i}.eval"]):
             says = {
@@ -1578,6 +1605,11 @@ def _model_state_named(got, failed):
                 "no-gradient",
                 "Those layers are not used, or the graph is cut after them (detach, no_grad).",
             )
+        if got["image gradient"] and got["mu gradient"]:
+            return "logvar-detached", (
+                "In the sample logvar is cut off from the graph: its size is learned from the KL "
+                "alone."
+            )
         return "sample-detached", (
             "The sample is cut off from the graph: the encoder learns from the KL alone, not "
             "from reconstructions."
@@ -1590,10 +1622,7 @@ def _model_state_named(got, failed):
         ]
         if all(same):
             return "batch-mixing", "Something is computed over the batch also in evaluation mode."
-        return (
-            "random-in-eval",
-            "Something besides the sample stays random in evaluation mode, such as dropout.",
-        )
+        return _RANDOM
     return None
 
 

@@ -1119,6 +1119,46 @@ MODEL_MUTANTS = tuple(
             ("def __init__(self, nz):", "def __init__(self, nz):\n        nz = 16"),
         ),
         (
+            "logvar detached in the sample",
+            "trainable",
+            "logvar-detached",
+            (Z, "z = reparametrize(mu, logvar.detach())"),
+        ),
+        (
+            "one head for both",
+            "encode",
+            "one-for-both",
+            (ENCODED, "return self.mu(h), self.mu(h)"),
+        ),
+        (
+            "logvar always 0",
+            "encode",
+            "logvar-constant",
+            (ENCODED, "return self.mu(h), 0 * self.logvar(h)"),
+        ),
+        (
+            "dropout in decode",
+            "independent",
+            "random-in-eval",
+            ("return self.dec(z)", "return F.dropout(self.dec(z), 0.2)"),
+        ),
+        (
+            "the images are shifted in place",
+            "independent",
+            "in-place",
+            ("h = self.enc(x)", "h = self.enc(x.mul_(2).sub_(1))"),
+        ),
+        (
+            "pictures stretched from 0 to 1",
+            "reconstruct",
+            None,
+            (
+                REBUILT,
+                "p = torch.sigmoid(self.decode(mu))\n"
+                "        return (p - p.min()) / (p.max() - p.min())",
+            ),
+        ),
+        (
             "logits from reconstruct",
             "reconstruct",
             "no-sigmoid",
