@@ -151,7 +151,7 @@ class Small(nn.Module):
             self.inner.weight.copy_(torch.from_numpy(inputs["inner"]))
             self.outer.weight.copy_(torch.from_numpy(inputs["outer"]))
             self.inner.bias.zero_()
-            self.outer.bias.zero_()
+            self.outer.bias.fill_(inputs.get("bias", 0.0))
         self.calls: list[tuple[int, bool, bool]] = []
 
     def forward(self, x):
@@ -169,11 +169,19 @@ class Steps(torch.optim.SGD):
         return super().step(closure)
 
 
+class _Batch(tuple):
+    """Images and labels; says so to whom takes it for images."""
+
+    def __getattr__(self, name):
+        raise AttributeError(f"a batch is a pair (images, labels), and a pair has no {name!r}")
+
+
 def batches(inputs) -> list:
     """The (x, y) batches of a tiny data set, in order and of unequal size."""
     x = torch.from_numpy(inputs["x"]).float()
     y = torch.from_numpy(inputs["y"])
-    return list(zip(x.split(inputs["batches"]), y.split(inputs["batches"]), strict=True))
+    pairs = zip(x.split(inputs["batches"]), y.split(inputs["batches"]), strict=True)
+    return [_Batch(pair) for pair in pairs]
 
 
 def weights_of(model) -> np.ndarray:
@@ -233,6 +241,8 @@ def training(names, inputs) -> dict:
     optimizer = Steps(model.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
 
     def loss_fn(network, x):
+        if isinstance(network, torch.Tensor):
+            raise TypeError("loss_fn takes the model and the images, and calls the model itself")
         return (network(x) - x).pow(2).mean() * inputs["scale"]
 
     trained(

@@ -211,13 +211,17 @@ class _SmallVAE(autoencoder.Small):
 
     def __init__(self, inputs):
         super().__init__(inputs, coded=6)
+        self.mean, self.sampled = None, []  # whether a latent that was decoded is not the mean
 
     def encode(self, x):
         self.calls.append((len(x), self.training, torch.is_grad_enabled()))
         mu, logvar = self.norm(self.inner(x.flatten(1))).chunk(2, dim=1)
+        self.mean = mu.detach()
         return mu, logvar - 14
 
     def decode(self, z):
+        if self.mean is not None and z.shape == self.mean.shape:
+            self.sampled.append(not torch.equal(z.detach(), self.mean))
         return self.outer(z).view(-1, 1, 28, 28)
 
     def forward(self, x):
@@ -229,17 +233,28 @@ class _SmallVAE(autoencoder.Small):
 
 
 def training(names, inputs) -> dict:
-    """Have `train_epoch(model, loader, optimizer, beta)` train a small VAE for one epoch.
+    """Have `train_epoch(model, loader, optimizer, beta)` train a small VAE for one epoch, and
+    another one with a beta of 0.
 
-    evidence: as `autoencoder.training`.
+    evidence: as `autoencoder.training`; sampled: whether what was decoded was not always the mean;
+        "zero.update" of the other one, or "zero.error".
     """
     train_epoch = common.lookup(names, "train_epoch")
-    vae, evidence = _SmallVAE(inputs), {}
-    optimizer = autoencoder.Steps(vae.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
-    batches = autoencoder.batches(inputs)
-    autoencoder.trained(
-        evidence, vae, optimizer, lambda: train_epoch(vae, batches, optimizer, inputs["beta"])
-    )
+
+    def epoch(evidence, beta):
+        vae = _SmallVAE(inputs)
+        lr, momentum, batches = inputs["lr"], inputs["momentum"], autoencoder.batches(inputs)
+        optimizer = autoencoder.Steps(vae.parameters(), lr=lr, momentum=momentum)
+        autoencoder.trained(
+            evidence, vae, optimizer, lambda: train_epoch(vae, batches, optimizer, beta)
+        )
+        evidence["sampled"] = any(vae.sampled) or not vae.sampled
+        return evidence
+
+    evidence = epoch({}, inputs["beta"])
+    other = common.attempt(evidence, "zero", epoch, {}, 0.0)
+    if other is not None:
+        evidence["zero.update"] = other["update"]
     return evidence
 
 

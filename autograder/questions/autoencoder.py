@@ -582,8 +582,10 @@ def train_epoch(model, loader, loss_fn, optimizer):
 
 
 def training_inputs(rng):
-    """Batches of unequal size and brightness, and a network small enough to step exactly."""
-    sizes = [int(n) for n in rng.permutation([4, 6, 7, 9])]
+    """Batches of unequal size and brightness, the first one the largest, and a network small enough
+    to step exactly.
+    """
+    sizes = [9, *(int(n) for n in rng.permutation([4, 6, 7]))]
     brightness = np.repeat(rng.permutation([0.4, 0.6, 0.8, 1.0]), sizes)
     return {
         "batches": sizes,
@@ -607,7 +609,7 @@ def loop_list(words, width=None):
         shape = (count,) if width is None else (count, width)
         if np.shape(got["result"]) != shape:
             return (
-                f"received {np.shape(got['result'])[0]} entries for {count} batches."
+                f"received a list of length {np.shape(got['result'])[0]} for {count} batches."
                 if (len(np.shape(got["result"])) == len(shape))
                 else f"received a list that is not one of {words}."
             )

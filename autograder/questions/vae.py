@@ -20,6 +20,7 @@ from .autoencoder import (
     loop_graph,
     loop_list,
     loop_mode,
+    loop_moved_alike,
     loop_named,
     loop_update,
     some,
@@ -1707,9 +1708,39 @@ def _loop_inputs(rng):
         **training_inputs(rng),
         "inner": rng.normal(0, 0.05, (6, 784)),
         "outer": rng.normal(0, 0.1, (784, 3)),
+        "bias": 1.0,  # so that bright batches and dark ones differ in their reconstruction
         "lr": 1e-4,  # small: a wrong update is judged where parameters move, not in later pairs too
         "beta": float(rng.uniform(2, 4)),
     }
+
+
+def _pair_update(got, want, inputs):
+    # The small model's own noise moves the parameters by about a thousandth of an update.
+    problem = loop_update(0.02)(got, want, inputs)
+    if problem:
+        return problem
+    if not got["sampled"]:
+        return "what is decoded and trained on is the mean of the posterior, not a sample of it."
+    return _zero_update(got, want)
+
+
+def _zero_update(got, want):
+    if got.get("zero.error"):
+        return f"with beta = 0: {got['zero.error']}"
+    if not loop_moved_alike({"update": got["zero.update"]}, {"update": want["zero.update"]}, 0.02):
+        return "with beta = 0 the parameters are not where a right loop takes them."
+    return None
+
+
+def _pair_named(got, want, inputs, failed):
+    if failed == ["update"] and not loop_update(0.02)(got, want, inputs):
+        if not got["sampled"]:
+            return (
+                "no-sampling",
+                "The mean of the posterior is decoded; training needs a sample, as forward gives.",
+            )
+        return "beta-zero", "A beta of 0 counts as none given: it is a weight like any other."
+    return loop_named(got, want, inputs, failed)
 
 
 def _pair_values(got, want, inputs):
@@ -1795,16 +1826,16 @@ LOOP = Question(
         ),
         Check("graph", 0.1, "no graph is kept alive in the list", loop_graph),
         Check("mode", 0.15, "the model is in train mode while it is trained", loop_mode),
-        # The small model's own noise moves the parameters by about a thousandth of an update.
         Check(
             "update",
             0.4,
-            "every batch moves the parameters up the ELBO of that beta, once",
-            loop_update(0.02),
+            "every batch moves the parameters up the ELBO of that beta, once, by a sample of each "
+            "posterior; beta may be 0",
+            _pair_update,
         ),
     ),
     alike=loop_alike(0.02),
-    explain=loop_named,
+    explain=_pair_named,
     mistakes=(
         _pair_mistake(
             "sign",
@@ -1881,6 +1912,16 @@ LOOP = Question(
             "You return one mean pair; a pair for every batch is asked for.",
             _pair_loop(
                 last=lambda pairs: tuple(sum(p) / len(pairs) for p in zip(*pairs, strict=True))
+            ),
+            credit=0.5,
+        ),
+        _pair_mistake(
+            "running-mean",
+            "The numbers are running means over the epoch so far; each batch's own are asked for.",
+            _pair_loop(
+                last=lambda pairs: [
+                    tuple(np.mean(pairs[: i + 1], axis=0).tolist()) for i in range(len(pairs))
+                ]
             ),
             credit=0.5,
         ),

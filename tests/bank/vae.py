@@ -1483,6 +1483,33 @@ LOOP_MUTANTS = tuple(
             "two-lists",
             ("return pairs", "return [p[0] for p in pairs], [p[1] for p in pairs]"),
         ),
+        (
+            "running means",
+            "values",
+            "running-mean",
+            ("return pairs", "return [tuple(np.mean(pairs[:i + 1], 0)) for i in range(len(pairs))]"),
+        ),
+        (
+            "trains on the mean",
+            "update",
+            "no-sampling",
+            (
+                "logits, mu, logvar = model(x)",
+                "mu, logvar = model.encode(x); logits = model.decode(mu)",
+            ),
+        ),
+        (
+            "a beta of 0 is none",
+            "update",
+            "beta-zero",
+            ("    model.train()\n", "    model.train()\n    beta = beta or 1.0\n"),
+        ),
+        (
+            "skips smaller batches",
+            "update",
+            None,
+            ("        logits, mu", "        if len(x) < 8: continue\n        logits, mu"),
+        ),
         ("losses", "list", "elbo-returned", (APPEND, "loss.item()")),
         ("pair swapped", "values", "pair-swapped", (APPEND, "(kl.item(), rec.item())")),
         ("weighted KL", "values", "kl-weighted", (APPEND, "(rec.item(), beta * kl.item())")),
