@@ -7,6 +7,7 @@ families of latents are in `families`.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import torch
@@ -773,7 +774,8 @@ def _targets(rng):
     diverge.
     """
     n, nz, hidden = 7, 3, 6
-    z = rng.choice([-1, 1], (n, nz)) * rng.uniform(0.6, 1.4, (n, nz))
+    signs = np.array(list(product([-1, 1], repeat=nz)))[rng.permutation(2**nz)[:n]]
+    z = signs * rng.uniform(0.6, 1.4, (n, nz))
     into = rng.normal(0, 1 / np.sqrt(nz), (nz, hidden))
     inputs = {
         "name": "fit_latents",
