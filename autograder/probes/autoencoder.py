@@ -38,7 +38,8 @@ def network(names, inputs) -> dict:
         again.<nz> (the whole batch, twice); shapes; unreached, frozen, parameters; shared, apart;
         copied and original (a network that took over another's state, and that other); lowest,
         highest
-        and totals of outputs under large parameters; bend (distance from an affine function).
+        and totals of outputs under large parameters; bend (distance from an affine function);
+        negatives: how far outputs move with what is negative in the input, where something is.
     """
     build = common.lookup(names, inputs["name"])
     sizes = [int(nz) for nz in inputs["sizes"]]
@@ -70,9 +71,11 @@ def _output(evidence, build, nz, x):
 def _alone(evidence, build, nz, x):
     model = build(nz).eval()
     with torch.no_grad():
-        common.file(evidence, f"alone.{nz}", model(x[:1]))
+        as_given = x.clone()
         common.file(evidence, f"together.{nz}", model(x))
         common.file(evidence, f"again.{nz}", model(x))
+        evidence["input changed"] = not torch.equal(x, as_given)
+        common.file(evidence, f"alone.{nz}", model(x[:1]))
 
 
 def structure(evidence, model, x) -> None:
@@ -106,6 +109,7 @@ def instances(evidence, models, x) -> None:
         dead = not first_output.any()  # it may be so in both by chance, and says nothing
         evidence["apart"] = None if dead else float((first_output - second(x)).abs().max())
         second.load_state_dict(first.state_dict())
+        evidence["negatives"] = _negatives(models, x) if (x < 0).any() else None
         evidence["copied"], evidence["original"] = (
             common.array(second(x)),
             common.array(first_output),
@@ -118,6 +122,12 @@ def instances(evidence, models, x) -> None:
             float(min(t.min() for t in totals)),
             float(max(t.max() for t in totals)),
         ]
+
+
+def _negatives(models, x) -> float:
+    """How far outputs move when what is negative in the input is doubled."""
+    doubled = torch.where(x < 0, 2 * x, x)
+    return max(float((model(doubled) - model(x)).abs().max()) for model in models)
 
 
 def louder(model):
@@ -267,7 +277,7 @@ class _Painter(nn.Module):
         self.calls = _Calls()
 
     def forward(self, z):
-        logits = (self.drop(z) @ self.paint).view(-1, 1, 28, 28)
+        logits = (self.drop(z) @ self.paint + 0.5).view(-1, 1, 28, 28)  # not odd in z
         self.calls.append((z.detach().clone(), logits.detach(), self.training))
         return logits
 

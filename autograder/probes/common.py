@@ -106,13 +106,14 @@ def nothing_came(evidence: dict, labels) -> None:
 
 
 def function(names, inputs) -> dict:
-    """Call `name` on `args`, ask for gradients, and then call it on `args2` if there are any.
+    """Call `name` on `args`, ask for gradients, and then call it on the first row alone if `single`
+    says so, and on `args2` if there are any.
 
     inputs: name; args, args2: lists of keys (arrays become float32 or int64 tensors, other values
         pass as they are); kwargs: {keyword: key}; grad: keys to differentiate; weights: array like
         the result (the gradient asked for is that of (result * weights).sum()).
     evidence: value, value.kind, value.dtype, value.attached; grad.<key>; after.<key>: each array
-        argument as the call left it; second: the result of the second call.
+        argument as the call left it; single, second: the results of the other calls.
     """
     call = lookup(names, inputs["name"])
     given, handed = {}, {}
@@ -129,6 +130,9 @@ def function(names, inputs) -> dict:
             evidence[f"after.{key}"] = array(value)
     if inputs.get("grad") and isinstance(result, torch.Tensor) and result.requires_grad:
         attempt(evidence, "grad", lambda: _gradients(evidence, result, given, inputs))
+    if inputs.get("single"):
+        one = [_argument(inputs[key][:1])[1] for key in inputs["args"]]
+        attempt(evidence, "single", lambda: file(evidence, "single", call(*one)))
     if inputs.get("args2"):
         second = [_argument(inputs[key])[1] for key in inputs["args2"]]
         attempt(evidence, "second", lambda: file(evidence, "second", call(*second)))

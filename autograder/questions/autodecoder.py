@@ -102,11 +102,10 @@ def _loss_named(got, want, inputs, failed):
                 " of a sigmoid that rounds to zero. There are functions that take logits."
             ),
         )
-    ratios = [
-        got[key] / want[key] for key in ("value", "default.value") if got.get(key) is not None
-    ]
-    if len(ratios) == 2 and np.size(ratios) == 2 and "values" in failed and close(*ratios, 1e-3):
-        if not close(ratios[0], -1, 1e-3):
+    keys = "value", "one.value", "zero.value"
+    if "values" in failed and all(np.shape(got.get(key, ())) == () for key in keys):
+        ratios = np.array([got[key] / want[key] for key in keys])
+        if np.ptp(ratios) < 1e-3 * abs(ratios[0]) and abs(abs(ratios[0]) - 1) > 0.02:
             return "factor", "The loss is the right one times a number: a factor is wrong."
     return named_by_values(got, want, inputs, failed)
 

@@ -123,6 +123,8 @@ def network_free(got, want, inputs):
         return f"the output is confined to {squashed[2]}."
     if got["bend"] < 1e-3:
         return "the whole network is an affine function of its input."
+    if got["negatives"] == 0:
+        return "how negative an input is makes no difference."
     return None
 
 
@@ -150,7 +152,7 @@ def network_trainable(got, want, inputs):
         return f"{some(got['frozen'])} cannot be trained (requires_grad is off)."
     if got["unreached"]:
         return f"no gradient reaches {some(got['unreached'])}."
-    if not _random(got, inputs) and not close(got["copied"], got["original"], 1e-3, 1e-4):
+    if not _random(got, inputs) and not _takes_over(got):
         return "a network that loads another's state_dict does not become the same network."
     return None
 
@@ -230,7 +232,8 @@ def _form_named(got, inputs, expected):
     if a.size == np.prod(wanted) and a.shape != wanted:
         return (
             "not-flattened",
-            "The numbers are there, but as feature maps or a flat list: reshape them at the end.",
+            "The numbers are there, but not in the shape asked for: as feature maps, as a flat "
+            "list, or without the channel.",
         )
     if a.shape == wanted and alone is not None and alone.shape != expected(1, first):
         if alone.size == np.prod(expected(1, first)):
@@ -242,9 +245,28 @@ def _form_named(got, inputs, expected):
     return None
 
 
+_UNREGISTERED = (
+    "unregistered",
+    "Some layers are not registered: in a plain list, or made during forward, the optimizer and "
+    "state_dict never see them. nn.Sequential and nn.ModuleList are lists that torch can see into.",
+)
+
+
+def _takes_over(got):
+    """Whether a network that loads another's state_dict becomes the same network."""
+    return close(got["copied"], got["original"], 1e-3, 1e-4)
+
+
 def _behaviour_named(got, inputs, stages, reread):
     if got.get("structure.error") or got.get("instances.error"):
         return None
+    if not got["parameters"] or not (_random(got, inputs) or _takes_over(got)):
+        return _UNREGISTERED
+    if got.get("input changed"):
+        return "in-place", (
+            "What it was given is changed afterwards: look for operations that end in an "
+            "underscore, or for `-=`."
+        )
     squashed = _squashed(got)
     if squashed:
         return (
@@ -266,6 +288,11 @@ def _behaviour_named(got, inputs, stages, reread):
             ),
             reread,
         )
+    if got["negatives"] == 0:
+        return "relu-first", (
+            "The code passes through a ReLU before the first layer: all that is negative in it is "
+            "lost."
+        )
     if got["shared"] or got["apart"] == 0:
         return "shared-layers", (
             "Layers are made once and shared by all networks of the class (or a seed is set in "
@@ -280,13 +307,6 @@ def _behaviour_named(got, inputs, stages, reread):
         )
     if got["frozen"]:
         return "frozen", "Some parameters are switched off for training."
-    if not got["parameters"] or not close(got["copied"], got["original"], 1e-3, 1e-4):
-        return "unregistered", (
-            "Some layers are not registered: in a plain list, or made during forward, the "
-            "optimizer and "
-            "save_dict never see them. nn.Sequential and nn.ModuleList are lists that torch can "
-            "see into."
-        ).replace("save_dict", "state_dict")
     if got["unreached"]:
         return "no-gradient", (
             "Those layers are either not used in forward, or the graph is cut after them "
@@ -294,7 +314,8 @@ def _behaviour_named(got, inputs, stages, reread):
             "no_grad, numpy)."
         )
     nz = inputs["sizes"][0]
-    if not close(got[f"together.{nz}"][:1].ravel(), got[f"alone.{nz}"].ravel(), 1e-3, 1e-4):
+    single, batch = got.get(f"alone.{nz}"), got[f"together.{nz}"]
+    if single is None or not close(batch[:1].ravel(), single.ravel(), 1e-3, 1e-4):
         return "batch-mixing", (
             "Something is computed over the batch also in evaluation mode, such as a "
             "normalisation by the "
@@ -302,7 +323,7 @@ def _behaviour_named(got, inputs, stages, reread):
         )
     seen = [tuple(shape) for shape in got["shapes"] or ()]
     missing = [stage for stage in stages if stage not in seen]
-    if not seen:
+    if set(seen) <= {(1, 28, 28)}:  # an image, and nothing on the way
         return (
             "no-convolutions",
             "There is no feature map at all: the stages are convolutions.",
@@ -439,10 +460,9 @@ def unstable(got, want, inputs, failed):
     if failed == ["stable"]:
         return (
             "unstable",
-            "Right on ordinary logits, but not on very large ones: the logarithm of a sigmoid "
-            "that has "
-            "rounded to 0 or 1. There is a function in torch.nn.functional that takes the logits "
-            "themselves.",
+            "Right on ordinary logits, but not on very large ones: they were clamped, or the "
+            "logarithm was taken of a sigmoid that has rounded to 0 or 1. There is a function in "
+            "torch.nn.functional that takes the logits themselves.",
             "why decoders return logits",
         )
     return None
@@ -1269,6 +1289,12 @@ GRID = Question(
     alike=lambda a, b, inputs: same_arrays(a, b, keys=("grid", "default")),
     explain=_grid_named,
     mistakes=(
+        _grid_mistake(
+            "inverted",
+            "Ink and paper are exchanged.",
+            _grid_of(pixels=lambda logits: torch.sigmoid(-logits)),
+            credit=0.5,
+        ),
         _grid_mistake(
             "no-sigmoid",
             "Your picture shows the decoder's logits; a sigmoid turns them into pixels.",

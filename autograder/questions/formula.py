@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from autograder.question import Check, Mistake, Question, close, has_form, matches, same_arrays
+from autograder.question import (
+    Check,
+    Mistake,
+    Question,
+    close,
+    has_form,
+    matches,
+    same_arrays,
+    well_formed,
+)
+
+PER_IMAGE = "one value per image, shape (B,)"
 
 
 def gradients_match(keys: tuple[str, ...], rtol=1e-3, atol=1e-4):
@@ -44,6 +55,12 @@ def inputs_unchanged(got, want, inputs):
     return None
 
 
+def _per_image(got, want, inputs):
+    """A test: the result has its form, for a batch and for one image by itself."""
+    problem = well_formed(got, want, "value", "the result")
+    return problem or well_formed(got, want, "single", "the result for one image")
+
+
 def named_by_values(got, want, inputs, failed):
     """Name what any formula can get wrong: what is returned, the reduction, a factor, a cut
     gradient.
@@ -57,6 +74,11 @@ def named_by_values(got, want, inputs, failed):
     if value.shape != right.shape:
         return _named_by_shape(value, right)
     if close(value, right):
+        if failed == ["form"]:
+            return "squeezed-batch", (
+                "With one image the batch axis is lost: a squeeze() without an axis also removes a "
+                "batch of one."
+            )
         return _named_by_manners(got, inputs, failed)
     if not np.isfinite(value).all():
         return (
@@ -67,7 +89,12 @@ def named_by_values(got, want, inputs, failed):
         return "sign", "Every value has the right size and the wrong sign."
     usable = np.abs(value) > 1e-6
     ratio = right[usable] / value[usable]
-    if usable.any() and right.size > 1 and np.ptp(ratio) < 1e-3 * abs(ratio.mean()):
+    if (
+        usable.any()
+        and right.size > 1
+        and np.ptp(ratio) < 1e-3 * abs(ratio.mean())
+        and abs(ratio.mean() - 1) > 0.02  # or it is no factor but an inaccuracy
+    ):
         return _named_by_ratio(float(ratio.mean()), inputs)
     offset = right - value
     if right.size > 2 and np.ptp(offset) < 1e-4 * np.abs(offset).max():
@@ -183,7 +210,7 @@ def formula(
     reference: Callable,
     about: str,
     grad: tuple[str, ...] = (),
-    form: str = "one value per image, shape (B,)",
+    form: str = PER_IMAGE,
     kwargs: Mapping[str, str] | None = None,
     mistakes: tuple[Mistake, ...] = (),
     more: tuple[Check, ...] = (),
@@ -206,12 +233,15 @@ def formula(
         (0.15, 0.5, 0.25, 0.1) if grad else (0.2, 0.7, 0, 0.1)
     )
 
+    per_image = form == PER_IMAGE
+
     def drawn(rng):
         call = {"name": name, "args": list(args), "args2": list(args2), "grad": list(grad)}
-        return {**call, "kwargs": kwargs or {}, **draw(rng)}
+        return {**call, "single": per_image, "kwargs": kwargs or {}, **draw(rng)}
 
+    has_its_form = _per_image if per_image else has_form("value", "the result")
     checks = [
-        Check("form", form_w, f"`{name}` returns {form}", has_form("value", "the result")),
+        Check("form", form_w, f"`{name}` returns {form}", has_its_form),
         Check("values", value_w, f"the values are {about}", matches("value", "the values", rtol)),
     ]
     if grad:

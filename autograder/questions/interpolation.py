@@ -745,8 +745,9 @@ INTERPOLATE = Question(
 # linear_probe
 
 
-def _part(rng, centres, side, each, odd, exchanged):
+def _part(rng, centres, side, offset, each, odd, exchanged):
     """Points of every class around its centre; a share `odd` lies on both far sides of another's.
+    All are moved by `offset`, which whoever standardises one part only will notice.
 
     A linear classifier cannot tell the odd points from their surroundings, because both sides are
     symmetric; neighbours, trees and networks can. exchanged: classes 0 and 1 trade labels, which
@@ -761,7 +762,7 @@ def _part(rng, centres, side, each, odd, exchanged):
         y += [(k + 3) % 10] * n_odd + [own] * (each - n_odd)
     z, y = np.concatenate(z), np.array(y)
     order = rng.permutation(len(y))
-    return z[order] + rng.normal(0, 0.6, z.shape) + 0.5, y[order]
+    return z[order] + rng.normal(0, 0.6, z.shape) + offset, y[order]
 
 
 def _draw_probe(rng):
@@ -769,10 +770,8 @@ def _draw_probe(rng):
     inputs = {"sets": ["large", "small"]}
     for label, nz, each in (("large", 12, 150), ("small", 16, 100)):
         axes = np.linalg.qr(rng.normal(size=(nz, nz)))[0]
-        centres, side = 6 * axes[:10], 5 * axes[10]
-        parts = _part(rng, centres, side, each, 0.08, False), _part(
-            rng, centres, side, 3 * each // 2, 0.3, True
-        )
+        where = 6 * axes[:10], 5 * axes[10], rng.choice([-2.0, 2.0], nz)
+        parts = _part(rng, *where, each, 0.08, False), _part(rng, *where, 3 * each // 2, 0.3, True)
         for part, (z, y) in zip(("train", "test"), parts, strict=True):
             inputs[f"{label}.z_{part}"], inputs[f"{label}.y_{part}"] = z, y
     return inputs
@@ -978,8 +977,20 @@ LINEAR_PROBE = Question(
 # slerp
 
 
+def _past_one(rng, nz, times):
+    """A latent and a multiple of it whose cosine, in float32, comes out larger than 1."""
+    while True:
+        z = torch.from_numpy(rng.normal(size=nz)).float()
+        other = times * z
+        cosine = torch.dot(z, other) / (z.norm() * other.norm())
+        if min(cosine, torch.dot(z / z.norm(), other / other.norm())) > 1:
+            return z.double().numpy(), other.double().numpy()
+
+
 def _draw_turns(rng):
-    """Short latents of equal and unequal length; and pairs whose angle is 0 in float32, too."""
+    """Short latents of equal and unequal length; pairs whose angle is 0 in float32, too, and one
+    whose cosine has to be clamped.
+    """
 
     def pair(nz, length0, length1, angle):
         u, v = np.linalg.qr(rng.normal(size=(nz, 2)))[0].T
@@ -988,6 +999,7 @@ def _draw_turns(rng):
     a0, a1 = pair(5, 0.8, 0.8, rng.uniform(1.8, 2.4))
     z0, z1 = pair(8, 0.5, 1.2, rng.uniform(0.8, 1.3))
     p0 = rng.choice([-0.75, 0.75], 4)  # all squares, sums and quotients are exact
+    r0, r1 = _past_one(rng, 7, 1.6)
     return {
         "name": "slerp",
         "z0": z0,
@@ -997,12 +1009,15 @@ def _draw_turns(rng):
         "p0": p0,
         "p1": 1.75 * p0,
         "p2": 0.5 * p0,
+        "r0": r0,
+        "r1": r1,
         "walks": {
             "even": ["a0", "a1", 9],
             "odd": ["z0", "z1", 7],
             "longer": ["p0", "p1", 6],
             "shorter": ["p0", "p2", 5],
             "same": ["p0", "p0", 4],
+            "rounded": ["r0", "r1", 5],
         },
     }
 
@@ -1043,11 +1058,20 @@ def _chord(z0, z1, t, angle):
 
 def _named_turn(got, want, inputs, failed):
     if failed == ["fallback"]:
+        wrong = [k for k in _PARALLEL if not close(got.get(k, ()), want[k], 1e-3, 1e-3)]
+        if wrong == ["rounded"]:
+            return (
+                "not-clamped",
+                "Rounding can make a cosine a little larger than 1, and such a one has no angle: "
+                "clamp it first.",
+                SPHERE,
+                0.3,
+            )
         return (
             "no-fallback",
             (
                 "The walk is right except where both latents point the same way: the angle is 0"
-                " there, and dividing by its sine is not possible."
+                " there, its sine cannot be divided by, and the straight walk is asked for."
             ),
             SPHERE,
             0.3,
@@ -1063,7 +1087,7 @@ def _same_turns(a, b, inputs):
 
 
 SPHERE = "Walk on the sphere"
-_TURNS, _PARALLEL = ("even", "odd"), ("longer", "shorter", "same")
+_TURNS, _PARALLEL = ("even", "odd"), ("longer", "shorter", "same", "rounded")
 
 
 def _turn_mistake(id, says, code, credit=0.0):

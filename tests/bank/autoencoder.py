@@ -70,6 +70,19 @@ def _decoder(why, check, mistake, *pairs):
 LAST = "return self.out(x)"
 LOGITS = "return x\n"
 NETWORK_MUTANTS = (
+    _decoder("a ReLU on the code", "free", "relu-first", ("self.first(z)", "self.first(F.relu(z))")),
+    _encoder(
+        "shifts the images in place",
+        "independent",
+        "in-place",
+        ("x = F.relu(self.conv1(x))", "x -= 0.5\n        x = F.relu(self.conv1(x))"),
+    ),
+    _encoder(
+        "batch statistics for ever",
+        "independent",
+        "batch-mixing",
+        ("return self.out(x)", "return F.batch_norm(self.out(x), None, None, training=True)"),
+    ),
     _encoder("sigmoid at the end", "free", "sigmoid", (LAST, "return torch.sigmoid(self.out(x))")),
     _encoder("tanh at the end", "free", "tanh", (LAST, "return torch.tanh(self.out(x))")),
     _encoder("ReLU at the end", "free", "relu", (LAST, "return F.relu(self.out(x))")),
@@ -799,6 +812,18 @@ SAMPLE_MUTANTS = (
         ("decoder.train(was)", "decoder.train()"),
     ),
     _samples("gradient kept", "gradient", "keeps-graph", ("with torch.no_grad():", "if True:")),
+    _samples(
+        "gradients switched off for good",
+        "gradient",
+        "grad-left-off",
+        ("with torch.no_grad():", "torch.set_grad_enabled(False)\n    if True:"),
+    ),
+    _samples(
+        "the decoder frozen for good",
+        "gradient",
+        "decoder-frozen",
+        ("with torch.no_grad():", "decoder.requires_grad_(False)\n    if True:"),
+    ),
     _samples("sixteen images", "form", "n-ignored", ("torch.randn(n, nz)", "torch.randn(16, nz)")),
     _samples("flat pixels", "form", "shape", ("return images", "return images.flatten(1)")),
     _samples("no return", "form", "no-tensor", ("    return images\n", "")),
@@ -840,6 +865,13 @@ SAMPLE_VARIANTS = tuple(
             (("with torch.no_grad():", "if True:"), ("decoder(z))", "decoder(z)).detach()")),
         ),
         (
+            "a copy of the decoder",
+            (
+                ("    decoder.eval()\n", "    import copy\n    decoder = copy.deepcopy(decoder).eval()\n"),
+                ("    decoder.train(was)\n", ""),
+            ),
+        ),
+        (
             "if was",
             (
                 (
@@ -875,6 +907,7 @@ def _grid(why, check, mistake, *pairs):
 
 GRID_MUTANTS = (
     _grid("logits", "pixels", "no-sigmoid", ("torch.sigmoid(decoder(z))", "decoder(z)")),
+    _grid("inverted", "corners", "inverted", ("torch.sigmoid(", "1 - torch.sigmoid(")),
     _grid(
         "upside down",
         "corners",

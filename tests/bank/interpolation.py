@@ -376,6 +376,10 @@ for _ in range(150):
     F.cross_entropy(layer(z_train), y_train).backward()
     optimizer.step()
 return (layer(z_test).argmax(1) == y_test).float().mean().item()"""),
+    _probe("standardises the training part only", "accuracy", None, """
+m, d = z_train.mean(0), z_train.std(0)
+w = torch.linalg.lstsq(torch.cat([(z_train - m) / d, torch.ones(len(z_train), 1)], 1), torch.eye(10)[y_train]).solution
+return ((torch.cat([z_test, torch.ones(len(z_test), 1)], 1) @ w).argmax(1) == y_test).float().mean().item()"""),
     _probe("standardises in place", "manners", "in-place", """
 mean, std = z_train.mean(0), z_train.std(0)
 z_train.sub_(mean).div_(std)
@@ -491,6 +495,14 @@ a = torch.acos(torch.clamp(torch.dot(z0, z1) / (n0 * n1), -1, 1))
 t = torch.linspace(0, 1, steps).unsqueeze(1)
 u = (torch.sin((1 - t) * a) * z0 / n0 + torch.sin(t * a) * z1 / n1) / torch.sin(a)
 return torch.nan_to_num(u, nan=float('nan')) * ((1 - t) * n0 + t * n1) if a > 1e-3 else u * float('nan')"""),
+    _slerp("a cosine that is not clamped", "fallback", "not-clamped", """
+n0, n1 = z0.norm(), z1.norm()
+u0, u1 = z0 / n0, z1 / n1
+a = torch.acos(torch.dot(u0, u1))
+if a.sin().abs() < 1e-5:
+    return lerp(z0, z1, steps)
+t = torch.linspace(0, 1, steps).unsqueeze(1)
+""" + TURN + "return u * ((1 - t) * n0 + t * n1)"),
     _slerp("falls back to z0 alone", "fallback", "no-fallback", """
 if torch.dot(z0, z1) / (z0.norm() * z1.norm()) > 1 - 1e-6:
     return z0.expand(steps, -1)

@@ -276,6 +276,12 @@ SAMPLE_VARIANTS = _variants(
 KL = "vae.kl_gaussian", "kl_gaussian(mu, logvar)"
 KL_MUTANTS = _mutants(
     *KL,
+    (
+        "squeezed",
+        "form",
+        "squeezed-batch",
+        "return (0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)).squeeze()",
+    ),
     ("half missing", "values", "half-missing", "return (mu**2 + logvar.exp() - 1 - logvar).sum(1)"),
     ("sign", "values", "sign", "return 0.5 * (1 + logvar - mu**2 - logvar.exp()).sum(1)"),
     (
