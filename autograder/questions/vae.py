@@ -2017,19 +2017,26 @@ KS = {1: (1, 900), 10: (2, 120)}
 def _bound_inputs(rng):
     """A linear model whose posteriors are known: close to the prior for the first image, where
     weights vary little and every term shows; ten away for the second, where one sample's weight
-    says nothing about the mean of ten.
+    says nothing about the mean of ten. Along the first image's mean, in the widest dimension,
+    likelihood and prior cancel, which they do for one and the same sample only.
     """
     x = blobs(rng, 2)
-    directions = rng.normal(0, 1, (2, 3))
-    mu = np.array([[1], [10]]) * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    wide = rng.integers(3)
+    mu = np.zeros((2, 3))
+    mu[0, wide] = rng.choice([-1, 1])
+    mu[1] = rng.normal(0, 1, 3)
+    mu[1] *= 10 / np.linalg.norm(mu[1])
     logvar = rng.uniform(-1.5, -1.0, (2, 3))
-    logvar[:, rng.integers(3)] = 0.8
+    logvar[:, wide] = 0.8
     to = np.linalg.pinv(x.reshape(2, 784))
+    ink = x[0].ravel() - 0.5  # the slope of the log-likelihood at logits near 0
+    to_logits = rng.normal(0, 0.01, (3, 784))
+    to_logits[wide] = mu[0, wide] * ink / (ink @ ink)
     return {
         "x": x,
         "to mu": to @ mu,
         "to logvar": to @ logvar,
-        "to logits": rng.normal(0, 0.01, (3, 784)),
+        "to logits": to_logits,
         "asked": [[k, *rows] for k, rows in KS.items()],
     }
 
@@ -2141,6 +2148,18 @@ def _shared_noise(model, x, k):
     return torch.cat(rows)
 
 
+def _two_samples(posterior_only=False):
+    """A weight whose posterior, or posterior and prior, are those of another sample."""
+
+    def mistaken(model, x, k):
+        likelihood, prior, _ = _log_weights(model, x, k)
+        _, other, posterior = _log_weights(model, x, k)
+        weights = likelihood + (prior if posterior_only else other) - posterior
+        return torch.logsumexp(weights, 0) - math.log(k)
+
+    return mistaken
+
+
 def _bound_mistake(id, says, of, credit=0.0, reread="the importance-weighted bound"):
     return Mistake(id, says, reread, {"iwae_bound": of}, credit)
 
@@ -2189,6 +2208,14 @@ IWAE = Question(
             _bound_of(
                 lambda rec, prior, posterior, k: (rec + prior - posterior).exp().mean(0).log()
             ),
+        ),
+        *(
+            _bound_mistake(
+                "two-samples",
+                "The terms of a weight are those of different samples; all three are about one z.",
+                _two_samples(posterior_only),
+            )
+            for posterior_only in (False, True)
         ),
         _bound_mistake(
             "posterior-missing",

@@ -1597,6 +1597,21 @@ BOUND_MUTANTS = tuple(
             "underflow",
             (RETURN, "return torch.stack(weights).exp().mean(0).log()"),
         ),
+        (
+            "decodes another sample than it weighs",
+            "many",
+            "two-samples",
+            (
+                "rec = bernoulli_log_likelihood(x, model.decode(z))",
+                "rec = bernoulli_log_likelihood(x, model(x)[0])",
+            ),
+        ),
+        (
+            "posterior of another sample",
+            "many",
+            "two-samples",
+            ("D.Normal(mu, std).log_prob(z)", "D.Normal(mu, std).log_prob(D.Normal(mu, std).sample())"),
+        ),
         ("posterior missing", "one", "posterior-missing", (SUM, "rec + prior")),
         ("prior missing", "one", "prior-missing", (SUM, "rec - posterior")),
         ("likelihood only", "one", "likelihood-only", (SUM, "rec")),
