@@ -2148,16 +2148,10 @@ def _shared_noise(model, x, k):
     return torch.cat(rows)
 
 
-def _two_samples(posterior_only=False):
-    """A weight whose posterior, or posterior and prior, are those of another sample."""
-
-    def mistaken(model, x, k):
-        likelihood, prior, _ = _log_weights(model, x, k)
-        _, other, posterior = _log_weights(model, x, k)
-        weights = likelihood + (prior if posterior_only else other) - posterior
-        return torch.logsumexp(weights, 0) - math.log(k)
-
-    return mistaken
+def _two_samples(model, x, k):
+    likelihood = _log_weights(model, x, k)[0]
+    _, prior, posterior = _log_weights(model, x, k)
+    return torch.logsumexp(likelihood + prior - posterior, 0) - math.log(k)
 
 
 def _bound_mistake(id, says, of, credit=0.0, reread="the importance-weighted bound"):
@@ -2209,13 +2203,11 @@ IWAE = Question(
                 lambda rec, prior, posterior, k: (rec + prior - posterior).exp().mean(0).log()
             ),
         ),
-        *(
-            _bound_mistake(
-                "two-samples",
-                "The terms of a weight are those of different samples; all three are about one z.",
-                _two_samples(posterior_only),
-            )
-            for posterior_only in (False, True)
+        _bound_mistake(
+            "two-samples",
+            "The sample that is decoded is another one than the one that is weighed: all terms of "
+            "a weight are about one z.",
+            _two_samples,
         ),
         _bound_mistake(
             "posterior-missing",

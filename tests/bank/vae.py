@@ -1606,12 +1606,6 @@ BOUND_MUTANTS = tuple(
                 "rec = bernoulli_log_likelihood(x, model(x)[0])",
             ),
         ),
-        (
-            "posterior of another sample",
-            "many",
-            "two-samples",
-            ("D.Normal(mu, std).log_prob(z)", "D.Normal(mu, std).log_prob(D.Normal(mu, std).sample())"),
-        ),
         ("posterior missing", "one", "posterior-missing", (SUM, "rec + prior")),
         ("prior missing", "one", "prior-missing", (SUM, "rec - posterior")),
         ("likelihood only", "one", "likelihood-only", (SUM, "rec")),
