@@ -355,7 +355,7 @@ def _refuses(got, want, inputs):
     accepted = [label for label in inputs["misfits"] if got.get(f"{label}.returned")]
     if accepted:
         shapes = (np.shape(inputs[key]) for key in inputs["misfits"][accepted[0]])
-        return "a number came back for shapes {} and {}.".format(*shapes)
+        return "no error was raised for shapes {} and {}.".format(*shapes)
 
 
 def _same_score(a, b, inputs):
