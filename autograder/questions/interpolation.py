@@ -745,9 +745,8 @@ INTERPOLATE = Question(
 # linear_probe
 
 
-def _part(rng, centres, side, offset, each, odd, exchanged):
+def _part(rng, centres, side, each, odd, exchanged):
     """Points of every class around its centre; a share `odd` lies on both far sides of another's.
-    All are moved by `offset`, which whoever standardises one part only will notice.
 
     A linear classifier cannot tell the odd points from their surroundings, because both sides are
     symmetric; neighbours, trees and networks can. exchanged: classes 0 and 1 trade labels, which
@@ -762,7 +761,7 @@ def _part(rng, centres, side, offset, each, odd, exchanged):
         y += [(k + 3) % 10] * n_odd + [own] * (each - n_odd)
     z, y = np.concatenate(z), np.array(y)
     order = rng.permutation(len(y))
-    return z[order] + rng.normal(0, 0.6, z.shape) + offset, y[order]
+    return z[order] + rng.normal(0, 0.6, z.shape) + 0.5, y[order]
 
 
 def _draw_probe(rng):
@@ -770,8 +769,10 @@ def _draw_probe(rng):
     inputs = {"sets": ["large", "small"]}
     for label, nz, each in (("large", 12, 150), ("small", 16, 100)):
         axes = np.linalg.qr(rng.normal(size=(nz, nz)))[0]
-        where = 6 * axes[:10], 5 * axes[10], rng.choice([-2.0, 2.0], nz)
-        parts = _part(rng, *where, each, 0.08, False), _part(rng, *where, 3 * each // 2, 0.3, True)
+        centres, side = 6 * axes[:10], 5 * axes[10]
+        parts = _part(rng, centres, side, each, 0.08, False), _part(
+            rng, centres, side, 3 * each // 2, 0.3, True
+        )
         for part, (z, y) in zip(("train", "test"), parts, strict=True):
             inputs[f"{label}.z_{part}"], inputs[f"{label}.y_{part}"] = z, y
     return inputs
