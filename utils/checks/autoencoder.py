@@ -142,6 +142,8 @@ def sample_prior(sample):
     decoder = _Recorder()
     decoder.train()
     images = sample(decoder, 6, 3)
+    learning = torch.is_grad_enabled() and decoder.weight.requires_grad
+    torch.set_grad_enabled(True)
     require(decoder.z, "The decoder was never called.")
     z = torch.cat(decoder.z)
     tensor(z, (6, 3), "The z that the decoder received", "It should be n rows of nz numbers.")
@@ -158,6 +160,11 @@ def sample_prior(sample):
     require(
         not images.requires_grad,
         "The images carry a graph with them. Nothing is learned here: use `torch.no_grad`.",
+    )
+    require(
+        learning,
+        "After the call nothing can be learned any more: gradients are switched off for good, or "
+        "the decoder is frozen. `with torch.no_grad():` puts them back by itself.",
     )
     require(
         0 <= images.min() and images.max() <= 1,
@@ -301,13 +308,20 @@ class _Slope(nn.Module):
         return self.w
 
 
+class _Notes(list):
+    """A list that a copied decoder shares with the first one."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 class _Recorder(nn.Module):
-    """A decoder that notes what it is given, and whether it is in train mode."""
+    """A decoder that notes what it is given, and whether it is in train mode; its copies, too."""
 
     def __init__(self):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(()))
-        self.z, self.modes = [], []
+        self.z, self.modes = _Notes(), _Notes()
 
     def forward(self, z):
         self.z.append(z.detach())
