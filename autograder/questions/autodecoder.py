@@ -900,7 +900,7 @@ def _named_misfit(got, inputs, gain):
             ),
         )
     start = _gain(got, inputs, "short")
-    if start is not None and gain.mean() < min(start.mean(), 0) - 1:
+    if start is not None and (start < 0).all() and gain.mean() < min(start.mean(), -1):
         return "climbs", "The reconstructions get worse step by step: the loss has the wrong sign."
     if np.shape(short) == np.shape(full):
         moved = np.linalg.norm(full - short, axis=1) > 0.02
