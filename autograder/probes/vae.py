@@ -24,9 +24,9 @@ def model(names, inputs) -> dict:
     x = torch.from_numpy(inputs["x"]).float()
     as_given = x.clone()
     evidence: dict = {}
-    for nz in (int(n) for n in inputs["sizes"]):
+    for nz in reversed(inputs["sizes"]):  # the first one stays, for a closer look
         z = torch.from_numpy(inputs[f"z.{nz}"]).float()
-        vae = common.attempt(evidence, f"build.{nz}", lambda nz=nz: build(nz))
+        fresh = vae = common.attempt(evidence, f"build.{nz}", lambda nz=nz: build(nz))
         if vae is None:
             continue
         _parts(evidence, f".{nz}", vae, x, z)
@@ -36,13 +36,14 @@ def model(names, inputs) -> dict:
             _parts(evidence, f".{nz}.all", vae, x, z)
             _parts(evidence, f".{nz}.again", vae, x, z)
     evidence["images changed"] = not torch.equal(x, as_given)
-    nz = int(inputs["sizes"][0])
-    common.attempt(evidence, "structure", lambda: _structure(evidence, build(nz), x))
+    if fresh is None:
+        return evidence  # how building failed says it all
+    common.attempt(evidence, "structure", lambda: _structure(evidence, fresh, x))
     common.attempt(evidence, "instances", lambda: _instances(evidence, build, nz, x, inputs))
     vae = common.attempt(evidence, "samples.eval", lambda: build(nz))
     if vae is not None:
         common.attempt(evidence, "samples.eval", lambda: _samples(evidence, "eval", vae, x, inputs))
-        models = [build(nz), vae]  # as networks begin, and with large weights' bold pictures
+        models = [fresh, vae]  # as networks begin, and with large weights' bold pictures
         common.attempt(evidence, "rebuilding", lambda: _rebuilding(evidence, models, x))
         common.attempt(
             evidence, "samples.train", lambda: _samples(evidence, "train", vae, x, inputs)
@@ -177,6 +178,8 @@ def _stretched(vae, x, target=2.5):
     dimension, which its samples show most, has a logvar well away from 0 and from its mu; returns
     that image.
     """
+    for p in vae.parameters():
+        p.add_(0.02 * torch.randn_like(p))
     for _ in range(16):
         mu, logvar = vae.encode(x)
         widest, dimension = logvar.max(1)
@@ -185,7 +188,7 @@ def _stretched(vae, x, target=2.5):
         if shows.max() > target or not logvar.abs().max() < 4 * target:
             break  # it shows, or never will: larger ones would overflow
         for p in vae.parameters():
-            p.add_(0.01 * torch.randn_like(p)).mul_(1.15)
+            p.mul_(1.15)
     found = int(shows.argmax())
     return x[found : found + 1]
 
