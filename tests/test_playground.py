@@ -147,7 +147,7 @@ def test_a_drawn_three_decodes_to_a_three(page, means):
     explorer = step(page, "pad")
     assert "empty" in explorer.locator(".vae-main").inner_text()
     draw(page, explorer.locator(".vae-pad"), THREE)
-    page.wait_for_function("document.querySelector('.vae-score').textContent.includes('nats')")
+    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
     sheet = pixels(explorer.locator(".vae-wide"))
     decoded = [sheet[29 * (k // 5) :, 29 * (k % 5) :][:28, :28] for k in range(10)]
     mean = torch.tensor(np.mean(decoded, 0)).flatten().float()
@@ -166,7 +166,7 @@ def test_the_pad_can_be_used_from_the_keyboard(page):
     page.keyboard.press("Space")
     for _ in range(8):
         page.keyboard.press("ArrowDown")
-    page.wait_for_function("document.querySelector('.vae-score').textContent.includes('nats')")
+    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
     explorer.get_by_role("button", name="Clear").click()
     assert "empty" in explorer.locator(".vae-main").inner_text()
 
@@ -242,7 +242,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(visit, page_file):
     pad = page.locator(".vae-pad")
     pad.scroll_into_view_if_needed()
     pad.tap()
-    page.wait_for_function("document.querySelector('.vae-score').textContent.includes('nats')")
+    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
 
 
 def test_dark_follows_the_system(visit, page_file):
