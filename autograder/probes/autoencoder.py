@@ -137,7 +137,7 @@ def louder(model):
     model.eval()
     before = [p.clone() for p in model.parameters()]
     for p in model.parameters():
-        p.add_(0 if p.any() else 0.05 * torch.randn_like(p)).mul_(LOUDER)
+        p.add_(0.05 * torch.randn_like(p)).mul_(LOUDER)
     yield model
     for p in model.parameters():
         p.neg_()

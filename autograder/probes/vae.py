@@ -178,8 +178,6 @@ def _stretched(vae, x, target=2.5):
     dimension, which its samples show most, has a logvar well away from 0 and from its mu; returns
     that image.
     """
-    for p in vae.parameters():
-        p.add_(0.02 * torch.randn_like(p))
     for _ in range(16):
         mu, logvar = vae.encode(x)
         widest, dimension = logvar.max(1)
@@ -188,7 +186,7 @@ def _stretched(vae, x, target=2.5):
         if shows.max() > target or not logvar.abs().max() < 4 * target:
             break  # it shows, or never will: larger ones would overflow
         for p in vae.parameters():
-            p.mul_(1.15)
+            p.add_(0.01 * torch.randn_like(p)).mul_(1.15)
     found = int(shows.argmax())
     return x[found : found + 1]
 
