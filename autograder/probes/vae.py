@@ -36,8 +36,10 @@ def model(names, inputs) -> dict:
             _parts(evidence, f".{nz}.all", vae, x, z)
             _parts(evidence, f".{nz}.again", vae, x, z)
     evidence["images changed"] = not torch.equal(x, as_given)
-    if fresh is None:
-        return evidence  # how building failed says it all
+    if fresh is None:  # how building failed is all there is to say
+        for part in ("structure", "instances", "samples.eval", "samples.train", "rebuilding"):
+            evidence[f"{part}.error"] = evidence[f"build.{nz}.error"]
+        return evidence
     common.attempt(evidence, "structure", lambda: _structure(evidence, fresh, x))
     common.attempt(evidence, "instances", lambda: _instances(evidence, build, nz, x, inputs))
     vae = common.attempt(evidence, "samples.eval", lambda: build(nz))
@@ -89,7 +91,6 @@ def _structure(evidence, vae, x):
     logits, mu, logvar = vae(x)
     evidence["image gradient"] = _reaches(logits.pow(2).sum(), x)
     evidence["mu gradient"] = _reaches(logits.pow(2).sum(), mu)
-    evidence["logvar gradient"] = _reaches(logits.pow(2).sum(), logvar)
 
 
 def _learns(vae, x) -> bool | None:
@@ -163,7 +164,6 @@ def _samples(evidence, mode, vae, x, inputs):
         # One image many times: batch normalisation then sees nothing else, in either mode.
         many = image.expand(draws, -1, -1, -1)
         evidence[f"sampled.{mode}"] = common.array(vae(many)[0].flatten(1) @ views)
-        evidence[f"logvar.{mode}"] = common.array(logvar)
         evidence[f"centre.{mode}"] = common.array(vae.decode(mu.expand(2, -1)).flatten(1) @ views)
         if mode == "train":
             return

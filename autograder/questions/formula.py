@@ -18,6 +18,12 @@ from autograder.question import (
 )
 
 PER_IMAGE = "one value per image, shape (B,)"
+STABLE = Check(  # of a formula whose second call gets such logits
+    "stable",
+    0.1,
+    "logits as large as ±200 give finite, accurate values",
+    matches("second", "the values at very large logits"),
+)
 
 
 def gradients_match(keys: tuple[str, ...], rtol=1e-3, atol=1e-4):

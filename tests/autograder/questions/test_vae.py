@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import distributions as D
 
-from autograder import probes
+from autograder import probes, questions
+from autograder.question import Exam
 from autograder.questions import vae
+from autograder.student import InProcess
 
 SIGMAS = 6
 
@@ -138,3 +140,11 @@ def test_probes_leave_the_random_state_as_it_was():
     before = torch.get_rng_state()
     probes.run(question.probe, question.reference, inputs)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_model_that_cannot_be_built_says_why_in_every_check():
+    def broken(nz):
+        raise ValueError("no such size")
+
+    result = Exam(InProcess({"VAE": broken}), 0, questions.find).grade("vae.VAE")
+    assert all("no such size" in outcome.message for outcome in result.outcomes)
