@@ -336,6 +336,20 @@ def well_formed(got, want, key: str, what: str) -> str | None:
     return None
 
 
+def number_problem(got, key: str) -> str | None:
+    """What is wrong with one number, whatever its value."""
+    if got.get(f"{key}.error"):
+        return got[f"{key}.error"]
+    value = got.get(key)
+    if value is None:
+        return f"received {got.get(f'{key}.kind')} where one number is asked for."
+    if np.size(value) != 1:
+        return f"received shape {np.shape(value)} where one number is asked for."
+    if not np.isfinite(value).all():
+        return "received NaN or infinity."
+    return None
+
+
 def has_form(key: str, what: str):
     """A test: evidence `key` is a tensor of the right shape, finite."""
     return lambda got, want, inputs: well_formed(got, want, key, what)

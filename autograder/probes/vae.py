@@ -44,12 +44,12 @@ def model(names, inputs) -> dict:
     common.attempt(evidence, "instances", lambda: _instances(evidence, build, nz, x, inputs))
     vae = common.attempt(evidence, "samples.eval", lambda: build(nz))
     if vae is not None:
-        common.attempt(evidence, "samples.eval", lambda: _samples(evidence, "eval", vae, x, inputs))
+        image = common.attempt(evidence, "samples.eval", _stretched, vae, x)
+        image = x[:1] if image is None else image
+        common.attempt(evidence, "samples.eval", _samples, evidence, "eval", vae, image, inputs)
         models = [fresh, vae]  # as networks begin, and with large weights' bold pictures
-        common.attempt(evidence, "rebuilding", lambda: _rebuilding(evidence, models, x))
-        common.attempt(
-            evidence, "samples.train", lambda: _samples(evidence, "train", vae, x, inputs)
-        )
+        common.attempt(evidence, "rebuilding", _rebuilding, evidence, models, x)
+        common.attempt(evidence, "samples.train", _samples, evidence, "train", vae, image, inputs)
     return evidence
 
 
@@ -146,7 +146,7 @@ def _instances(evidence, build, nz, x, inputs):
         evidence["codes apart"] = float(max((mu - logvar).abs().max() for mu, logvar, _ in seen))
 
 
-def _samples(evidence, mode, vae, x, inputs):
+def _samples(evidence, mode, vae, image, inputs):
     """What forward decodes, beside what candidates for its sample would give.
 
     `sampled.<mode>` holds random projections of the logits of one image, drawn many times; the same
@@ -154,7 +154,6 @@ def _samples(evidence, mode, vae, x, inputs):
     """
     vae.eval()
     with torch.no_grad():
-        image = _stretched(vae, x) if mode == "eval" else x[:1]
         twice = [torch.cat(tuple(vae.encode(image.expand(2, -1, -1, -1))), 1) for _ in range(2)]
         mu, logvar = twice[0][:1].chunk(2, 1)
         vae.train(mode == "train")
@@ -173,21 +172,27 @@ def _samples(evidence, mode, vae, x, inputs):
             evidence[f"candidate.{i}.{mode}"] = common.array(decoded.flatten(1) @ views)
 
 
-def _stretched(vae, x, target=2.5):
+@torch.no_grad()
+def _stretched(vae, x, target=2.5, most=6.0):
     """Makes the weights of a fresh model larger and less alike until some image's widest posterior
-    dimension, which its samples show most, has a logvar well away from 0 and from its mu; returns
-    that image.
+    dimension, which its samples show most, has a logvar well away from 0, from its mu and from half
+    of it, and not so far that nothing is seen of the samples; returns that image, or where none is
+    like that, the one whose logvar is nearest to 0.
     """
+    vae.eval()
     for _ in range(16):
         mu, logvar = vae.encode(x)
         widest, dimension = logvar.max(1)
-        apart = (logvar - mu).gather(1, dimension[:, None])[:, 0].abs()
-        shows = torch.minimum(widest.abs(), apart)
-        if shows.max() > target or not logvar.abs().max() < 4 * target:
-            break  # it shows, or never will: larger ones would overflow
+        mean = mu.gather(1, dimension[:, None])[:, 0]
+        distances = torch.stack([widest, widest - mean, 2 * widest - mean]).abs()
+        moderate = widest.abs() < most
+        shows = distances.amin(0) * moderate
+        if shows.max() > target or not moderate.any():
+            break
+        autoencoder.shake(vae, 0.01)
         for p in vae.parameters():
-            p.add_(0.01 * torch.randn_like(p)).mul_(1.15)
-    found = int(shows.argmax())
+            p.mul_(1.15)
+    found = int(shows.argmax() if shows.any() else widest.abs().argmin())
     return x[found : found + 1]
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from autograder.question import Check, Question, close, same_arrays, well_formed
+from autograder.question import Check, Question, close, number_problem, same_arrays, well_formed
 
 from .families import CHALLENGES, FAMILIES, named, same_call
 from .formula import formula, inputs_unchanged, named_by_values
@@ -329,15 +329,7 @@ def _scored(got, inputs):
 
 
 def _is_number(got, want, inputs):
-    for label in inputs["pairs"]:
-        if got.get(f"{label}.error"):
-            return got[f"{label}.error"]
-        if got.get(label) is None:
-            return f"received {got.get(f'{label}.kind')} where one number is asked for."
-        if np.size(got[label]) != 1:
-            return f"received shape {np.shape(got[label])} where one number is asked for."
-        if not np.isfinite(got[label]).all():
-            return "received NaN or infinity."
+    return next(filter(None, (number_problem(got, label) for label in inputs["pairs"])), None)
 
 
 def _is_score(got, want, inputs):

@@ -10,7 +10,15 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from autograder.question import Check, Mistake, Question, close, same_arrays, well_formed
+from autograder.question import (
+    Check,
+    Mistake,
+    Question,
+    close,
+    number_problem,
+    same_arrays,
+    well_formed,
+)
 
 from .formula import inputs_unchanged
 
@@ -791,15 +799,10 @@ def _score(got, label):
 
 def _is_accuracy(got, want, inputs):
     for label in inputs["sets"]:
-        if got.get(f"{label}.error"):
-            return got[f"{label}.error"]
-        if got.get(label) is None:
-            return f"received {got.get(f'{label}.kind')} where one number is asked for."
-        if np.size(got[label]) != 1:
-            return f"received shape {np.shape(got[label])} where one number is asked for."
+        problem = number_problem(got, label)
+        if problem:
+            return problem
         value = _score(got, label)
-        if not np.isfinite(value):
-            return "received NaN or infinity."
         if not 0 <= value <= 1:
             return f"received {value:.4g}, and an accuracy lies between 0 and 1."
     return None
