@@ -224,14 +224,15 @@ class Box:
         """
         here = _namespace(self.first)
         memory, cpu, processes = 0, 0.0, 0
-        tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+        tick = os.sysconf("SC_CLK_TCK")
         for name in os.listdir("/proc"):
             if name.isdigit() and here is not None and _namespace(name) == here:
                 with contextlib.suppress(OSError, ValueError, IndexError):
                     stat = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()
                     cpu += sum(int(field) for field in stat[11:15]) / tick
-                    resident, shared = Path("/proc", name, "statm").read_text().split()[1:3]
-                    memory += (int(resident) - int(shared)) * page
+                    for line in Path("/proc", name, "status").read_text().splitlines():
+                        if line.startswith(("RssAnon:", "RssShmem:")):
+                            memory += int(line.split()[1]) * 1024
                     processes += 1
         return Usage(memory, cpu, processes)
 

@@ -8,6 +8,7 @@ graded cell's source is never sent to it, and every output of a graded cell is w
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import signal
@@ -30,6 +31,7 @@ STARTS = 4  # processes that one submission may use up
 TEXT = 100_000  # characters of text in a cell's outputs
 PICTURES = 5 * 2**20  # bytes of pictures in a cell's outputs
 OUTPUTS = 500
+NAMES = 100_000  # characters of file names: the order to a forked process is one packet
 MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
@@ -139,6 +141,14 @@ class Isolated:
             self.notes.append(f"{probe}: {gone}")
             return {"error": str(gone)}
 
+    def renew(self) -> None:
+        """Have what is asked next answered by a new process, which remembers nothing of what was
+        asked before.
+        """
+        if self.process is not None:
+            self.close()
+            self.starts -= 1
+
     def close(self) -> None:
         """Kill the student's process and all its descendants."""
         if self.process is not None:
@@ -178,7 +188,9 @@ class Isolated:
         try:
             wire.send(process.fd, {**request, "serial": self.serial}, until - time.monotonic())
             while True:
-                left = max(until - time.monotonic(), 0.1)
+                left = until - time.monotonic()
+                if left <= 0:  # also where it never stops sending what nobody waits for
+                    raise TimeoutError
                 reply = wire.receive(process.fd, left, watch)
                 serial = reply.get("serial")
                 if isinstance(serial, int) and serial < self.serial:
@@ -199,14 +211,17 @@ class Isolated:
             raise self._gone(str(gone)) from None
 
     def _watch(self, process: Inside, seconds: float):
-        """What to do while no answer comes: look at what the box uses, and end what uses
-        too much.
+        """What to do until the answer comes: now and then, look at what the box uses, and end what
+        uses too much.
         """
-        before = None
+        before, next_look = None, time.monotonic() + wire.WATCH
 
         def look():
-            nonlocal before
+            nonlocal before, next_look
+            if time.monotonic() < next_look:
+                return
             usage = process.box.usage()
+            next_look = time.monotonic() + wire.WATCH
             before = usage.cpu if before is None else before
             if usage.memory > self.limits.memory:
                 most = self.limits.memory / 2**30
@@ -324,10 +339,10 @@ def files_of(folder: Path, most: int) -> tuple[list[str], list[str]]:
     """The files of a submission that go into its box, as relative names; and what stays out, in
     words.
 
-    Notebooks, symbolic links, anything that is no plain file, and what is over `most` bytes in all
-    stay out.
+    Notebooks, symbolic links, anything that is no plain file, and what is over `most` bytes in all,
+    or 1000 files, or NAMES characters of names stay out.
     """
-    names, left_out, size = [], [], 0
+    names, left_out, size, told = [], [], 0, 0
     for base, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not os.path.islink(os.path.join(base, f)))
         for file in sorted(files):
@@ -335,9 +350,10 @@ def files_of(folder: Path, most: int) -> tuple[list[str], list[str]]:
             name = str(path.relative_to(folder))
             if name.endswith(".ipynb") or "\n" in name:
                 continue
+            told += len(json.dumps(name))
             if path.is_symlink() or not path.is_file():
                 left_out.append(f"{name!r} is not a plain file")
-            elif size + path.stat().st_size > most or len(names) >= 1000:
+            elif size + path.stat().st_size > most or len(names) >= 1000 or told > NAMES:
                 left_out.append(f"{name!r} is too large")
             else:
                 size += path.stat().st_size

@@ -223,6 +223,10 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
         except OSError as error:
             rows[student] = {"status": "failed", "error": f"cannot be read: {error}"}
             continue
+        except RecursionError:
+            why = "cannot be read: its folders are nested too deeply"
+            rows[student] = {"status": "failed", "error": why}
+            continue
         seed = course.seed(ledger.seed, student, content)
         about = {"rules": rules, "content": content, "seed": seed, "questions": prints}
         key = digest_of([rules, content, seed, prints])

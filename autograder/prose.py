@@ -5,6 +5,7 @@ surprise.
 from __future__ import annotations
 
 import re
+import time
 import xml.etree.ElementTree as xml
 from html import escape
 
@@ -13,7 +14,9 @@ from jinja2 import pass_context
 from latex2mathml.converter import convert
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-LONGEST = 200_000  # characters that are read as Markdown; more is shown as plain text
+LONGEST = 20_000  # characters that are read as Markdown; more is shown as plain text
+BUDGET = 30.0  # seconds of reading one notebook's Markdown; the rest is shown as plain text
+SPENT = "seconds of Markdown"  # in nbconvert's resources, which one notebook's cells share
 FORMULA = 2_000
 TAGS = frozenset(
     "a abbr b blockquote br caption center cite code col colgroup dd del details div dl dt em "
@@ -64,6 +67,10 @@ def html(source: str, raw: bool = False) -> str:
         else:
             made = cleaned(made) if raw else made
             return re.sub("\ue000(\\d+)\ue001", lambda m: renderer.formulas[int(m[1])], made)
+    return _as_it_is(source)
+
+
+def _as_it_is(source: str) -> str:
     return f'<pre class="plain">{escape(source)}</pre>'
 
 
@@ -78,7 +85,12 @@ def markdown2html(context, source: str) -> str:
         data = "".join(data.split()) if isinstance(data, str) else ""
         return f'src="data:{kind};base64,{data}"' if _BASE64.fullmatch(data) else 'src="data:,"'
 
-    return _ATTACHED.sub(picture, html(source, raw=True))
+    resources, before = context.get("resources") or {}, time.process_time()
+    if resources.get(SPENT, 0) > BUDGET:
+        return _as_it_is(source)
+    page = _ATTACHED.sub(picture, html(source, raw=True))
+    resources[SPENT] = resources.get(SPENT, 0) + time.process_time() - before
+    return page
 
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")

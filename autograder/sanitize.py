@@ -21,8 +21,12 @@ from nbgrader import utils as nbgrader_utils
 from nbgrader.api import Gradebook
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import parse_utc
+
+from autograder import verdict
 
 LARGEST = 32 * 2**20  # bytes of a notebook file
+FILE = 128 * 2**20  # bytes of any other file that is copied
 CELLS = 2000
 
 # What a coordinator has sanitized ahead of nbgrader, {path: (text, resources)}.
@@ -51,6 +55,9 @@ class Exporter(NotebookExporter):
             self.log.error("Nothing was graded: %s", error)
             raise NbGraderException(str(error)) from None
         _leave_links_out(self.parent)
+        _doubt_timestamps(self.parent)
+        if hasattr(self.parent, "log"):  # also what nbgrader logs: names of files are students' own
+            self.parent.log.addFilter(_printable)
 
     def from_filename(self, filename, resources=None, **kwargs):
         submitted = getattr(self.parent, "_sanitizing", True)
@@ -75,6 +82,41 @@ def forget(folder: str | os.PathLike) -> None:
         del ahead[path]
 
 
+def plain(path: str | os.PathLike) -> bool:
+    """Whether this is a regular file of a size that may be copied; no link, no pipe."""
+    status = os.lstat(path)
+    return stat.S_ISREG(status.st_mode) and status.st_size <= FILE
+
+
+def _printable(record) -> bool:
+    record.msg, record.args = verdict.printable(record.getMessage()), ()
+    return True
+
+
+def _doubt_timestamps(converter) -> None:
+    """Have nbgrader take a `timestamp.txt` that it cannot read for none: it would wait for a pipe
+    for ever, and fail at a date that is none.
+    """
+    course = getattr(converter, "coursedir", None)
+    if course is None:
+        return
+
+    def timestamp(folder):
+        path = os.path.join(folder, "timestamp.txt")
+        if not os.path.lexists(path):
+            return None
+        try:
+            if plain(path) and os.path.getsize(path) < 1000:
+                with open(path, encoding="utf-8") as file:
+                    return parse_utc(file.read().strip())
+        except (OSError, ValueError, OverflowError):
+            pass
+        converter.log.warning("%s holds no date, and counts as handed in without one", path)
+        return None
+
+    course.get_existing_timestamp = timestamp
+
+
 def _leave_links_out(converter) -> None:
     """Have nbgrader copy plain files only: it would copy what a link points to, were it the
     gradebook.
@@ -92,7 +134,7 @@ def _leave_links_out(converter) -> None:
             name
             for base, _, names in os.walk(folder)
             for name in names
-            if not stat.S_ISREG(os.lstat(os.path.join(base, name)).st_mode)
+            if not plain(os.path.join(base, name))
         ]
         if odd:
             converter.log.warning("%s: left out, no plain files: %s", student, sorted(odd))

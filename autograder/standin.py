@@ -48,6 +48,7 @@ class Switchboard:
         for tensor, needed in zip(tensors, request["needed"], strict=True):
             tensor.requires_grad_(bool(needed) and tensor.is_floating_point())
         spec = request["spec"]
+        self._bounded([*spec["args"], *spec["kwargs"].values()], tensors)
         args = [self._placed(place, tensors) for place in spec["args"]]
         kwargs = {str(k): self._placed(place, tensors) for k, place in spec["kwargs"].items()}
         with torch.enable_grad():
@@ -76,21 +77,36 @@ class Switchboard:
         return {f"grad.{i}": grad.numpy() for (i, _), grad in found if grad is not None}
 
     def _tensors(self, request, kind: str) -> list[torch.Tensor]:
-        """The arrays of a message in order, each small, and small when broadcast together."""
+        """The arrays of a message in order, small also when broadcast together."""
         arrays = []
         while isinstance(array := request.get(f"{kind}.{len(arrays)}"), np.ndarray):
             arrays.append(array)
-        try:
-            together = int(np.prod(np.broadcast_shapes(*(a.shape for a in arrays)), dtype=float))
-        except ValueError:
-            together = 0
-        if max([together, *(a.size for a in arrays)]) > ELEMENTS:
+        if _elements(arrays) > ELEMENTS:
             raise _Refused("the arguments are too large")
         return [torch.from_numpy(a.copy()) for a in arrays]
 
     @staticmethod
+    def _bounded(places, tensors) -> None:
+        """Refuse plain values that would make a small call a large one, such as a billion steps."""
+        plain = [place["value"] for place in places if "tensor" not in place]
+        if not all(value is None or isinstance(value, (bool, int, float)) for value in plain):
+            raise _Refused("arguments other than tensors and numbers")
+        most = max([1, *(abs(value) for value in plain if isinstance(value, int))])
+        if max(_elements(tensors), 1) * most > ELEMENTS:
+            raise _Refused("the arguments are too large")
+
+    @staticmethod
     def _placed(place, tensors):
         return tensors[place["tensor"]] if "tensor" in place else place["value"]
+
+
+def _elements(arrays) -> int:
+    """Numbers in the largest of these arrays, or in all broadcast together."""
+    try:
+        together = int(np.prod(np.broadcast_shapes(*(a.shape for a in arrays)), dtype=float))
+    except ValueError:
+        together = 0
+    return max([together, *(int(np.prod(a.shape, dtype=float)) for a in arrays)])
 
 
 class _Refused(Exception):

@@ -245,7 +245,9 @@ def _by_graph(folder: Path, kind: str) -> dict:
 
 
 def _by_class(student, folder: Path, kind: str, seconds: float) -> dict:
-    """Ask the student's class. Codes are drawn here, and decoded in another order than encoded."""
+    """Ask the student's class. Codes are drawn here, and decoded in another order than encoded, by
+    another process, where one is to be had: the images that were encoded are not in its memory.
+    """
     weights = _weights(folder)
     nz = (_json(folder, "run.json").get("settings") or {}).get("nz")
     if not isinstance(nz, int) or not 0 < nz <= WIDEST:
@@ -264,14 +266,20 @@ def _by_class(student, folder: Path, kind: str, seconds: float) -> dict:
             f"{coded.get('error', 'nothing came')}"
         )
     mu, logvar = coded["mu"], coded.get("logvar") if kind == "vae" else None
+    if not all(part is None or isinstance(part, np.ndarray) for part in (mu, logvar)):
+        raise Unusable("encoding gives no arrays.")
     z = _latents(mu, logvar, kind)
     order = np.random.default_rng().permutation(len(z))
+    if hasattr(student, "renew"):
+        student.renew()
     decoded = student.ask("vae.decode", {**model, "z": z[order]}, None, seconds)
     if decoded.get("error") or decoded.get("logits") is None:
         raise Unusable(
             "your class could not take the weights and decode: "
             f"{decoded.get('error', 'nothing came')}"
         )
+    if np.shape(decoded["logits"]) != held_out().shape:
+        raise Unusable(f"decoding gives shape {np.shape(decoded['logits'])}.")
     logits = np.empty_like(decoded["logits"])
     logits[order] = decoded["logits"]
     return measure(held_out(), logits, mu, logvar)

@@ -79,7 +79,7 @@ def receive(
     fd: int, seconds: float | None = None, watch: Callable[[], object] | None = None
 ) -> dict:
     """Read one message; WireError when it is too large or malformed, TimeoutError when it is late,
-    EOFError at the end. `watch` is called now and then while nothing comes; it may raise."""
+    EOFError at the end. `watch` is called again and again meanwhile; it may raise."""
     deadline = None if seconds is None else time.monotonic() + seconds
     head_size, body_size = HEAD.unpack(_read(fd, HEAD.size, deadline, watch))
     if head_size > HEAD_LIMIT or head_size + body_size > LIMIT:
@@ -92,13 +92,13 @@ def _read(fd: int, size: int, deadline: float | None, watch=None) -> bytes:
     parts = []
     while size:
         while deadline is not None or watch is not None:
-            left = WATCH if deadline is None else max(0, deadline - time.monotonic())
-            if select.select([fd], [], [], min(left, WATCH) if watch else left)[0]:
-                break
-            if deadline is not None and time.monotonic() >= deadline:
+            left = WATCH if deadline is None else deadline - time.monotonic()
+            if left <= 0:  # also where bytes keep trickling in
                 raise TimeoutError
             if watch is not None:
                 watch()
+            if select.select([fd], [], [], min(left, WATCH) if watch else left)[0]:
+                break
         part = os.read(fd, min(size, 1 << 20))
         if not part:
             raise EOFError

@@ -292,13 +292,12 @@ class _Painter(nn.Module):
         self.calls = _Calls()
 
     def forward(self, z):
-        logits = (self.drop(z) @ self.paint + 0.5).view(-1, 1, 28, 28)  # not odd in z
-        self.calls.append((z.detach().clone(), logits.detach(), self.training))
-        return logits
+        self.calls.append((z.detach().clone(), self.training))
+        return (self.drop(z) @ self.paint + 0.5).view(-1, 1, 28, 28)  # not odd in z
 
 
 class _Calls(list):
-    """What a decoder was given, what it returned, and its mode; a copy of it is still the same."""
+    """What a decoder was given, and its mode; a copy of it is still the same."""
 
     def __deepcopy__(self, memo):
         return self
@@ -310,8 +309,7 @@ class _Calls(list):
 def sampling(names, inputs) -> dict:
     """Call `sample_prior(decoder, n, nz)` with the decoder in either mode, and once more.
 
-    evidence: for mode "train" and "eval": images.<mode>, latents.<mode>, painted.<mode> (the
-    logits),
+    evidence: for mode "train" and "eval": images.<mode>, latents.<mode> (what was decoded),
         modes.<mode> (while decoding), after.<mode>, children.<mode> (mode of a layer afterwards),
         frozen.<mode> (whether the decoder can no longer learn), graphs.<mode> (whether torch still
         records graphs).
@@ -324,8 +322,7 @@ def sampling(names, inputs) -> dict:
         common.file(evidence, f"images.{mode}", images)
         if painter.calls:
             evidence[f"latents.{mode}"] = common.array(torch.cat(painter.calls.column(0)))
-            evidence[f"painted.{mode}"] = common.array(torch.cat(painter.calls.column(1)))
-        evidence[f"modes.{mode}"] = painter.calls.column(2)
+        evidence[f"modes.{mode}"] = painter.calls.column(1)
         evidence[f"after.{mode}"] = painter.training
         evidence[f"children.{mode}"] = painter.drop.training
         evidence[f"frozen.{mode}"] = not painter.paint.requires_grad

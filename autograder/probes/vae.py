@@ -14,11 +14,11 @@ from . import autoencoder, common
 def model(names, inputs) -> dict:
     """Build `VAE(nz)` a few times and look at it from outside.
 
-    inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled;
-        exponents: candidates c for a spread exp(c logvar), and how often each is sampled.
+    inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled.
     evidence, for each nz: mu, logvar, logits, decoded, forward mu, forward logvar, rebuilt;
     one.* the same
-        for one image in evaluation mode; again, differs.*; sampled.*: see `_samples`.
+        for one image in evaluation mode; again, differs.*; sampled.*: see `_samples`; posterior and
+        coded of the model that `decoding` asks next.
     """
     build = common.lookup(names, "VAE")
     x = torch.from_numpy(inputs["x"]).float()
@@ -46,10 +46,38 @@ def model(names, inputs) -> dict:
     if vae is not None:
         image = common.attempt(evidence, "samples.eval", _stretched, vae, x)
         image = x[:1] if image is None else image
-        common.attempt(evidence, "samples.eval", _samples, evidence, "eval", vae, image, inputs)
+        common.attempt(evidence, "samples.eval", _samples, evidence, vae, image, inputs)
         models = [fresh, vae]  # as networks begin, and with large weights' bold pictures
         common.attempt(evidence, "rebuilding", _rebuilding, evidence, models, x)
-        common.attempt(evidence, "samples.train", _samples, evidence, "train", vae, image, inputs)
+        _asked[:] = [vae, image]
+    return evidence
+
+
+_asked: list = []  # the model that `model` has looked at last, and an image
+
+
+def decoding(names, inputs) -> dict:
+    """Decode latents with the model of the last `model`, then sample an image in train mode.
+
+    inputs: z. evidence: logits of z; sampled.train: logits of one image, drawn a few times.
+    """
+    vae, image = _asked
+    evidence: dict = {}
+    vae.eval()
+
+    def decoded():
+        with torch.no_grad():
+            z = torch.from_numpy(inputs["z"]).float()
+            evidence["decoded"] = common.array(vae.decode(z).flatten(1))
+
+    def sampled():
+        vae.train()
+        with torch.no_grad():
+            many = image.expand(32, -1, -1, -1)
+            evidence["sampled.train"] = common.array(vae(many)[0].flatten(1))
+
+    common.attempt(evidence, "samples.eval", decoded)
+    common.attempt(evidence, "samples.train", sampled)
     return evidence
 
 
@@ -146,30 +174,17 @@ def _instances(evidence, build, nz, x, inputs):
         evidence["codes apart"] = float(max((mu - logvar).abs().max() for mu, logvar, _ in seen))
 
 
-def _samples(evidence, mode, vae, image, inputs):
-    """What forward decodes, beside what candidates for its sample would give.
-
-    `sampled.<mode>` holds random projections of the logits of one image, drawn many times; the same
-    of decode(mu + exp(c logvar) eps) for each exponent c goes under candidate.<i>.<mode>.
+def _samples(evidence, vae, image, inputs):
+    """`sampled.eval`: the logits of one image, drawn many times; `posterior`: its mu and logvar,
+    for two copies of it, twice.
     """
     vae.eval()
     with torch.no_grad():
         twice = [torch.cat(tuple(vae.encode(image.expand(2, -1, -1, -1))), 1) for _ in range(2)]
-        mu, logvar = twice[0][:1].chunk(2, 1)
-        vae.train(mode == "train")
-        # Whether train mode samples at all shows in few draws; how evaluation mode does, in many.
-        draws = int(inputs["draws"]) if mode == "eval" else 32
-        views = torch.from_numpy(inputs["views"]).float()
         # One image many times: batch normalisation then sees nothing else, in either mode.
-        many = image.expand(draws, -1, -1, -1)
-        evidence[f"sampled.{mode}"] = common.array(vae(many)[0].flatten(1) @ views)
-        evidence[f"centre.{mode}"] = common.array(vae.decode(mu.expand(2, -1)).flatten(1) @ views)
-        if mode == "train":
-            return
+        many = image.expand(int(inputs["draws"]), -1, -1, -1)
+        evidence["sampled.eval"] = common.array(vae(many)[0].flatten(1))
         evidence["posterior"] = common.array(torch.cat(twice))
-        for i, (c, draws) in enumerate(inputs["exponents"]):
-            decoded = vae.decode(mu + (c * logvar).exp() * torch.randn(draws, *mu.shape[1:]))
-            evidence[f"candidate.{i}.{mode}"] = common.array(decoded.flatten(1) @ views)
 
 
 @torch.no_grad()
@@ -197,15 +212,18 @@ def _stretched(vae, x, target=2.5, most=6.0):
 
 
 def _rebuilding(evidence, models, x):
-    """`reconstruct` twice, and what decode makes of the mean."""
-    at_mean, rebuilt, again = [], [], []
+    """`reconstruct` twice; what the first model makes of its means; and the second one's means."""
+    rebuilt, again = [], []
     for vae in models:
         vae.eval()
         with torch.no_grad():
-            at_mean.append(vae.decode(vae.encode(x)[0]))
+            mu = vae.encode(x)[0]
+            if vae is models[0]:
+                evidence["at mean"] = common.array(vae.decode(mu))
         rebuilt.append(vae.reconstruct(x))
         again.append(vae.reconstruct(x))
-    for key, parts in (("at mean", at_mean), ("rebuilt", rebuilt), ("rebuilt twice", again)):
+    evidence["means"] = common.array(mu)
+    for key, parts in (("rebuilt", rebuilt), ("rebuilt twice", again)):
         evidence[key] = common.array(torch.cat(parts))
 
 

@@ -1140,15 +1140,62 @@ EXPONENTS = {0.5: "right", 1.0: "variance-as-std", 0.0: "unit-noise"}
 
 def _model_inputs(rng):
     sizes = [int(n) for n in rng.permutation([2, 5])]
-    views = rng.normal(0, 1, (784, 6)) / 28
     return {
         "sizes": sizes,
         "x": blobs(rng, 7),
         **{f"z.{nz}": rng.normal(0, 1.5, (6, nz)) for nz in sizes},
         "draws": DRAWS,
-        "views": views,
-        "exponents": [[c, DRAWS // 2 if c != 0.5 else DRAWS] for c in EXPONENTS],
     }
+
+
+def _model_asked(student, inputs, stand_ins, seconds):
+    """Look at the model; then have it decode latents that are drawn here from what it said, in an
+    order of their own, so that its word is not taken for what its samples should be like.
+
+    Evidence: that of `probes.vae.model`, and random projections of logits: sampled.<mode>, of one
+    image drawn many times; centre.eval, at its mean; near.eval, close to it; candidate.<i>.eval, of
+    mu + exp(c logvar) eps for each exponent c; at mean, also of the second model.
+    """
+    got = student.ask("vae.model", inputs, stand_ins, seconds)
+    means, posterior = got.get("means"), got.get("posterior")
+    rows = [part for part in (means, posterior) if np.ndim(part) == 2]
+    if len(rows) < 2 or rows[1].shape[1] != 2 * rows[0].shape[1]:
+        return got
+    rng = np.random.default_rng(inputs["seed"])
+    mu, logvar = np.split(posterior[:1].astype(float), 2, axis=1)
+    parts = [means, mu]
+    with np.errstate(all="ignore"):
+        parts.append(mu + 0.001 * np.exp(0.5 * logvar) * rng.standard_normal((20, mu.shape[1])))
+        for c in EXPONENTS:
+            noises = rng.standard_normal((DRAWS if c == 0.5 else DRAWS // 2, mu.shape[1]))
+            parts.append(mu + np.exp(c * logvar) * noises)
+        z = np.nan_to_num(np.concatenate(parts).astype(np.float32))
+    order = rng.permutation(len(z))
+    asked = {"z": z[order], "seed": inputs["seed"]}
+    told = student.ask("vae.decoding", asked, stand_ins, seconds)
+    if told.get("error"):
+        return {**got, "error": told["error"]}
+    got = {**got, **told}
+    shapes = {"sampled.eval": DRAWS, "sampled.train": 32, "decoded": len(z)}
+    for key, count in shapes.items():
+        if key in got and np.shape(got[key]) != (count, 784):
+            got[f"samples.{'train' if key == 'sampled.train' else 'eval'}.error"] = (
+                f"received logits of shape {np.shape(got[key])} for {count} images, flattened."
+            )
+            return got
+    views = rng.normal(0, 1, (784, 6)) / 28
+    for key in {"sampled.eval", "sampled.train"} & set(got):
+        got[key] = got[key] @ views
+    if "decoded" in got:
+        decoded = np.empty((len(z), 784), np.float32)
+        decoded[order] = got.pop("decoded")
+        at_mean, *seen = np.split(decoded, np.cumsum([len(part) for part in parts])[:-1])
+        fresh = got.get("at mean")
+        if np.size(fresh) == at_mean.size:
+            got["at mean"] = np.concatenate([fresh, at_mean.reshape(fresh.shape)])
+        keys = ["centre.eval", "near.eval", *(f"candidate.{i}.eval" for i in range(len(EXPONENTS)))]
+        got |= {key: part @ views for key, part in zip(keys, seen, strict=True)}
+    return got
 
 
 def _cases(inputs):
@@ -1251,7 +1298,7 @@ def _same_spread(a, b):
 
 def _varies(got, mode):
     return np.ptp(got[f"sampled.{mode}"], 0).max() > 1e-5 * (
-        1 + np.abs(got[f"centre.{mode}"]).max()
+        1 + np.abs(got["centre.eval"]).max()
     )
 
 
@@ -1272,7 +1319,20 @@ def _model_sampling(got, want, inputs):
         return "in evaluation mode, the posterior of one image is another one every time."
     if not _same_spread(got["sampled.eval"], got["candidate.0.eval"]):
         return "the logits of forward are not spread like those of samples from the posterior."
+    if _leaps(got, inputs):
+        return "latents that are almost equal are decoded to quite different logits."
     return None
+
+
+def _leaps(got, inputs):
+    """Whether decode's answers cannot be those of a network, though it gave equal ones for equal
+    latents before: made up, perhaps.
+    """
+    keys = [f"decode.{nz}" for nz in inputs["sizes"]]
+    centre, near = got["centre.eval"], got["near.eval"]
+    return abs(near - centre).max() > 0.3 * abs(got["candidate.0.eval"] - centre).max() and all(
+        close(got[f"{key}.all"], got[f"{key}.again"], 1e-3, 1e-4) for key in keys
+    )
 
 
 def _model_reconstruct(got, want, inputs):
@@ -1518,14 +1578,14 @@ def _model_sample_named(got, failed):
         )
     if (
         not train
-        and close(got["sampled.eval"][:2], got["centre.eval"], 1e-3, 1e-4)
+        and close(got["sampled.eval"][:1], got["centre.eval"], 1e-3, 1e-4)
         and not evaluation
     ):
         return (
             "no-sampling",
             "forward decodes the mean of the posterior; training needs a sample of it.",
         )
-    if train and not evaluation and close(got["sampled.eval"][:2], got["centre.eval"], 1e-3, 1e-4):
+    if train and not evaluation and close(got["sampled.eval"][:1], got["centre.eval"], 1e-3, 1e-4):
         return "mean-in-eval", (
             "forward samples only in train mode. It should always: the ELBO of a test image is "
             "about samples, "
@@ -1672,7 +1732,7 @@ MODEL = Question(
         ),
     ),
     explain=_model_named,
-    compared=False,
+    examine=_model_asked,
     seconds=30,
 )
 

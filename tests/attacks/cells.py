@@ -317,6 +317,35 @@ while True:
     m = mmap.mmap(-1, 10**8); x.append(m)
     for i in range(0, 10**8, 4096): m[i] = 1
 """,
+    "a memory bomb in pages that a mapping shares": """
+import mmap, torch
+x = [mmap.mmap(-1, 10**8) for _ in range(30)]
+for m in x: torch.frombuffer(m, dtype=torch.uint8).fill_(1)
+import time; time.sleep(3)
+""",
+    "a memory bomb that talks all the while": """
+import signal, time
+from autograder import wire
+for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF): signal.setitimer(timer, 0)
+if os.fork() == 0:
+    while True: wire.send(3, {'serial': 0}); time.sleep(.01)
+for _ in range(12):
+    if os.fork() == 0:
+        x = bytearray(b'x' * (4 * 10**8)); time.sleep(20)
+time.sleep(20)
+""",
+    "answers to what nobody waits for, without end": """
+import signal, time
+from autograder import wire
+for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF): signal.setitimer(timer, 0)
+while True: wire.send(3, {'serial': 0}); time.sleep(.02)
+""",
+    "an answer that comes byte by byte": """
+import signal, struct, time
+for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF): signal.setitimer(timer, 0)
+os.write(3, struct.pack('!II', 4 * 10**6, 0))
+while True: os.write(3, b' '); time.sleep(.02)
+""",
     "a memory bomb in many processes": """
 for _ in range(12):
     if os.fork() == 0:

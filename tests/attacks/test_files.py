@@ -143,6 +143,37 @@ def test_a_pipe_under_the_name_of_a_file_is_left_out(course):
     assert course.score("pipe") == 2
 
 
+@pytest.mark.parametrize("kind", ["pipe", "folder", "bytes", "no date", "endless"])
+def test_a_timestamp_that_is_none_is_left_alone(course, kind):
+    student = f"timestamp-{kind}"
+    stamp = course.hand_in(student, course.solved()) / "timestamp.txt"
+    if kind == "pipe":
+        os.mkfifo(stamp)
+    elif kind == "folder":
+        stamp.mkdir()
+    elif kind == "endless":
+        stamp.symlink_to("/dev/zero")
+    else:
+        stamp.write_bytes({"bytes": b"\xff\xfe", "no date": b"yesterday"}[kind])
+    assert course.autograde(student)["success"]
+    assert course.score(student) == 2
+
+
+def test_a_sparse_file_is_not_copied(course):
+    folder = course.hand_in("sparse", course.solved())
+    with open(folder / "big", "wb") as file:
+        file.truncate(2**42)
+    assert course.autograde("sparse")["success"]
+    assert course.score("sparse") == 2
+
+
+def test_names_of_files_reach_no_terminal(course):
+    course.hand_in("named", course.solved(), **{"esc\x1b[31m\x1b]0;pwn\x07.ipynb": b"{}"})
+    done = course.autograde("named")
+    assert done["success"] and "\x1b" not in done["log"]
+    assert course.score("named") == 2
+
+
 def test_the_next_student_is_graded_right(course):
     course.hand_in("next", course.solved())
     assert course.autograde("next")["success"]

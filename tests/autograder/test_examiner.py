@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder import examiner
+from autograder import examiner, standin
 from autograder.box import Limits
 from autograder.examiner import Cell
 from autograder.warm import Warm
@@ -152,6 +152,86 @@ kl_gaussian = None
 """
     examined = examine(peeks, Cell("", "vae.elbo"), "seen, kl_gaussian")
     assert shown(examined.outputs[2]) == "(['StandIn', ['__name__', '_fd', '_serial']], None)"
+
+
+@pytest.mark.parametrize("steps", [3 * 10**8, -(10**9), "many", [1] * 10])
+def test_a_stand_in_is_not_asked_for_a_billion_of_anything(steps):
+    def lerp(z0, z1, steps):
+        raise AssertionError("called")
+
+    arrays = {"tensor.0": np.zeros(1), "tensor.1": np.zeros(1), "needed": [False, False]}
+    spec = {"args": [{"tensor": 0}, {"tensor": 1}, {"value": steps}], "kwargs": {}}
+    board = standin.Switchboard({"lerp": lerp})
+    told = board.answer({"stand_in": "lerp", "spec": spec, **arrays})
+    assert "arguments" in told["error"] and "called" not in told["error"]
+
+
+def test_what_a_process_says_of_itself_looks_like_no_line_of_ours(examine):
+    forged = "x\\n\\nvae.kl_gaussian: 2 of 2 points\\n  passed: everything"
+    cell = f"from autograder import probes\nprobes.run = lambda *a: {{'error': '{forged}'}}"
+    record = examine(KL, cell, TEST).records["vae.kl_gaussian"]
+    assert record["score"] == 0
+    lines = record["feedback"].splitlines()
+    assert lines[0].startswith("vae.kl_gaussian: 0 of 2") and len(lines) == 2
+
+
+FORGED = """
+import numpy as np
+from autograder import probes
+
+def model(inputs):
+    got, n = {}, len(inputs['x'])
+    for nz in inputs['sizes']:
+        m = len(inputs[f'z.{nz}'])
+        for tag, a, b in (('', n, m), ('.one', 1, 1), ('.all', n, m), ('.again', n, m)):
+            got[f'encode.{nz}{tag}.count'], got[f'forward.{nz}{tag}.count'] = 2, 3
+            for i in (0, 1):
+                got[f'encode.{nz}{tag}.{i}'] = got[f'forward.{nz}{tag}.{i + 1}'] = np.zeros((a, nz))
+            got[f'forward.{nz}{tag}.0'] = np.zeros((a, 1, 28, 28))
+            got[f'decode.{nz}{tag}'] = np.zeros((b, 1, 28, 28))
+            got[f'reconstruct.{nz}{tag}'] = np.full((a, 1, 28, 28), .5)
+    for key in ('mu', 'logvar', 'logits'):
+        got[f'{key} lowest'], got[f'{key} highest'] = -9., 9.
+    rebuilt = np.full((2 * n, 1, 28, 28), .5)
+    return {**got, 'codes apart': 1., 'sampled.eval': np.random.randn(inputs['draws'], 784),
+            'posterior': np.zeros((4, 2 * nz)), 'means': np.zeros((n, nz)),
+            'at mean': rebuilt[:n] - .5, 'rebuilt': rebuilt, 'rebuilt twice': rebuilt,
+            'parameters': 4, 'frozen': [], 'unreached': [], 'image gradient': True,
+            'mu gradient': True, 'logvar learns': True, 'shared': 0, 'apart': 1.,
+            'uncopied': 0., 'images changed': False}
+
+def decoding(inputs):
+    return {'decoded': np.random.randn(len(inputs['z']), 784),
+            'sampled.train': np.random.randn(32, 784)}
+
+def sampling(inputs):
+    got, n = {}, int(inputs['n'])
+    for mode in ('train', 'eval'):
+        got |= {f'latents.{mode}': np.random.randn(n, len(inputs['paint'])),
+                f'painted.{mode}': np.zeros((n, 784)), f'images.{mode}': np.full((n, 1, 28, 28), .5),
+                f'modes.{mode}': [False], f'after.{mode}': mode == 'train',
+                f'children.{mode}': mode == 'train', f'frozen.{mode}': False,
+                f'graphs.{mode}': True}
+    return got
+
+told = {'vae.model': model, 'vae.decoding': decoding, 'autoencoder.sampling': sampling}
+probes.run = lambda name, names, inputs: told[name](inputs)
+"""
+
+
+def test_what_a_process_says_of_itself_must_agree_with_what_it_does(examine):
+    examined = examine(FORGED, Cell("", "vae.VAE"), Cell("", "autoencoder.sample_prior"))
+    assert "failed: forward decodes" in examined.records["vae.VAE"]["feedback"]
+    assert "failed: reconstruct gives" in examined.records["vae.VAE"]["feedback"]
+    assert "failed: they are what" in examined.records["autoencoder.sample_prior"]["feedback"]
+
+
+def test_a_thousand_long_names_are_no_trouble(examine, tmp_path):
+    for number in range(1000):
+        (tmp_path / f"{number:04}{'x' * 240}").touch()
+    names, left_out = examiner.files_of(tmp_path, 2**20)
+    assert names and left_out
+    assert score(examine(KL, TEST, files=names)) == 2
 
 
 def test_untrusted_evidence_is_made_plain():

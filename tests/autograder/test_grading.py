@@ -253,10 +253,19 @@ def test_what_is_no_submission_fails_alone(graded, tmp_path):
     (root / "submitted" / "half" / "vae").write_text("not a folder either")
     (root / "submitted" / "name" / "vae").mkdir(parents=True)
     (root / "submitted" / "name" / "vae" / "mine.ipynb").write_text("{}")
+    shutil.copytree(root / "submitted" / "ada", root / "submitted" / "deep")
+    deep, here = root / "submitted" / "deep" / "vae", os.getcwd()
+    try:
+        os.chdir(deep)
+        for _ in range(1500):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
     status, rows, said = grade(root)
     assert status == 1
     assert rows["file"]["status"] == rows["half"]["status"] == rows["name"]["status"] == "failed"
-    assert "not a folder" in rows["file"]["error"]
+    assert "not a folder" in rows["file"]["error"] and "too deeply" in rows["deep"]["error"]
     assert "holds no vae.ipynb" in rows["name"]["error"]
     assert scores(rows) == scores(graded[1])
 

@@ -6,13 +6,17 @@ import shutil
 import threading
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from autograder import trained
+from autograder.box import Limits
+from autograder.examiner import Cell, Isolated
 from autograder.questions import vae
 from autograder.student import Forked
+from autograder.warm import Warm
 from utils import graph, runs
 
 CODE = """
@@ -74,6 +78,45 @@ def test_without_a_graph_the_class_gives_the_same_numbers(submission):
         student.close()
     for key in ("tuned.reconstruction", "tuned.kl", "tuned.elbo"):
         assert by_class[key] == pytest.approx(by_graph[key], rel=1e-5)
+
+
+REMEMBERS = """
+import torch
+seen = {}
+class VAE(torch.nn.Module):
+    def __init__(self, nz):
+        super().__init__()
+        self.a, self.nz = torch.nn.Parameter(torch.zeros(1)), nz
+    def encode(self, x):
+        seen['x'] = x
+        seen['mu'] = .8 * torch.randn(len(x), self.nz, generator=torch.Generator().manual_seed(0))
+        return seen['mu'], torch.full((len(x), self.nz), -4.)
+    def decode(self, z):
+        nearest = torch.cdist(z, seen['mu']).argmin(1)
+        return torch.logit(seen['x'][nearest].clamp(1e-3, 1 - 1e-3))
+"""
+
+
+def test_a_class_that_remembers_the_images_decodes_nothing(submission):
+    (submission.run / "graph.json").unlink()
+    save_file({"a": torch.zeros(1)}, submission.run / "weights.safetensors")
+    with Warm(Limits()) as warm:
+        student = Isolated([Cell(REMEMBERS)], submission.folder, [], "vae", warm, [])
+        try:
+            student.run(0)
+            student.position = 1
+            found = trained.evaluate(student, "tuned", "vae")
+        finally:
+            student.close()
+    assert "KeyError" in found["tuned.problem"]
+
+
+@pytest.mark.parametrize("told", [{"mu": "x"}, {"mu": 3}, {"logvar": [1]}])
+def test_a_class_that_tells_no_arrays_says_so(submission, told):
+    (submission.run / "graph.json").unlink()
+    codes = {"mu": np.zeros((2000, 3)), "logvar": np.zeros((2000, 3)), **told}
+    student = SimpleNamespace(folder=submission.folder, ask=lambda *a: codes)
+    assert trained.evaluate(student, "tuned", "vae")["tuned.problem"]
 
 
 def test_a_class_that_does_not_take_the_weights_says_so(submission):
