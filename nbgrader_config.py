@@ -64,7 +64,7 @@ c.WordLimit.policy = "note"
 # What students wrote runs nowhere: not in the formgrader, not in feedback, which asks nothing of
 # the network either.
 c.HTMLExporter.filters = {"markdown2html": "autograder.prose.markdown2html"}
-c.NbConvertBase.display_data_priority = ["image/png", "image/jpeg", "text/plain"]
+c.WidgetsDataTypeFilter.display_data_priority = ["image/png", "image/jpeg", "text/plain"]
 c.GenerateFeedback.HTMLExporter.template_name = "students"
 c.GenerateFeedback.HTMLExporter.template_file = "page.html.j2"
 c.GenerateFeedback.HTMLExporter.extra_template_basedirs = TEMPLATES

@@ -36,6 +36,7 @@ from autograder.verdict import printable
 from utils.submit import MANIFEST
 
 MEBI = 2**20
+RUN = "run.json"  # lies in every run's folder
 LARGEST = 512 * MEBI  # of one submission, unpacked
 FILES = 2000
 MOODLE = re.compile(
@@ -168,13 +169,20 @@ def unpacked(entry: Entry, wanted: dict[str, set[str]]) -> tuple[dict[str, bytes
         older = [repr(n) for n in mine if n != best]
         if older:
             notes.append(f"the latest of {len(mine)} counts; not taken: {', '.join(older)}")
+    bare = {n.split("/")[0] for n in kept if n.count("/") == 1 and n.endswith(f"/{RUN}")}
+    bare -= {"runs"}
+    if bare:
+        notes.append(f"runs without their folder put into runs/: {', '.join(sorted(bare))}")
+        kept = {f"runs/{n}" if n.split("/")[0] in bare else n: data for n, data in kept.items()}
     if not any(f"{notebook}.ipynb" in kept for notebook in wanted):
         raise Unusable(f"it holds no {' or '.join(f'{n}.ipynb' for n in wanted)}")
     return kept, notes
 
 
 def _inside(upload: Upload, left: int, notes: list[str]):
-    """The files of a zip that a student handed in, without the one folder that all lie in."""
+    """The files of a zip that a student handed in, without the one folder that all lie in, unless
+    that is runs/ or a run.
+    """
     data = upload.read(left)
     left -= len(data)
     try:
@@ -193,7 +201,8 @@ def _inside(upload: Upload, left: int, notes: list[str]):
         files[name] = content.read(left), content.time or upload.time
         left -= len(files[name][0])
     tops = {PurePosixPath(name).parts[0] for name in files}
-    if len(tops) == 1 and all("/" in name for name in files):
+    ours = tops == {"runs"} or any(f"{top}/{RUN}" in files for top in tops)
+    if len(tops) == 1 and all("/" in name for name in files) and not ours:
         files = {name.split("/", 1)[1]: pair for name, pair in files.items()}
     if MANIFEST in files:
         notes += _compared(files.pop(MANIFEST)[0], files)
@@ -279,7 +288,8 @@ class People:
             with open(path, newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(file))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise WrongCall(f"the roster {path} cannot be read: {error}") from None
+            why = getattr(error, "strerror", None) or error
+            raise WrongCall(f"the roster {path} cannot be read: {why}") from None
         if not rows or not {"ID", "Identifier"} & set(rows[0]):
             raise WrongCall(
                 f"the roster {path} has no column ID (Canvas' gradebook export) or Identifier "
@@ -330,7 +340,8 @@ def collect(assignment: str, root: Path, archive: Path, roster: Path | None = No
         try:
             opened = zipfile.ZipFile(archive)
         except (OSError, zipfile.BadZipFile, ValueError) as error:
-            raise WrongCall(f"{archive} cannot be read as a zip file: {error}") from None
+            why = getattr(error, "strerror", None) or error
+            raise WrongCall(f"{archive} cannot be read as a zip file: {why}") from None
         with opened:
             said, missed = _collect(course, entries(opened), people, wanted)
     except (WrongCall, OSError) as error:

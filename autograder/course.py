@@ -106,7 +106,9 @@ class Course:
                 return f"{path.relative_to(self.root)} is not a folder"
         if not any(os.path.lexists(folder / f"{name}.ipynb") for name in self.notebooks):
             wanted = " or ".join(f"{name}.ipynb" for name in self.notebooks)
-            return f"{folder.relative_to(self.root)} holds no {wanted}"
+            found = ", ".join(sorted(path.name for path in folder.glob("*.ipynb"))[:3])
+            found = verdict.printable(f", but {found}") if found else ""
+            return f"{folder.relative_to(self.root)} holds no {wanted}{found}"
         return None
 
     def content(self, student: str) -> str:
@@ -290,7 +292,19 @@ class Course:
             gradebook.db.commit()
 
     def autograded(self, student: str) -> bool:
-        return any(self.result(student, name).is_file() for name in self.notebooks)
+        """Whether the result is there, and none of an nbgrader that was killed on the way."""
+        paths = [self.result(student, name) for name in self.notebooks]
+        return any(path.is_file() and _finished(path) for path in paths)
+
+
+def _finished(path: Path) -> bool:
+    """Whether questions in an autograded notebook have been asked; none has an output before."""
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError):
+        return False
+    tests = [cell for cell in cells if execute.question_of(cell)]
+    return not tests or any(cell.outputs for cell in tests)
 
 
 @contextlib.contextmanager

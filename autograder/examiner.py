@@ -105,16 +105,27 @@ class Isolated:
         self.warm, self.limits, self.notes = warm, warm.limits, notes
         self.process: Inside | None = None
         self.position = self.starts = self.serial = 0
+        self.cell_seconds = self.limits.cell_seconds
         self.deadly: set[int] = set()
+        self.broken: dict[int, str] = {}  # why cells stopped
         self.deadline = time.monotonic() + PATIENCE * self.limits.seconds
 
     def run(self, position: int) -> list[dict]:
         """Run one cell; its outputs, in nbformat's form."""
         try:
-            reply = self._converse(self._alive(), self._cell(position), self.limits.cell_seconds)
-            return clean(reply)
+            process = self._alive()
+            reply = self._converse(process, self._cell(position), self.cell_seconds)
+            outputs = clean(reply)
+            for output in outputs:
+                if output["output_type"] == "error":
+                    self.broken[position] = f"{output['ename']}: {output['evalue']}"[:200]
+                    if output["ename"] == "CellTimeoutError":
+                        self._hurry()
+            return outputs
         except Gone as gone:
+            self._hurry()
             self.deadly.add(position)
+            self.broken[position] = str(gone)
             self.notes.append(f"code cell {position + 1}: {gone}")
             line = f"ProcessEnded: {gone}"
             return [
@@ -136,10 +147,21 @@ class Isolated:
             request.update({f"inputs.{key}": value for key, value in inputs.items()})
             with common.seeded(inputs.get("seed", 0)):
                 reply = self._converse(process, request, seconds, standin.Switchboard(functions))
-            return evidence(reply)
+            return self._explained(evidence(reply))
         except Gone as gone:
             self.notes.append(f"{probe}: {gone}")
             return {"error": str(gone)}
+
+    def _explained(self, got: dict) -> dict:
+        """Where a name is missing because the cell that defines it stopped, say that."""
+        missing = common.UNDEFINED.search(str(got.get("error")))
+        if missing:
+            defines = re.compile(rf"^\s*(def|class)\s+{re.escape(missing[1])}\b", re.M)
+            for position, why in self.broken.items():
+                if position < self.position and defines.search(self.cells[position].source):
+                    said = f"`{missing[1]}` is not defined, since its cell stopped: {why}"
+                    return {**got, "error": said}
+        return got
 
     def renew(self) -> None:
         """Have what is asked next answered by a new process, which remembers nothing of what was
@@ -155,9 +177,15 @@ class Isolated:
             self.process.close()
             self.process = None
 
+    def _hurry(self) -> None:
+        """A cell that did not end leaves less time to later ones: the questions are to have some,
+        and a loop in a function that many cells call would take all of it.
+        """
+        self.cell_seconds = max(self.cell_seconds / 4, min(2.0, self.cell_seconds))
+
     def _cell(self, position: int) -> dict:
         source = self.cells[position].source
-        return {"do": "run", "source": source, "seconds": self.limits.cell_seconds}
+        return {"do": "run", "source": source, "seconds": self.cell_seconds}
 
     def _alive(self) -> Inside:
         """The process; where there is none, a new one in the state that the cells so far make."""
@@ -172,7 +200,7 @@ class Isolated:
                 if self.cells[position].question is None and position not in self.deadly:
                     try:
                         request = self._cell(position)
-                        self._converse(self.process, request, self.limits.cell_seconds)
+                        self._converse(self.process, request, self.cell_seconds)
                     except Gone:
                         self.deadly.add(position)
                         break

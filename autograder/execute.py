@@ -99,7 +99,8 @@ class Execute(StockExecute):
     disk = Integer(256, help="MiB that one submission may hold and write.").tag(config=True)
     processes = Integer(64, help="Processes and threads of one submission.").tag(config=True)
     seconds = Float(
-        300.0, help="Seconds of computing for one submission; `timeout` is for a cell."
+        300.0,
+        help="Seconds of computing for one submission; `timeout` is for a cell, a quarter of it.",
     ).tag(config=True)
 
     def preprocess(self, nb, resources=None, km=None):
@@ -171,7 +172,7 @@ class Execute(StockExecute):
             disk=self.disk * MEBI,
             file=self.disk * MEBI // 2,
             processes=self.processes,
-            cell_seconds=float(self.timeout or self.seconds),
+            cell_seconds=float(self.timeout or self.seconds / 4),
             seconds=self.seconds,
             cpu_seconds=int(self.seconds),
         )

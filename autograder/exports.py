@@ -36,8 +36,11 @@ class _Export(ExportPlugin):
         assignments = self._chosen(gradebook)
         rows = list(self.rows(gradebook, assignments))
         target = Path(self.to or self.default_name)
-        with open(target, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows(rows)
+        try:
+            with open(target, "w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(rows)
+        except OSError as error:
+            raise ExportError(f"cannot write {target}: {error.strerror}") from None
         self.log.info("%s: %d students, %s", target, len(rows) - self.headers,
                       ", ".join(a.name for a in assignments))  # fmt: skip
         open_answers = sum(a.num_submissions and self._waiting(gradebook, a) for a in assignments)
@@ -99,7 +102,8 @@ class _Export(ExportPlugin):
                 reader = csv.DictReader(file)
                 fields, people = list(reader.fieldnames or ()), list(reader)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise ExportError(f"the roster {self.roster} cannot be read: {error}") from None
+            why = getattr(error, "strerror", None) or error
+            raise ExportError(f"the roster {self.roster} cannot be read: {why}") from None
         lacking = [name for name in needed if name not in fields]
         if lacking:
             raise ExportError(f"the roster {self.roster} has no column {', '.join(lacking)}; "

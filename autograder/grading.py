@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,8 @@ def pool(workers: int, scheduler: str | None) -> Iterator:
         return
     from distributed import Client, LocalCluster
 
+    # It holds a submission's files, which no other task shares: nothing to do about it.
+    warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with contextlib.ExitStack() as stack:
         if scheduler is None:
@@ -177,6 +180,8 @@ def grade(
             raise WrongCall("--workers must be 1 or more")
         if json_file and not json_file.absolute().parent.is_dir():
             raise WrongCall(f"no folder {json_file.absolute().parent} for --json")
+        if json_file and json_file.is_dir():
+            raise WrongCall(f"{json_file} is a folder: --json names a file")
         course = Course(root, assignment, sandbox)
         with contextlib.closing(Ledger(course.root)) as ledger:
             rows, stopped = _grade(course, ledger, workers, scheduler)

@@ -297,8 +297,9 @@ def _connected(given: list[answers.Answer]) -> list[list[answers.Answer]]:
 
 def says(item: Item, mistake: str) -> str:
     """What students read about a named mistake; of one named after its numbers, an example."""
-    known = {m.id: m.says for m in questions.find(item.name).mistakes}
-    return known.get(mistake) or f"for instance: {item.told[mistake]}"
+    known = {m.says for m in questions.find(item.name).mistakes if m.id == mistake}
+    told = item.told[mistake]
+    return known.pop() if len(known) == 1 and told.startswith(*known) else f"for instance: {told}"
 
 
 def page(course: Course) -> str:
@@ -341,8 +342,11 @@ def write(assignment: str, root: Path, target: Path | None = None) -> int:
         course = Course(root, assignment)
         target = target or course.root / "reports" / f"{assignment}.html"
         made = page(course)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(made, "utf-8")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(made, "utf-8")
+        except OSError as error:
+            raise WrongCall(f"cannot write {target}: {error.strerror}") from None
     except (WrongCall, OSError) as error:
         print(f"autograder report: {error}", file=sys.stderr)
         return 2

@@ -239,7 +239,7 @@ def _by_graph(folder: Path, kind: str) -> dict:
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             if "allocate" in str(error):
                 raise MemoryError from None
-            raise Unusable(f"its weights do not fit its graph ({type(error).__name__}).") from None
+            raise Unusable("its weights do not fit its graph.") from None
     logvar = rest[0].numpy() if rest else None
     return {**common, **measure(held_out(), torch.cat(decoded).numpy(), mu.numpy(), logvar)}
 

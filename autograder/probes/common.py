@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import traceback
 
 import numpy as np
@@ -47,6 +48,9 @@ def told(error: BaseException) -> str:
         return f"What your code defines or returns cannot be used: {type(error).__name__}: {text}"
     where = f"at line {frames[-1].lineno} of your code: `{frames[-1].line}`"
     return f"Your code raised {type(error).__name__}: {text}, {where}"
+
+
+UNDEFINED = re.compile(r"`(\w+)` is not defined; was its cell run")  # what `lookup` says
 
 
 def lookup(names, name: str):

@@ -83,6 +83,6 @@ def same(first, second) -> bool:
     return abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) > SIGMAS / np.sqrt(first.size)
 
 
-def bins(noise, by) -> list:
+def bins(noise, by, count: int = BINS) -> list:
     """The noise in equal parts, by the size of `by`."""
-    return np.array_split(noise.ravel()[np.argsort(by.ravel(), kind="stable")], BINS)
+    return np.array_split(noise.ravel()[np.argsort(by.ravel(), kind="stable")], count)

@@ -65,6 +65,8 @@ def curves(names):
     def test(got, want, inputs):
         for name in names:
             lines = got.get(f"{name}.curves")
+            if got.get(f"{name}.problem"):
+                return f"run {name}: it could not be evaluated."
             if not lines:
                 return f"run {name}: there are no curves."
             if not all(len(line) > 1 for line in lines.values()):

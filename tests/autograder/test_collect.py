@@ -90,6 +90,23 @@ def test_moodle_with_accents_a_kit_zip_and_an_unknown_student(released, capsys):
     assert sorted(p.name for p in (released.root / "submitted").iterdir()) == ["anna", "bob"]
 
 
+def test_a_zip_of_the_runs_alone_is_put_where_grading_looks(released, capsys):
+    zips = {
+        "anna": {"runs/tuned/run.json": b"{}", "runs/beta-0/run.json": b"{}"},
+        "bob": {"tuned/run.json": b"{}", "tuned/weights.safetensors": b"x"},
+    }
+    upload = "{}_{}_assignsubmission_file_/{}".format
+    files = {}
+    people = {"anna": ("Anna Ångström", 8001), "bob": ("Bob O'Hara, Jr.", 8002)}
+    for student, (name, number) in people.items():
+        files[upload(name, number, "vae.ipynb")] = released(student)
+        files[upload(name, number, "runs.zip")] = packed(zips[student])
+    run(released, capsys, files)
+    assert set(zips["anna"]) < set(handed_in(released, "anna"))
+    bob = set(handed_in(released, "bob"))
+    assert {"runs/tuned/run.json", "runs/tuned/weights.safetensors"} < bob
+
+
 def test_canvas_takes_the_latest_attempt_and_says_who_was_late(released, capsys):
     status, said = run(released, capsys, {
         "ångströmanna_501_90001_vae.ipynb": released("first"),

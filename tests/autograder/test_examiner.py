@@ -208,7 +208,7 @@ def sampling(inputs):
     got, n = {}, int(inputs['n'])
     for mode in ('train', 'eval'):
         got |= {f'latents.{mode}': np.random.randn(n, len(inputs['paint'])),
-                f'painted.{mode}': np.zeros((n, 784)), f'images.{mode}': np.full((n, 1, 28, 28), .5),
+                f'images.{mode}': np.full((n, 1, 28, 28), .5),
                 f'modes.{mode}': [False], f'after.{mode}': mode == 'train',
                 f'children.{mode}': mode == 'train', f'frozen.{mode}': False,
                 f'graphs.{mode}': True}

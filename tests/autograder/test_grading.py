@@ -262,7 +262,10 @@ def test_what_is_no_submission_fails_alone(graded, tmp_path):
             os.chdir("d")
     finally:
         os.chdir(here)
-    status, rows, said = grade(root)
+    try:
+        status, rows, said = grade(root)
+    finally:
+        subprocess.run(["rm", "-rf", deep], check=True)  # too deep for Python's own way
     assert status == 1
     assert rows["file"]["status"] == rows["half"]["status"] == rows["name"]["status"] == "failed"
     assert "not a folder" in rows["file"]["error"] and "too deeply" in rows["deep"]["error"]
