@@ -98,6 +98,12 @@ def test_a_question_whose_code_kills_costs_itself_only(examine):
     assert "ended its process" in examined.records["vae.kl_between"]["feedback"]
 
 
+def test_a_name_is_missing_because_its_cell_stopped(examine):
+    examined = examine("def kl_gaussian(mu, logvar)\n    return 1", TEST)
+    said = examined.records["vae.kl_gaussian"]["feedback"]
+    assert "its cell stopped: SyntaxError" in said and "name changed" not in said
+
+
 def test_a_notebook_that_never_stops_dying_is_given_up(examine):
     examined = examine(*["import os; os._exit(1)"] * 6, KL, TEST)
     assert score(examined) == 0

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
@@ -214,6 +215,19 @@ def test_killed_run_continues_to_the_grades_of_an_undisturbed_one(
     status, rows, said = grade(root)
     assert status == 0, said
     assert scores(rows) == scores(graded[1])
+
+
+def test_what_a_killed_nbgrader_left_behind_is_graded_again(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    path = root / "autograded" / "ada" / "vae" / "vae.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []  # as its first step leaves it
+    nbformat.write(notebook, path)
+    status, rows, said = grade(root)
+    assert status == 0 and "1 to grade" in said
+    assert "points" in path.read_text() and scores(rows) == scores(graded[1])
 
 
 def one_line(said, *words):
