@@ -46,7 +46,7 @@ def model(names, inputs) -> dict:
     if vae is not None:
         image = common.attempt(evidence, "samples.eval", _stretched, vae, x)
         image = x[:1] if image is None else image
-        common.attempt(evidence, "samples.eval", _samples, evidence, vae, image, inputs)
+        common.attempt(evidence, "samples.eval", _samples, evidence, vae, x, image, inputs)
         models = [fresh, vae]  # as networks begin, and with large weights' bold pictures
         common.attempt(evidence, "rebuilding", _rebuilding, evidence, models, x)
         _asked[:] = [vae, image]
@@ -174,17 +174,18 @@ def _instances(evidence, build, nz, x, inputs):
         evidence["codes apart"] = float(max((mu - logvar).abs().max() for mu, logvar, _ in seen))
 
 
-def _samples(evidence, vae, image, inputs):
-    """`sampled.eval`: the logits of one image, drawn many times; `posterior`: its mu and logvar,
-    for two copies of it, twice.
+def _samples(evidence, vae, x, image, inputs):
+    """`means` of the images; `posterior`: mu and logvar of one, for two copies of it, twice;
+    `sampled.eval`: its logits, drawn many times.
     """
     vae.eval()
     with torch.no_grad():
         twice = [torch.cat(tuple(vae.encode(image.expand(2, -1, -1, -1))), 1) for _ in range(2)]
+        evidence["posterior"] = common.array(torch.cat(twice))
+        evidence["means"] = common.array(vae.encode(x)[0])
         # One image many times: batch normalisation then sees nothing else, in either mode.
         many = image.expand(int(inputs["draws"]), -1, -1, -1)
         evidence["sampled.eval"] = common.array(vae(many)[0].flatten(1))
-        evidence["posterior"] = common.array(torch.cat(twice))
 
 
 @torch.no_grad()
@@ -212,17 +213,15 @@ def _stretched(vae, x, target=2.5, most=6.0):
 
 
 def _rebuilding(evidence, models, x):
-    """`reconstruct` twice; what the first model makes of its means; and the second one's means."""
+    """`reconstruct` twice, and what the first model makes of its means."""
     rebuilt, again = [], []
     for vae in models:
         vae.eval()
         with torch.no_grad():
-            mu = vae.encode(x)[0]
             if vae is models[0]:
-                evidence["at mean"] = common.array(vae.decode(mu))
+                evidence["at mean"] = common.array(vae.decode(vae.encode(x)[0]))
         rebuilt.append(vae.reconstruct(x))
         again.append(vae.reconstruct(x))
-    evidence["means"] = common.array(mu)
     for key, parts in (("rebuilt", rebuilt), ("rebuilt twice", again)):
         evidence[key] = common.array(torch.cat(parts))
 
