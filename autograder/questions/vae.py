@@ -1151,6 +1151,7 @@ def _model_inputs(rng):
         "x": blobs(rng, 7),
         **{f"z.{nz}": rng.normal(0, 1.5, (6, nz)) for nz in sizes},
         "draws": DRAWS,
+        "own seed": int(rng.integers(2**31)),  # of what is drawn on this side; not sent
     }
 
 
@@ -1162,12 +1163,14 @@ def _model_asked(student, inputs, stand_ins, seconds):
     image drawn many times; centre.eval, at its mean; near.eval, close to it; candidate.<i>.eval, of
     mu + exp(c logvar) eps for each exponent c; at mean, also of the second model.
     """
-    got = student.ask("vae.model", inputs, stand_ins, seconds)
+    asked = {key: value for key, value in inputs.items() if key != "own seed"}
+    got = student.ask("vae.model", asked, stand_ins, seconds)
     means, posterior = got.get("means"), got.get("posterior")
-    rows = [part for part in (means, posterior) if np.ndim(part) == 2]
-    if len(rows) < 2 or rows[1].shape[1] != 2 * rows[0].shape[1]:
+    if not all(isinstance(p, np.ndarray) and p.ndim == 2 for p in (means, posterior)):
         return got
-    rng = np.random.default_rng(inputs["seed"])
+    if len(means) != len(inputs["x"]) or not 0 < 2 * means.shape[1] == posterior.shape[1] < 512:
+        return got
+    rng = np.random.default_rng(inputs["own seed"])
     mu, logvar = np.split(posterior[:1].astype(float), 2, axis=1)
     parts = [means, mu]
     with np.errstate(all="ignore"):
@@ -1184,7 +1187,8 @@ def _model_asked(student, inputs, stand_ins, seconds):
     got = {**got, **told}
     shapes = {"sampled.eval": DRAWS, "sampled.train": 32, "decoded": len(z)}
     for key, count in shapes.items():
-        if key in got and np.shape(got[key]) != (count, 784):
+        right = isinstance(got.get(key), np.ndarray) and got[key].shape == (count, 784)
+        if key in got and not right:
             got[f"samples.{'train' if key == 'sampled.train' else 'eval'}.error"] = (
                 f"received logits of shape {np.shape(got[key])} for {count} images, flattened."
             )
@@ -1197,7 +1201,7 @@ def _model_asked(student, inputs, stand_ins, seconds):
         decoded[order] = got.pop("decoded")
         at_mean, *seen = np.split(decoded, np.cumsum([len(part) for part in parts])[:-1])
         fresh = got.get("at mean")
-        if np.size(fresh) == at_mean.size:
+        if isinstance(fresh, np.ndarray) and fresh.size == at_mean.size:
             got["at mean"] = np.concatenate([fresh, at_mean.reshape(fresh.shape)])
         keys = ["centre.eval", "near.eval", *(f"candidate.{i}.eval" for i in range(len(EXPONENTS)))]
         got |= {key: part @ views for key, part in zip(keys, seen, strict=True)}
