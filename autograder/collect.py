@@ -31,7 +31,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from autograder.course import Course
-from autograder.errors import WrongCall
+from autograder.errors import WrongCall, cause
 from autograder.verdict import printable
 from utils.submit import MANIFEST
 
@@ -288,8 +288,7 @@ class People:
             with open(path, newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(file))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            why = getattr(error, "strerror", None) or error
-            raise WrongCall(f"the roster {path} cannot be read: {why}") from None
+            raise WrongCall(f"the roster {path} cannot be read: {cause(error)}") from None
         if not rows or not {"ID", "Identifier"} & set(rows[0]):
             raise WrongCall(
                 f"the roster {path} has no column ID (Canvas' gradebook export) or Identifier "
@@ -340,8 +339,7 @@ def collect(assignment: str, root: Path, archive: Path, roster: Path | None = No
         try:
             opened = zipfile.ZipFile(archive)
         except (OSError, zipfile.BadZipFile, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise WrongCall(f"{archive} cannot be read as a zip file: {why}") from None
+            raise WrongCall(f"{archive} cannot be read as a zip file: {cause(error)}") from None
         with opened:
             said, missed = _collect(course, entries(opened), people, wanted)
     except (WrongCall, OSError) as error:

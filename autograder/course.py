@@ -23,7 +23,7 @@ import nbformat
 from nbgrader.api import MissingEntry
 from sqlalchemy.exc import SQLAlchemyError
 
-from autograder import build, examiner, execute, questions, sanitize, verdict, worker
+from autograder import build, examiner, execute, question, questions, sanitize, verdict, worker
 from autograder.errors import Stopped, WrongCall
 
 
@@ -398,7 +398,7 @@ def _last(pattern: str, text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    return verdict.printable(" ".join(str(text).split()))[:500]
+    return verdict.printable(question.one_line(text))[:500]
 
 
 def reason(error: BaseException) -> str:

@@ -17,6 +17,8 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 from traitlets import Bool, Unicode
 
+from autograder.errors import cause
+
 
 class ExportError(SystemExit):
     """An export cannot be made: nothing is written, one line says why, the exit status is 1."""
@@ -102,8 +104,8 @@ class _Export(ExportPlugin):
                 reader = csv.DictReader(file)
                 fields, people = list(reader.fieldnames or ()), list(reader)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            why = getattr(error, "strerror", None) or error
-            raise ExportError(f"the roster {self.roster} cannot be read: {why}") from None
+            why = f"the roster {self.roster} cannot be read: {cause(error)}"
+            raise ExportError(why) from None
         lacking = [name for name in needed if name not in fields]
         if lacking:
             raise ExportError(f"the roster {self.roster} has no column {', '.join(lacking)}; "

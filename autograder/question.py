@@ -267,11 +267,11 @@ def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
             f"  A reference {names} stood in for yours, so its mistake costs nothing here."
         )
     if error:
-        return "\n".join([*lines, f"  {_one_line(error)}"])
+        return "\n".join([*lines, f"  {one_line(error)}"])
     for outcome in outcomes:
         lines.append(f"  {'passed' if outcome.passed else 'failed'}: {outcome.check.property}")
         if outcome.message:
-            lines.append(f"      {_one_line(outcome.message)}")
+            lines.append(f"      {one_line(outcome.message)}")
     if mistake:
         lines.append(
             f"  {mistake.says}" + (f" Reread: {mistake.reread}." if mistake.reread else "")
@@ -279,7 +279,7 @@ def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
     return "\n".join(lines)
 
 
-def _one_line(said: str) -> str:
+def one_line(said: str) -> str:
     """What student code says must not look like lines of ours."""
     return " ".join(str(said).split())
 

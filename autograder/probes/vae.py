@@ -17,8 +17,8 @@ def model(names, inputs) -> dict:
     inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled.
     evidence, for each nz: mu, logvar, logits, decoded, forward mu, forward logvar, rebuilt;
     one.* the same
-        for one image in evaluation mode; again, differs.*; sampled.*: see `_samples`; posterior and
-        coded of the model that `decoding` asks next.
+        for one image in evaluation mode; again, differs.*; sampled.eval, posterior, means, of the
+        model that `decoding` asks next: see `_samples`.
     """
     build = common.lookup(names, "VAE")
     x = torch.from_numpy(inputs["x"]).float()
@@ -215,11 +215,11 @@ def _stretched(vae, x, target=2.5, most=6.0):
 def _rebuilding(evidence, models, x):
     """`reconstruct` twice, and what the first model makes of its means."""
     rebuilt, again = [], []
+    fresh = models[0].eval()
+    with torch.no_grad():
+        evidence["at mean"] = common.array(fresh.decode(fresh.encode(x)[0]))
     for vae in models:
         vae.eval()
-        with torch.no_grad():
-            if vae is models[0]:
-                evidence["at mean"] = common.array(vae.decode(vae.encode(x)[0]))
         rebuilt.append(vae.reconstruct(x))
         again.append(vae.reconstruct(x))
     for key, parts in (("rebuilt", rebuilt), ("rebuilt twice", again)):
