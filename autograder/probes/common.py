@@ -44,6 +44,8 @@ def told(error: BaseException) -> str:
     ]
     frames = [f for f in frames if "probes" not in f.filename and "autograder" not in f.filename]
     text = (str(error).strip().splitlines() or [""])[0][:300]
+    if UNDEFINED.search(text):
+        return text
     if not frames:  # it had returned already
         return f"What your code defines or returns cannot be used: {type(error).__name__}: {text}"
     where = f"at line {frames[-1].lineno} of your code: `{frames[-1].line}`"

@@ -102,6 +102,8 @@ def test_a_name_is_missing_because_its_cell_stopped(examine):
     examined = examine("def kl_gaussian(mu, logvar)\n    return 1", TEST)
     said = examined.records["vae.kl_gaussian"]["feedback"]
     assert "its cell stopped: SyntaxError" in said and "name changed" not in said
+    never = examine("x = 1", TEST).records["vae.kl_gaussian"]["feedback"].splitlines()
+    assert never[1].strip().startswith("`kl_gaussian` is not defined; was its cell run")
 
 
 def test_a_notebook_that_never_stops_dying_is_given_up(examine):
