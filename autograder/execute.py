@@ -16,7 +16,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 from nbgrader import utils as nbgrader_utils
-from nbgrader.api import Gradebook
+from nbgrader.api import BaseCell, Comment, Grade, Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute as StockExecute
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -147,7 +147,7 @@ class Execute(StockExecute):
         if examined is None:
             if self.sandbox != "bubblewrap":
                 return None
-            student = worker.warm(self.limits(), self._hidden())
+            student = worker.warm(self.limits(), self._hidden(), asked)
             examined = examiner.examine(asked, folder, files, name, seed, student)
         for number, (cell, outputs) in enumerate(zip(cells, examined.outputs, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]
@@ -194,14 +194,22 @@ class SaveAutoGrades(StockSaveAutoGrades):
         self.notebook_id, self.student_id = about["notebook"], about["student"]
         self.assignment_id, self.db_url = about["assignment"], about["db_url"]
         with Gradebook(self.db_url) as self.gradebook:
-            self.gradebook.find_grade = cache(self.gradebook.find_grade)  # asked for twice a cell
             session = self.gradebook.db
             EXTRA.create(session.connection(), checkfirst=True)
-            # nbgrader commits after every cell; here that only sends it on to the transaction
-            commit, session.commit = session.commit, session.flush
+            self._find_at_once()
+            commit, session.commit = session.commit, lambda: None  # nbgrader's, after every cell
             nb, resources = NbGraderPreprocessor.preprocess(self, nb, resources)
             commit()
         return nb, resources
+
+    def _find_at_once(self) -> None:
+        """Fetch all grades and comments of the notebook, for which nbgrader asks one by one."""
+        where = self.notebook_id, self.assignment_id, self.student_id
+        session, submitted = self.gradebook.db, self.gradebook.find_submission_notebook(*where)
+        for kind, find in ((Grade, "find_grade"), (Comment, "find_comment")):
+            rows = session.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)
+            found = dict(rows.filter(kind.notebook_id == submitted.id).all())
+            setattr(self.gradebook, find, lambda name, *where, found=found: found[name])
 
     def _add_score(self, cell, resources):
         super()._add_score(cell, resources)

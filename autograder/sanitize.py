@@ -237,12 +237,13 @@ def _python() -> dict:
 
 
 class RestoreCells(NbGraderPreprocessor):
-    """Rebuild every cell's nbgrader metadata, and put each graded cell once where it can be graded.
+    """Make every cell what it was when it was released, but for what a student was to write, and
+    put each graded cell once where it can be graded.
 
-    Comes first among the sanitize preprocessors. A cell that the gradebook does not know is the
-    student's own. Of cells that stand there twice the last edited one counts. A test that is
-    missing, or stands before the work that it tests, goes behind that work; other graded cells that
-    are missing go to the end.
+    Takes the place of nbgrader's `OverwriteCells`, which asks the gradebook for every cell. A cell
+    that the gradebook does not know is the student's own. Of cells that stand there twice the last
+    edited one counts. A test that is missing, or stands before the work that it tests, goes behind
+    that work; other graded cells that are missing go to the end.
     """
 
     def preprocess(self, nb, resources):
@@ -255,7 +256,7 @@ class RestoreCells(NbGraderPreprocessor):
         for cell in cells:
             name = cell.metadata.pop("nbgrader", {}).get("grade_id")
             if kept.get(name) is cell:
-                cell.metadata.nbgrader = known[name].metadata.nbgrader.copy()
+                self._restore(cell, name, known[name])
             elif name in kept:
                 self.log.warning("Cell %r is there more than once", name)
         nb.cells = cells
@@ -266,6 +267,18 @@ class RestoreCells(NbGraderPreprocessor):
             elif nbgrader_utils.is_grade(official):
                 self._place(nb, kept, name, official, work)
         return nb, resources
+
+    def _restore(self, cell, name, official) -> None:
+        """Give a cell its type and its metadata back, and a locked one its source."""
+        cell.metadata.nbgrader = official.metadata.nbgrader.copy()
+        if cell.cell_type != official.cell_type:
+            self.log.warning("Cell %r had become a %s cell", name, cell.cell_type)
+            for key in ("outputs", "execution_count"):
+                cell.pop(key, None)
+            cell.update({**official, "source": cell.source, "metadata": cell.metadata})
+        if cell.metadata.nbgrader.locked and cell.source != official.source:
+            self.log.warning("Cell %r is read-only and was put back as it was released", name)
+            cell.source = official.source
 
     def _place(self, nb, kept, name, official, work) -> None:
         """Make sure that a graded cell is there, and a test behind the work that it tests."""

@@ -36,11 +36,14 @@ class Warm:
     """Starts processes inside boxes. One for a grading run or a worker; close it, or use `with`.
 
     hidden: paths that student code must not see even if a folder above them belongs to the system.
+    late: modules of `probes.LATE` to import before, where students need them; each makes every fork
+    slower.
     """
 
     def __init__(
-        self, limits: Limits | None = None, hidden: list[Path] = (), as_root: bool | None = None
-    ):
+        self, limits: Limits | None = None, hidden: list[Path] = (), as_root: bool | None = None,
+        late: tuple[str, ...] = (),
+    ):  # fmt: skip
         self.limits = limits or Limits()
         self.hidden = [PACKAGE, PACKAGE.parent / "solutions", *map(Path, hidden)]
         self.folder = Path(tempfile.mkdtemp(prefix="kit-"))
@@ -48,6 +51,8 @@ class Warm:
         try:
             self.kit = _stage(self.folder)
             self.as_root = try_a_box(as_root)
+            self.command = command(self.kit, self.hidden, self.limits, self.as_root)
+            self.late = late
             self.server, self.control = self._start_server()
         except BaseException:
             self.close()
@@ -102,23 +107,29 @@ class Warm:
         self.close()
 
     def _box(self) -> Box:
-        return Box(command(self.kit, self.hidden, self.limits, self.as_root), uid_of(self.as_root))
+        return Box(self.command, uid_of(self.as_root))
 
     def _start_server(self):
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         launch = (
             "import os, sys; sys.path[:] = [p for p in sys.path if not os.path.isfile("
             "os.path.join(p, 'autograder', 'box.py'))]; sys.path.insert(0, sys.argv[1]); "
-            "from autograder.inside import forkserver; forkserver.main(int(sys.argv[2]))"
+            "from autograder.inside import forkserver; "
+            "forkserver.main(int(sys.argv[2]), sys.argv[3:])"
         )
         log = self.folder / "server.log"
         with open(log, "wb") as errors:
+            about = [str(self.kit), str(there.fileno()), *self.late]
             server = subprocess.Popen(
-                [sys.executable, "-I", "-c", launch, str(self.kit), str(there.fileno())],
+                [sys.executable, "-I", "-c", launch, *about],
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
-                env={**ENVIRONMENT, "MPLCONFIGDIR": str(self.folder / "matplotlib")},
+                env={
+                    **ENVIRONMENT,
+                    "MPLCONFIGDIR": str(self.folder / "matplotlib"),
+                    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # its forks map pages by the 2 MiB
+                },
                 cwd="/",
                 pass_fds=[there.fileno()],
                 start_new_session=True,

@@ -11,12 +11,13 @@ import hashlib
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import utils
-from autograder import examiner
+from autograder import examiner, probes, questions
 from autograder.box import Limits
 from autograder.errors import Stopped
 from autograder.warm import Warm
@@ -65,7 +66,7 @@ def run(job: Job) -> examiner.Examined:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
         if job.sandbox == "bubblewrap":
-            server = warm(job.limits, tuple(map(Path, job.hidden)))
+            server = warm(job.limits, tuple(map(Path, job.hidden)), job.cells)
             submission = job.cells, folder, list(job.files), job.name, job.seed
             return examiner.examine(*submission, server, job.kept)
         return _trusted(job, folder)
@@ -90,13 +91,18 @@ def _trusted(job: Job, folder: Path) -> examiner.Examined:
     return examiner.Examined(outputs, seconds=time.monotonic() - started)
 
 
+def warm(limits: Limits, hidden: tuple[Path, ...], cells: Sequence[examiner.Cell]) -> Warm:
+    """This process's warm server for notebooks of such cells; it ends with the process."""
+    asked = {questions.find(cell.question).probe for cell in cells if cell.question}
+    return _warm(limits, hidden, probes.late(asked))
+
+
 @cache
-def warm(limits: Limits, hidden: tuple[Path, ...]) -> Warm:
-    """This process's warm server; it ends with the process."""
+def _warm(limits: Limits, hidden: tuple[Path, ...], late: tuple[str, ...]) -> Warm:
     import torch
 
     torch.set_num_threads(1)
-    started = Warm(limits, hidden)
+    started = Warm(limits, hidden, late=late)
     atexit.register(started.close)
     return started
 

@@ -38,7 +38,7 @@ from machine import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from autograder import build, demo, questions  # noqa: E402
+from autograder import build, demo, probes, questions  # noqa: E402
 
 WAYS = {
     "nbgrader": "nbgrader 0.9.6, nothing isolated",
@@ -250,13 +250,15 @@ def own_cells(assignment: str, functions: bool) -> float:
         cell.source for cell in demo.perfect(source(assignment, functions)).cells
         if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade")
     ]  # fmt: skip
+    late = probes.late({question.probe for question in questions.of(assignment).values()})
     runner = """
 import json, os, resource, sys
 os.environ.update(NBGRADER_EXECUTION="autograde", OMP_NUM_THREADS="1", COURSE_DATA="embedded")
 import torch; torch.set_num_threads(1)
 from autograder.inside import kernel, forkserver
-forkserver.warm_up()
-cells, spent = json.load(sys.stdin), []
+cells, late = json.load(sys.stdin)
+forkserver.warm_up(late)
+spent = []
 for _ in range(5):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     if (pid := os.fork()) == 0:
@@ -269,7 +271,7 @@ print(json.dumps(spent))
 """
     with tempfile.TemporaryDirectory() as scratch:
         done = subprocess.run(
-            [sys.executable, "-c", runner], cwd=scratch, input=json.dumps(cells), text=True,
+            [sys.executable, "-c", runner], cwd=scratch, input=json.dumps([cells, late]), text=True,
             capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
         )  # fmt: skip
     return statistics.median(json.loads(done.stdout.splitlines()[-1]))

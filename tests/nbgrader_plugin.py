@@ -35,4 +35,4 @@ def pytest_configure(config):
 def one_warm_server(monkeypatch):
     """Every test has a course folder of its own; one server is enough for all of them."""
     start = worker.warm
-    monkeypatch.setattr(worker, "warm", lambda limits, hidden: start(limits, ()))
+    monkeypatch.setattr(worker, "warm", lambda limits, hidden, cells: start(limits, (), cells))

@@ -19,8 +19,13 @@ PACKAGES = ("common", "autoencoder", "vae", "interpolation", "autodecoder", "exp
 LATE = {
     "torch._dynamo": ("autoencoder.network", "autoencoder.training", "vae.training",
                       "autodecoder.decoder", "autodecoder.fitting", "interpolation.scores"),
-    "sklearn.linear_model": ("interpolation.scores",),
+    "sklearn.linear_model": ("interpolation.scores", "autodecoder.fitting"),
 }  # fmt: skip
+
+
+def late(asked: set[str]) -> tuple[str, ...]:
+    """The modules of `LATE` that these probes need, or the notebooks in which they are asked."""
+    return tuple(module for module, needed in LATE.items() if not asked.isdisjoint(needed))
 
 
 def find(name: str):
@@ -34,7 +39,7 @@ def find(name: str):
 def prepare(name: str) -> None:
     """Import what a probe needs, before a fork: every child then has it."""
     find(name)
-    for module in (module for module, needed in LATE.items() if name in needed):
+    for module in late({name}):
         importlib.import_module(module)
 
 

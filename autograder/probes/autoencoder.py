@@ -134,13 +134,13 @@ def shake(model, size):
     """Adds normal noise of that size to every parameter, in place.
 
     Drawing noise costs more than all else done to a large network: one draw serves all parameters,
-    each from a place of its own.
+    each from a place of its own, and large ones again and again.
     """
-    starts = 4096
+    drawn = 50_021  # a prime: rows of a large matrix have other noise than their neighbours
     longest = max((p.numel() for p in model.parameters()), default=0)
-    noise = size * torch.randn(starts + longest)
+    noise = (size * torch.randn(drawn)).repeat(2 + longest // drawn)
     for p in model.parameters():
-        start = int(torch.randint(starts, ()))
+        start = int(torch.randint(drawn, ()))
         p.add_(noise[start : start + p.numel()].view(p.shape))
 
 

@@ -15,10 +15,10 @@ def model(names, inputs) -> dict:
     """Build `VAE(nz)` a few times and look at it from outside.
 
     inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled.
-    evidence, for each nz: mu, logvar, logits, decoded, forward mu, forward logvar, rebuilt;
-    one.* the same
-        for one image in evaluation mode; again, differs.*; sampled.eval, posterior, means, of the
-        model that `decoding` asks next: see `_samples`.
+    evidence: <method>.<nz> of its four methods, and in evaluation mode <method>.<nz>.one, of one
+        image; for the first nz .all and .again, of all images, twice; what `_structure`,
+        `_instances` and `_rebuilding` find; sampled.eval, posterior, means, of the model that
+        `decoding` asks next: see `_samples`.
     """
     build = common.lookup(names, "VAE")
     x = torch.from_numpy(inputs["x"]).float()
@@ -33,16 +33,17 @@ def model(names, inputs) -> dict:
         vae.eval()
         with torch.no_grad():
             _parts(evidence, f".{nz}.one", vae, x[:1], z[:1])
-            _parts(evidence, f".{nz}.all", vae, x, z)
-            _parts(evidence, f".{nz}.again", vae, x, z)
+            for tag in ("all", "again") if nz == inputs["sizes"][0] else ():
+                _parts(evidence, f".{nz}.{tag}", vae, x, z)
     evidence["images changed"] = not torch.equal(x, as_given)
     if fresh is None:  # how building failed is all there is to say
         for part in ("structure", "instances", "samples.eval", "samples.train", "rebuilding"):
             evidence[f"{part}.error"] = evidence[f"build.{nz}.error"]
         return evidence
     common.attempt(evidence, "structure", lambda: _structure(evidence, fresh, x))
-    common.attempt(evidence, "instances", lambda: _instances(evidence, build, nz, x, inputs))
-    vae = common.attempt(evidence, "samples.eval", lambda: build(nz))
+    vae = common.attempt(evidence, "instances", _instances, evidence, build, nz, x, z)
+    if vae is None:
+        vae = common.attempt(evidence, "samples.eval", build, nz)
     if vae is not None:
         image = common.attempt(evidence, "samples.eval", _stretched, vae, x)
         image = x[:1] if image is None else image
@@ -106,14 +107,15 @@ def _structure(evidence, vae, x):
     evidence["parameters"] = len(parameters)
     evidence["frozen"] = [name for name, p in parameters.items() if not p.requires_grad]
     vae.train()
+    learning = {name: p for name, p in parameters.items() if p.requires_grad}
     logits, mu, logvar = vae(x)
-    total = sum((part * torch.randn_like(part)).sum() for part in (logits, mu, logvar))
-    if total.requires_grad:
-        total.backward()
+    slopes = [_slopes(part, list(learning.values())) for part in (logits, mu, logvar)]
     evidence["unreached"] = [
-        name for name, p in parameters.items() if p.requires_grad and p.grad is None
+        name
+        for name, *found in zip(learning, *slopes, strict=True)
+        if all(slope is None for slope in found)
     ]
-    evidence["logvar learns"] = _learns(vae, x)
+    evidence["logvar learns"] = _learns(*slopes)
     # Through the sample alone: do the images teach the encoder?
     x = x.clone().requires_grad_(True)
     logits, mu, logvar = vae(x)
@@ -121,23 +123,26 @@ def _structure(evidence, vae, x):
     evidence["mu gradient"] = _reaches(logits.pow(2).sum(), mu)
 
 
-def _learns(vae, x) -> bool | None:
+def _slopes(part, leaves) -> list:
+    """Gradients of a part of the result for every leaf; None where none reaches it."""
+    if not part.requires_grad or not leaves:
+        return [None] * len(leaves)
+    value = part.pow(2).sum() + part.sum()
+    return list(torch.autograd.grad(value, leaves, retain_graph=True, allow_unused=True))
+
+
+def _learns(of_logits, of_mu, of_logvar) -> bool | None:
     """Whether the logits send a gradient to what makes logvar and has no part in mu; None where
     there is no such parameter.
     """
-    logits, mu, logvar = vae(x)
-    leaves = [p for p in vae.parameters() if p.requires_grad]
-    if not leaves or not all(part.requires_grad for part in (logits, mu, logvar)):
-        return None
-    slopes = [
-        torch.autograd.grad(part.pow(2).sum() + part.sum(), leaves, retain_graph=True,
-                            allow_unused=True, materialize_grads=True)
-        for part in (logits, mu, logvar)
-    ]  # fmt: skip
-    own = [(v != 0) & (m == 0) for _, m, v in zip(*slopes, strict=True)]
-    if not any(mask.any() for mask in own):
-        return None
-    return any(bool((slope[mask] != 0).any()) for slope, mask in zip(slopes[0], own, strict=True))
+    learns = None
+    for mine, others, own in zip(of_logits, of_mu, of_logvar, strict=True):
+        if own is None:
+            continue
+        mask = own != 0 if others is None else (own != 0) & (others == 0)
+        if mask.any():
+            learns = learns or (mine is not None and bool((mine[mask] != 0).any()))
+    return learns
 
 
 def _reaches(value, leaf) -> bool:
@@ -147,11 +152,11 @@ def _reaches(value, leaf) -> bool:
     return gradient is not None and bool(gradient.abs().max() > 0)
 
 
-def _instances(evidence, build, nz, x, inputs):
+def _instances(evidence, build, nz, x, z):
+    """What two fresh models share, and how far outputs go under large parameters; returns one."""
     first, second = build(nz).eval(), build(nz).eval()
     own = {t.data_ptr() for t in [*first.parameters(), *first.buffers()] if t.numel()}
     evidence["shared"] = sum(t.data_ptr() in own for t in [*second.parameters(), *second.buffers()])
-    z = torch.from_numpy(inputs[f"z.{nz}"]).float()
     with torch.no_grad():
         mine = [*first.encode(x), first.decode(z)]
         others = [*second.encode(x), second.decode(z)]
@@ -172,6 +177,7 @@ def _instances(evidence, build, nz, x, inputs):
             evidence[f"{key} lowest"] = float(min(output.min() for output in outputs))
             evidence[f"{key} highest"] = float(max(output.max() for output in outputs))
         evidence["codes apart"] = float(max((mu - logvar).abs().max() for mu, logvar, _ in seen))
+    return first
 
 
 def _samples(evidence, vae, x, image, inputs):

@@ -64,7 +64,6 @@ class Course:
             "nbgrader.preprocessors.ClearOutput",
             "autograder.sanitize.RestoreCells",
             "nbgrader.preprocessors.OverwriteKernelspec",
-            "nbgrader.preprocessors.OverwriteCells",
             "nbgrader.preprocessors.CheckCellMetadata",
         ]
         config.Autograde.autograde_preprocessors = [

@@ -83,6 +83,24 @@ def test_right_work_gets_its_points_however_the_notebook_looks(course, what):
     assert (folder / "vae.ipynb").read_bytes() == before
 
 
+def test_only_the_work_is_the_students(course):
+    """What was read-only, or of another kind of cell, is again what was released."""
+    notebook = course.solved()
+    by_name = {name_of(cell): cell for cell in notebook.cells}
+    by_name["check-kl"].source = "print('all is well')"
+    place = notebook.cells.index(by_name["kl_gaussian"])
+    work = notebook.cells[place]
+    as_text = nbformat.v4.new_markdown_cell(work.source, metadata=work.metadata)
+    notebook.cells[place] = as_text
+    course.hand_in("changed", notebook)
+    done = course.autograde("changed")
+    assert done["success"], done["log"]
+    graded = {name_of(cell): cell for cell in course.result("changed").cells}
+    assert (graded["check-kl"].source, graded["kl_gaussian"].source) == ("pass", work.source)
+    assert graded["kl_gaussian"].cell_type == "code"
+    assert course.score("changed") == 2
+
+
 UNREADABLE = {
     "is empty": b"",
     "not JSON": b"dear grader",

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from autograder import examiner, questions
+from autograder import examiner, probes, questions
 from autograder.examiner import Cell
 from autograder.question import Exam
 from autograder.student import InProcess
@@ -17,7 +17,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="module")
 def warm():
-    with Warm() as server:
+    with Warm(late=tuple(probes.LATE)) as server:
         yield server
 
 
