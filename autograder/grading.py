@@ -246,7 +246,9 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
     for student in course.known - set(students):
         rows[student] = {"status": "missing"}
 
-    stopped = _run(course, ledger, tasks, rows, workers, scheduler) if tasks else None
+    stopped = None
+    if tasks or scheduler:  # a wrong address is told also where there is nothing to do
+        stopped = _run(course, ledger, tasks, rows, workers, scheduler)
     for task in tasks:
         rows.setdefault(task.student, {"status": "failed", "error": stopped})
     scores, most = course.results(), course.most()
@@ -297,7 +299,7 @@ def _run(course, ledger, tasks, rows, workers, scheduler) -> str | None:
         ready = on_workers(course, tasks, client) if client else here(course, tasks)
         bar = stack.enter_context(
             tqdm(total=len(tasks), desc=course.assignment, unit=" submission", postfix=tally,
-                 mininterval=0.1 if sys.stderr.isatty() else 10)
+                 mininterval=0.1 if sys.stderr.isatty() else 10, disable=not tasks)
         )  # fmt: skip
         try:
             for task, error, seconds in ready:

@@ -238,10 +238,13 @@ def one_line(said, *words):
         assert word in lines[0]
 
 
-def test_bad_calls_are_one_line_and_status_2(class_of_five, tmp_path):
+def test_bad_calls_are_one_line_and_status_2(class_of_five, graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "graded")  # where there is nothing to do
+    status, _, said = grade(root, "--scheduler", f"tcp://127.0.0.1:{free_port()}")
+    assert status == 2
+    one_line(said, "no dask scheduler")
     root = copy(class_of_five, tmp_path / "course")
     for wrong, words in {
-        ("--scheduler", f"tcp://127.0.0.1:{free_port()}"): ["no dask scheduler"],
         ("--workers", "0"): ["--workers"],
         ("--json", tmp_path / "no" / "file"): ["no folder"],
     }.items():
