@@ -1441,9 +1441,9 @@ def _model_named(got, want, inputs, failed):
     return (
         _model_form_named(got, inputs, nz)
         or _model_range_named(got, failed)
-        or _model_sample_named(got, failed)
+        or _model_sample_named(got, nz, failed)
         or _model_reconstruct_named(got, failed)
-        or _model_state_named(got, failed)
+        or _model_state_named(got, nz, failed)
     )
 
 
@@ -1565,15 +1565,11 @@ def _model_range_named(got, failed):
     return None
 
 
-def _nz(got):
-    return next(int(key.split(".")[1]) for key in got if key.startswith("encode."))
-
-
-def _model_sample_named(got, failed):
+def _model_sample_named(got, nz, failed):
     if "sampling" not in failed or any(got.get(f"samples.{m}.error") for m in ("train", "eval")):
         return None
     train, evaluation = _varies(got, "train"), _varies(got, "eval")
-    logits = got.get(f"forward.{_nz(got)}.all.0")
+    logits = got.get(f"forward.{nz}.all.0")
     if logits is not None and logits.min() >= 0 and logits.max() <= 1:
         return (
             "forward-images",
@@ -1640,7 +1636,7 @@ def _model_reconstruct_named(got, failed):
     return None
 
 
-def _model_state_named(got, failed):
+def _model_state_named(got, nz, failed):
     if got.get("instances.error") or got.get("structure.error"):
         return None
     if "independent" in failed and (got["shared"] or got["apart"] == 0):
@@ -1674,7 +1670,6 @@ def _model_state_named(got, failed):
             "from reconstructions."
         )
     if "independent" in failed:
-        nz = _nz(got)
         same = [
             close(got[f"{part}.{nz}.all{i}"], got[f"{part}.{nz}.again{i}"], 1e-3, 1e-4)
             for part, i in (("encode", ".0"), ("encode", ".1"), ("decode", ""))
