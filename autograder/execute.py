@@ -182,6 +182,11 @@ class Execute(StockExecute):
         return (Path(course.root).resolve(),) if course else ()
 
 
+def _known(found: dict, find):
+    """`find`, which need not search for what is found already; it says what is missing."""
+    return lambda name, *where: found[name] if name in found else find(name, *where)
+
+
 class SaveAutoGrades(StockSaveAutoGrades):
     """Store scores from the records, where nbgrader takes any odd output for full marks.
 
@@ -209,7 +214,7 @@ class SaveAutoGrades(StockSaveAutoGrades):
         for kind, find in ((Grade, "find_grade"), (Comment, "find_comment")):
             rows = session.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)
             found = dict(rows.filter(kind.notebook_id == submitted.id).all())
-            setattr(self.gradebook, find, lambda name, *where, found=found: found[name])
+            setattr(self.gradebook, find, _known(found, getattr(self.gradebook, find)))
 
     def _add_score(self, cell, resources):
         super()._add_score(cell, resources)
