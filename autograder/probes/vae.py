@@ -49,7 +49,7 @@ def model(names, inputs) -> dict:
         image = x[:1] if image is None else image
         common.attempt(evidence, "samples.eval", _samples, evidence, vae, x, image, inputs)
         models = [fresh, vae]  # as networks begin, and with large weights' bold pictures
-        common.attempt(evidence, "rebuilding", _rebuilding, evidence, models, x)
+        common.attempt(evidence, "rebuilding", _rebuilding, evidence, models, as_given)
         _asked[:] = [vae, image]
     return evidence
 
