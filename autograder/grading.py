@@ -9,6 +9,7 @@ remembers what is in the gradebook, so that a second run grades what changed and
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -296,6 +297,8 @@ def _run(course, ledger, tasks, rows, workers, scheduler) -> str | None:
         if not (scheduler or workers > 1):
             course.runner.check()
         client = stack.enter_context(pool(min(workers, max(len(tasks), 1)), scheduler))
+        gc.collect()
+        gc.freeze()  # or collections would go through all of nbgrader again and again
         ready = on_workers(course, tasks, client) if client else here(course, tasks)
         bar = stack.enter_context(
             tqdm(total=len(tasks), desc=course.assignment, unit=" submission", postfix=tally,

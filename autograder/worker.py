@@ -7,6 +7,7 @@ is not imported: only the coordinator needs it, and it takes seconds to load.
 from __future__ import annotations
 
 import atexit
+import gc
 import hashlib
 import tempfile
 import threading
@@ -102,6 +103,8 @@ def _warm(limits: Limits, hidden: tuple[Path, ...], late: tuple[str, ...]) -> Wa
     import torch
 
     torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()  # or collections would go through all of torch and nbgrader again and again
     started = Warm(limits, hidden, late=late)
     atexit.register(started.close)
     return started

@@ -108,8 +108,11 @@ def _structure(evidence, vae, x):
     evidence["frozen"] = [name for name, p in parameters.items() if not p.requires_grad]
     vae.train()
     learning = {name: p for name, p in parameters.items() if p.requires_grad}
+    x = x.clone().requires_grad_(True)
     logits, mu, logvar = vae(x)
-    slopes = [_slopes(part, list(learning.values())) for part in (logits, mu, logvar)]
+    leaves = [x, *learning.values()]
+    (image, *of_logits), *others = (_slopes(part, leaves) for part in (logits, mu, logvar))
+    slopes = [of_logits, *(of_parameters for _, *of_parameters in others)]
     evidence["unreached"] = [
         name
         for name, *found in zip(learning, *slopes, strict=True)
@@ -117,18 +120,20 @@ def _structure(evidence, vae, x):
     ]
     evidence["logvar learns"] = _learns(*slopes)
     # Through the sample alone: do the images teach the encoder?
-    x = x.clone().requires_grad_(True)
-    logits, mu, logvar = vae(x)
-    evidence["image gradient"] = _reaches(logits.pow(2).sum(), x)
-    evidence["mu gradient"] = _reaches(logits.pow(2).sum(), mu)
+    evidence["image gradient"] = _any(image)
+    evidence["mu gradient"] = mu.requires_grad and _any(*_slopes(logits, [mu]))
 
 
 def _slopes(part, leaves) -> list:
     """Gradients of a part of the result for every leaf; None where none reaches it."""
-    if not part.requires_grad or not leaves:
+    if not part.requires_grad:
         return [None] * len(leaves)
     value = part.pow(2).sum() + part.sum()
     return list(torch.autograd.grad(value, leaves, retain_graph=True, allow_unused=True))
+
+
+def _any(slope) -> bool:
+    return slope is not None and bool(slope.any())
 
 
 def _learns(of_logits, of_mu, of_logvar) -> bool | None:
@@ -141,15 +146,8 @@ def _learns(of_logits, of_mu, of_logvar) -> bool | None:
             continue
         mask = own != 0 if others is None else (own != 0) & (others == 0)
         if mask.any():
-            learns = learns or (mine is not None and bool((mine[mask] != 0).any()))
+            learns = learns or (mine is not None and _any(mine[mask]))
     return learns
-
-
-def _reaches(value, leaf) -> bool:
-    if not value.requires_grad or not leaf.requires_grad:
-        return False
-    (gradient,) = torch.autograd.grad(value, leaf, retain_graph=True, allow_unused=True)
-    return gradient is not None and bool(gradient.abs().max() > 0)
 
 
 def _instances(evidence, build, nz, x, z):
