@@ -2064,7 +2064,7 @@ def iwae_bound(model, x, k):
 
 # samples: of how many images, each how often; one sample of a posterior far from the prior is no
 # better a test than one of a posterior close to it
-KS = {1: (1, 900), 10: (2, 120)}
+KS = {1: (1, 700), 10: (2, 90)}
 
 
 def _bound_inputs(rng):
