@@ -94,6 +94,8 @@ def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
             jobs_of[future.key] = (task, list(jobs))
             flow.add(future)
 
+    gc.collect()
+    gc.freeze()  # as a worker does: collections leave alone what was imported
     lost = f"lost the scheduler {client.scheduler.address if client.scheduler else ''}".strip()
     try:
         feed()
@@ -297,8 +299,6 @@ def _run(course, ledger, tasks, rows, workers, scheduler) -> str | None:
         if not (scheduler or workers > 1):
             course.runner.check()
         client = stack.enter_context(pool(min(workers, max(len(tasks), 1)), scheduler))
-        gc.collect()
-        gc.freeze()  # or collections would go through all of nbgrader again and again
         ready = on_workers(course, tasks, client) if client else here(course, tasks)
         bar = stack.enter_context(
             tqdm(total=len(tasks), desc=course.assignment, unit=" submission", postfix=tally,
