@@ -9,7 +9,7 @@ import autograder
 c = get_config()  # noqa: F821  (given by nbgrader)
 ROOT = Path.cwd()
 TEMPLATES = [
-    str(Path(autograder.__file__).parent / "pages"),
+    str(Path(autograder.__file__).parent / "plugins" / "pages"),
     str(Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"),
 ]
 
@@ -24,7 +24,7 @@ c.ClearSolutions.code_stub = {
 }
 c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 c.ClearMarkScheme.enforce_metadata = False  # rubrics stand in read-only cells, not in task cells
-c.GenerateAssignment.post_convert_hook = "autograder.build.clean_release"
+c.GenerateAssignment.post_convert_hook = "autograder.release.build.clean_release"
 
 # An instructor's own runs must neither be released nor laid over a student's.
 c.Autograde.exclude_overwriting = {
@@ -36,25 +36,25 @@ c.Autograde.exclude_overwriting = {
 # Grading. First the submission is read warily and its graded cells are put back as released; then
 # our Execute runs the student's cells in a sandbox and asks the questions from outside; our
 # SaveAutoGrades stores what they scored.
-c.Autograde.exporter_class = "autograder.sanitize.Exporter"
+c.Autograde.exporter_class = "autograder.plugins.exporter.Exporter"
 c.Exporter.optimistic_validation = True  # the notebook is validated at the end, not eleven times
 c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
-    "autograder.sanitize.RestoreCells",
+    "autograder.plugins.sanitize.RestoreCells",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "autograder.execute.Execute",
+    "autograder.plugins.execute.Execute",
     "nbgrader.preprocessors.IgnorePattern",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
-    "autograder.execute.SaveAutoGrades",
+    "autograder.plugins.execute.SaveAutoGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 # It takes nothing off unless told to.
-c.AssignLatePenalties.plugin_class = "autograder.late.LatePolicy"
+c.AssignLatePenalties.plugin_class = "autograder.plugins.late.LatePolicy"
 
 # An answer over its word limit: "note" it, "cut" it there, or take points off; see
 # `python -m autograder answers`.
@@ -62,7 +62,7 @@ c.WordLimit.policy = "note"
 
 # What students wrote runs nowhere: not in the formgrader, not in feedback, which asks nothing of
 # the network either.
-c.HTMLExporter.filters = {"markdown2html": "autograder.prose.markdown2html"}
+c.HTMLExporter.filters = {"markdown2html": "autograder.plugins.prose.markdown2html"}
 c.WidgetsDataTypeFilter.display_data_priority = ["image/png", "image/jpeg", "text/plain"]
 c.GenerateFeedback.HTMLExporter.template_name = "students"
 c.GenerateFeedback.HTMLExporter.template_file = "page.html.j2"
@@ -72,7 +72,7 @@ c.GenerateFeedback.HTMLExporter.extra_template_basedirs = TEMPLATES
 c.ClearHiddenTests.enforce_metadata = False
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
-    "autograder.feedback.ShowResults",
+    "autograder.plugins.feedback.ShowResults",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",

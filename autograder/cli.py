@@ -97,14 +97,14 @@ def run_check(options) -> int:
     """`check QUESTION --file student.py …`: one result a file, in order, in one process."""
     import torch
 
-    from autograder import questions
-    from autograder.question import Exam
-    from autograder.student import Forked
+    from autograder.key import catalogue
+    from autograder.key.question import Exam
+    from autograder.student.asking import Forked
 
     torch.set_num_threads(1)  # the children are forked: no OpenMP region may run before
     try:
-        questions.find(options.question)
-    except questions.UnknownQuestion as error:
+        catalogue.find(options.question)
+    except catalogue.UnknownQuestion as error:
         return wrong_call(str(error))
     missing = [str(path) for path in options.file if not path.is_file()]
     if missing:
@@ -113,7 +113,7 @@ def run_check(options) -> int:
     for path in options.file:
         student = Forked(path)
         try:
-            result = Exam(student, options.seed, questions.find).grade(options.question)
+            result = Exam(student, options.seed, catalogue.find).grade(options.question)
         finally:
             student.close()
         all_passed &= result.passed
@@ -126,13 +126,13 @@ def run_check(options) -> int:
 
 def run_questions(options) -> int:
     """`questions`: id, points, title, extra credit, of code questions and inline questions."""
-    from autograder import questions
+    from autograder.key import catalogue
 
     rows = []
-    for assignment in questions.ASSIGNMENTS:
-        for q in questions.of(assignment).values():
+    for assignment in catalogue.ASSIGNMENTS:
+        for q in catalogue.of(assignment).values():
             rows.append({"id": q.id, "points": q.points, "title": q.title, "extra_credit": q.extra})
-        for w in questions.WRITTEN.values():
+        for w in catalogue.WRITTEN.values():
             if w.assignment == assignment:
                 rows.append(
                     {"id": w.id, "points": w.points, "title": w.title, "extra_credit": False,
@@ -142,7 +142,7 @@ def run_questions(options) -> int:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return 0
     if options.markdown:
-        print(questions.what_is_tested())
+        print(catalogue.what_is_tested())
         return 0
     width = max(len(row["id"]) for row in rows)
     for row in rows:
@@ -154,13 +154,14 @@ def run_questions(options) -> int:
 
 def run_build(options) -> int:
     """`build`: write what changed; with --check, exit status 1 when something is out of date."""
-    from autograder import build, questions
+    from autograder.key import catalogue
+    from autograder.release import build
 
-    assignments = options.assignment or questions.ASSIGNMENTS
-    unknown = [name for name in assignments if name not in questions.ASSIGNMENTS]
+    assignments = options.assignment or catalogue.ASSIGNMENTS
+    unknown = [name for name in assignments if name not in catalogue.ASSIGNMENTS]
     if unknown:
         return wrong_call(f"no assignment {', '.join(unknown)}; there are "
-                          f"{', '.join(questions.ASSIGNMENTS)}")  # fmt: skip
+                          f"{', '.join(catalogue.ASSIGNMENTS)}")  # fmt: skip
     try:
         if options.check:
             stale = build.differences()
@@ -178,7 +179,7 @@ def run_build(options) -> int:
 
 def run_release(options) -> int:
     """`release`: the student bundle."""
-    from autograder import build
+    from autograder.release import build
 
     print(build.bundle(options.to))
     return 0
@@ -186,7 +187,7 @@ def run_release(options) -> int:
 
 def run_playground(options) -> int:
     """`playground`: one self-contained HTML file."""
-    from autograder import playground
+    from autograder.release import playground
     from utils import runs
 
     try:
@@ -200,7 +201,7 @@ def run_playground(options) -> int:
 
 def run_grade(options) -> int:
     """`grade`: a class, in parallel, resumable."""
-    from autograder import grading
+    from autograder.course import grading
 
     return grading.grade(
         options.assignment,
@@ -214,7 +215,7 @@ def run_grade(options) -> int:
 
 def run_answers(options) -> int:
     """`answers`: all answers to a question side by side, marks into the gradebook."""
-    from autograder import answers
+    from autograder.course import answers
 
     where = options.assignment, options.course_dir
     return answers.serve(*where, options.alike, options.port, not options.no_browser)
@@ -222,14 +223,14 @@ def run_answers(options) -> int:
 
 def run_report(options) -> int:
     """`report`: scores, questions, mistakes, lateness, failures, in one page."""
-    from autograder import report
+    from autograder.course import report
 
     return report.write(options.assignment, options.course_dir, options.to)
 
 
 def run_collect(options) -> int:
     """`collect`: from the LMS's zip into `submitted/`."""
-    from autograder import collect
+    from autograder.course import collect
 
     where = options.assignment, options.course_dir
     return collect.collect(*where, options.zip, options.roster)
@@ -237,14 +238,14 @@ def run_collect(options) -> int:
 
 def run_demo(options) -> int:
     """`demo`: a small class graded from start to end."""
-    from autograder import demo
+    from autograder.release import demo
 
     return demo.run(options.assignment)
 
 
 def run_doctor(options) -> int:
     """`doctor`: what isolation this machine gives, each line tried."""
-    from autograder import doctor
+    from autograder.exam import doctor
 
     return doctor.main()
 

@@ -20,10 +20,11 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # tests/lab.py starts JupyterLab
 
-from autograder import playground  # noqa: E402
+from tests.test_playground import PHONE, THREE, draw  # noqa: E402
+
+from autograder.release import playground  # noqa: E402
 from tests import lab  # noqa: E402
 from tests.conftest import ARGUMENTS, chromium_path  # noqa: E402
-from tests.test_playground import PHONE, THREE, draw  # noqa: E402
 
 GOALS = {"page": 10, "lab": 10, "ipywidgets": 45}
 MOVES = 20

@@ -20,7 +20,7 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
-from autograder import demo
+from autograder.release import demo
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "docs" / "figures"

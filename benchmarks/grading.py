@@ -38,7 +38,9 @@ from machine import machine
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-from autograder import build, demo, probes, questions  # noqa: E402
+from autograder.key import catalogue  # noqa: E402
+from autograder.release import build, demo  # noqa: E402
+from autograder.student import probes  # noqa: E402
 
 WAYS = {
     "nbgrader": "nbgrader 0.9.6, nothing isolated",
@@ -57,11 +59,11 @@ name, points = "{name}", {points}
 
 @test_case(points={points})
 def test_question(env):
-    from autograder import questions
-    from autograder.question import Exam
-    from autograder.student import InProcess
+    from autograder.key import catalogue
+    from autograder.key.question import Exam
+    from autograder.student.asking import InProcess
 
-    result = Exam(InProcess(env), 7, questions.find).grade("{id}")
+    result = Exam(InProcess(env), 7, catalogue.find).grade("{id}")
     assert result.passed, result.feedback
 """
 OTTER_CLASS = """import json, pathlib, sys
@@ -132,8 +134,8 @@ def command(way: str, folder: Path, assignment: str, otter: str | None) -> list[
     if way == "otter":
         with zipfile.ZipFile(folder / "autograder.zip", "w") as archive:
             archive.writestr("otter_config.json", json.dumps({"lang": "python"}))
-            for question in questions.of(assignment).values():
-                name = questions.grade_id(question.id).replace("-", "_")
+            for question in catalogue.of(assignment).values():
+                name = catalogue.grade_id(question.id).replace("-", "_")
                 test = OTTER_TEST.format(id=question.id, name=name, points=question.points)
                 archive.writestr(f"tests/{name}.py", test)
         return [otter, "-c", OTTER_CLASS, assignment]
@@ -250,12 +252,12 @@ def own_cells(assignment: str, functions: bool) -> float:
         cell.source for cell in demo.perfect(source(assignment, functions)).cells
         if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade")
     ]  # fmt: skip
-    late = probes.late({question.probe for question in questions.of(assignment).values()})
+    late = probes.late({question.probe for question in catalogue.of(assignment).values()})
     runner = """
 import json, os, resource, sys
 os.environ.update(NBGRADER_EXECUTION="autograde", OMP_NUM_THREADS="1", COURSE_DATA="embedded")
 import torch; torch.set_num_threads(1)
-from autograder.inside import kernel, forkserver
+from autograder.student import kernel, forkserver
 cells, late = json.load(sys.stdin)
 forkserver.warm_up(late)
 spent = []
@@ -310,7 +312,7 @@ def evenness(row: Measured) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--assignment", default="explore", choices=questions.ASSIGNMENTS)
+    parser.add_argument("--assignment", default="explore", choices=catalogue.ASSIGNMENTS)
     parser.add_argument("--students", type=int, nargs="+", default=[12])
     parser.add_argument("--ways", nargs="+", choices=WAYS)
     parser.add_argument("--functions", action="store_true", help="no experiments, only the steps")

@@ -1,5 +1,5 @@
 """Trains the runs that ship with the kit and puts them, as float16, into utils/reference, and those
-that only the playground page shows into autograder/playground/runs.
+that only the playground page shows into autograder/release/playground/runs.
 
     python benchmarks/train_reference.py [NAME ...] [--root FOLDER] [--threads 1]
 
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from autograder import playground
+from autograder.release import playground
 from utils import data, runs, training
 
 HERE = Path(__file__).parents[1]

@@ -17,7 +17,9 @@
 # %%
 import torch
 
-from utils import answers, checks, data, explorers, plots, preflight, runs, training, widgets
+from utils import checks, data, plots, runs, training
+from utils.explore import explorers, widgets
+from utils.hand_in import answers, preflight
 
 test = data.load("MNIST", train=False, limit=500 if training.autograding() else 2_000)
 vae = runs.load("tuned")

@@ -1,7 +1,7 @@
 """`python -m tests.fuzz --notebooks 1000`: mutated notebooks, graded by nbgrader with our plug-ins.
 
 Each must get a grade or a clear error, and an honest notebook afterwards its full points. The
-default test run does a few of them (`tests/autograder/test_fuzz.py`).
+default test run does a few of them (`tests/autograder/course/test_fuzz.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
-from autograder import build, verdict
+from autograder.exam import verdict
+from autograder.release import build
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1", "cp037")
 ODD_TEXT = (

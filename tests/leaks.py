@@ -7,7 +7,8 @@ from functools import cache
 
 import nbformat
 
-from autograder import build, questions
+from autograder.key import catalogue
+from autograder.release import build
 
 LINE = 20  # characters; shorter lines say nothing
 _MARK = "(SOLUTION|HIDDEN TESTS|MARK SCHEME)"
@@ -21,7 +22,7 @@ def secret_lines() -> frozenset[str]:
     else.
     """
     secret, public = set(), set()
-    for assignment in questions.ASSIGNMENTS:
+    for assignment in catalogue.ASSIGNMENTS:
         path = build.ROOT / "solutions" / assignment / f"{assignment}.ipynb"
         for cell in nbformat.read(path, 4).cells:
             inside = False
@@ -39,7 +40,7 @@ def secret_lines() -> frozenset[str]:
 def code_lines() -> frozenset[str]:
     """Every line of the answer key's code; what its strings say is meant for students."""
     found = set()
-    for folder in ("questions", "."):
+    for folder in ("key", "key/kinds", "exam", "plugins", "course", "release", "."):
         for path in (build.ROOT / "autograder" / folder).glob("*.py"):
             found |= {line.strip() for line in path.read_text().splitlines()}
     public = ("import ", "from ", "def ", "class ")  # names and signatures are the course's

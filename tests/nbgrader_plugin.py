@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder import build, worker
+from autograder.course import worker
+from autograder.release import build
 
 
 def pytest_configure(config):

@@ -25,10 +25,10 @@ from pathlib import Path
 import psutil
 from nbgrader.api import Gradebook
 
-from autograder import build
-from autograder.ledger import NAME
-from tests.autograder import test_grading as tools
+from autograder.course.ledger import NAME
+from autograder.release import build
 from tests.autograder.conftest import KL, Course
+from tests.autograder.course import test_grading as tools
 
 ANSWERS = [KL, KL.replace("0.5 * ", ""), "", "import os; os._exit(1)", KL + "\n# again\n",
            KL.replace("- 1", ""), "def f(:", KL.replace("sum(1)", "mean(1)")]  # fmt: skip

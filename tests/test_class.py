@@ -8,7 +8,7 @@ import shutil
 import nbformat
 import pytest
 
-from autograder import build, demo
+from autograder.release import build, demo
 
 ASSIGNMENT = "explore"
 
@@ -122,7 +122,11 @@ def test_feedback_validate_and_export_work(course):
     table = root / "grades.csv"
     database = f"--db=sqlite:///{root / 'gradebook.db'}"
     exported = demo.nbgrader(
-        "export", "--exporter=autograder.exports.Table", f"--to={table}", database, course=None
+        "export",
+        "--exporter=autograder.course.exports.Table",
+        f"--to={table}",
+        database,
+        course=None,
     )
     assert exported.returncode == 0 and "perfect" in table.read_text(), exported.stderr
     release = root / "assignments" / ASSIGNMENT / f"{ASSIGNMENT}.ipynb"

@@ -4,10 +4,11 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autograder import build, questions
+from autograder.key import catalogue
+from autograder.release import build
 
 
-@pytest.mark.parametrize("assignment", questions.ASSIGNMENTS)
+@pytest.mark.parametrize("assignment", catalogue.ASSIGNMENTS)
 def test_the_reference_solutions_run_and_every_check_passes(assignment, tmp_path, monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     monkeypatch.setenv("COURSE_DATA", "embedded")

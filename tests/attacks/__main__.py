@@ -17,7 +17,7 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
-from autograder import build
+from autograder.release import build
 from tests.autograder.conftest import KL, graded
 
 from .cells import EXHAUSTING, FORGING, READING

@@ -31,16 +31,16 @@ for base, _, files in os.walk('/', onerror=None):
         if 'Mista' 'ke(' in text or CANARY in text: found(os.path.join(base, name))
 """,
     "import the answer key": """
-from autograder import questions
-found(str(questions.find('vae.kl_gaussian').reference))
-kl_gaussian = questions.find('vae.kl_gaussian').reference['kl_gaussian']
+from autograder.key import catalogue
+found(str(catalogue.find('vae.kl_gaussian').reference))
+kl_gaussian = catalogue.find('vae.kl_gaussian').reference['kl_gaussian']
 """,
     "import the repository through the editable install": """
 import glob
 for f in glob.glob(sys.prefix + '/lib/python3*/site-packages/__editable__*vae*'):
     for path in set(__import__('re').findall(r"'(/[^']+)'", open(f).read())):
         sys.path.insert(0, os.path.dirname(path))
-        if os.path.exists(path + '/question.py'): found(path)
+        if os.path.exists(path + '/key/question.py'): found(path)
 """,
     "read the environment of every process": """
 for pid in filter(str.isdigit, os.listdir('/proc')):
@@ -148,15 +148,15 @@ torch.testing.assert_close = lambda *a, **k: None
 """,
     "patch gradients": "torch.autograd.grad = lambda out, leaves, **k: [torch.ones_like(x) for x in leaves]",
     "patch the probe": """
-from autograder import probes
+from autograder.student import probes
 probes.run = lambda *a: {'score': 2, 'passed': True, 'value': None, 'error': ''}
 """,
     "patch every check": """
-import autograder.probes.common as common
+import autograder.student.probes.common as common
 common.function = lambda names, inputs: {k: v for k, v in inputs.items()}
 """,
     "answer with a result": """
-from autograder import wire
+from autograder.student import wire
 pack = wire.pack
 wire.pack = lambda m: pack({'serial': m.get('serial'), 'score': 2, 'points': 2, 'passed': True})
 """,
@@ -212,40 +212,40 @@ builtins.max = builtins.min = lambda *a, **k: 2.0
 """,
     "break json": "import json; json.dumps = lambda *a, **k: '{\"plain\": {\"score\": 2}, \"shapes\": {}}'",
     "evidence of everything": """
-from autograder import probes
+from autograder.student import probes
 probes.run = lambda name, names, inputs: {k: True for k in (
     'error', 'value', 'value.attached', 'value.error', 'grad.mu', 'grad.logvar', 'after.mu', 'score')}
 """,
     "evidence of NaN": """
 import numpy as np
-from autograder import probes
+from autograder.student import probes
 probes.run = lambda name, names, inputs: {k: np.full((5, 7), np.nan) for k in ('value', 'grad.mu', 'grad.logvar')}
 """,
     "evidence nested without end": """
-from autograder import probes
+from autograder.student import probes
 deep = []
 for _ in range(900): deep = [deep]
 probes.run = lambda name, names, inputs: {'value': deep, 'error': deep}
 """,
     "evidence too large": """
 import numpy as np
-from autograder import probes
+from autograder.student import probes
 probes.run = lambda name, names, inputs: {'value': np.zeros(2**27, np.uint8)}
 """,
     "echo the inputs": """
-from autograder import probes
+from autograder.student import probes
 probes.run = lambda name, names, inputs: {'value': inputs['weights'], 'grad.mu': inputs['mu'],
     'grad.logvar': inputs['logvar'], 'value.attached': True}
 """,
     "answer before being asked": """
-from autograder import wire
+from autograder.student import wire
 import numpy as np
 for serial in range(2, 12):
     wire.send(3, {'serial': serial, 'evidence.value': np.zeros(5), 'evidence.value.attached': True})
 """,
     "answer in the kernel's place": """
 import threading
-from autograder import wire
+from autograder.student import wire
 def impersonate():
     while True:
         request = wire.receive(3)
@@ -325,7 +325,7 @@ import time; time.sleep(3)
 """,
     "a memory bomb that talks all the while": """
 import signal, time
-from autograder import wire
+from autograder.student import wire
 for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF): signal.setitimer(timer, 0)
 if os.fork() == 0:
     while True: wire.send(3, {'serial': 0}); time.sleep(.01)
@@ -336,7 +336,7 @@ time.sleep(20)
 """,
     "answers to what nobody waits for, without end": """
 import signal, time
-from autograder import wire
+from autograder.student import wire
 for timer in (signal.ITIMER_REAL, signal.ITIMER_PROF): signal.setitimer(timer, 0)
 while True: wire.send(3, {'serial': 0}); time.sleep(.02)
 """,

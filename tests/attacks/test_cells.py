@@ -6,10 +6,10 @@ import os
 import pytest
 import torch
 
-from autograder import examiner
-from autograder.box import Limits
-from autograder.examiner import Cell
-from autograder.warm import Warm
+from autograder.exam import examiner
+from autograder.exam.box import Limits
+from autograder.exam.examiner import Cell
+from autograder.exam.warm import Warm
 from tests import leaks
 
 from .cells import ALL

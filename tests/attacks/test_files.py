@@ -47,7 +47,9 @@ def a_test_of_markdown(nb):
 
 
 def a_test_of_another_question(nb):
-    nb.cells[3].source = 'from autograder import incell; incell.grade("explore.digit_statistics")'
+    nb.cells[3].source = (
+        'from autograder.plugins import incell; incell.grade("explore.digit_statistics")'
+    )
 
 
 def a_checksum_of_ones_own(nb):

@@ -8,8 +8,10 @@ from pathlib import Path
 import nbformat
 from nbgrader.api import Gradebook
 
-from autograder import build, demo, questions, verdict
-from autograder.course import Course
+from autograder.course.course import Course
+from autograder.exam import verdict
+from autograder.key import catalogue
+from autograder.release import build, demo
 
 ASSIGNMENT = "vae"
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(60)).decode()
@@ -52,10 +54,10 @@ def make(root: Path) -> Path:
             gradebook.add_student(student, first_name=student.title(), last_name="Ö'Neil, Jr.")
             notebook = demo.with_cells(right, {"vae-beta_0": text, "vae-beta_10": "A blur."})
             records = {q: _record(q, *LOST.get(student, {}).get(q, (None, None)))
-                       for q in questions.of(ASSIGNMENT)}  # fmt: skip
+                       for q in catalogue.of(ASSIGNMENT)}  # fmt: skip
             for cell in notebook.cells:
                 name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-                name = questions.question_id(name)
+                name = catalogue.question_id(name)
                 if name in records:
                     cell.outputs = [nbformat.from_dict(o) for o in verdict.outputs(records[name])]
                 if name == "vae.beta_0" and student == "ines":
@@ -73,7 +75,7 @@ def make(root: Path) -> Path:
 
 
 def _record(question: str, score, mistake) -> dict:
-    worth = float(questions.find(question).points)
+    worth = float(catalogue.find(question).points)
     score = worth if score is None else score
     return {
         "question": question, "score": score, "points": worth, "passed": score == worth,

@@ -12,7 +12,8 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
-from autograder import build, questions
+from autograder.key import catalogue
+from autograder.release import build
 
 KL = """import torch
 def kl_gaussian(mu, logvar):
@@ -31,7 +32,7 @@ def graded(name, source, kind=new_code_cell, **about):
 
 def hidden_test(question, points):
     source = build.TEST_CELL.format(what="A test", id=question)
-    return graded(questions.grade_id(question), source, grade=True, locked=True, points=points)
+    return graded(catalogue.grade_id(question), source, grade=True, locked=True, points=points)
 
 
 def source_notebook():
@@ -59,17 +60,17 @@ class Course:
         config = Config()
         config.CourseDirectory.root = str(root)
         config.CourseDirectory.course_id = "test"
-        config.Autograde.exporter_class = "autograder.sanitize.Exporter"
+        config.Autograde.exporter_class = "autograder.plugins.exporter.Exporter"
         config.Autograde.sanitize_preprocessors = [
             "nbgrader.preprocessors.ClearOutput",
-            "autograder.sanitize.RestoreCells",
+            "autograder.plugins.sanitize.RestoreCells",
             "nbgrader.preprocessors.OverwriteKernelspec",
             "nbgrader.preprocessors.CheckCellMetadata",
         ]
         config.Autograde.autograde_preprocessors = [
-            "autograder.execute.Execute",
+            "autograder.plugins.execute.Execute",
             "nbgrader.preprocessors.LimitOutput",
-            "autograder.execute.SaveAutoGrades",
+            "autograder.plugins.execute.SaveAutoGrades",
             "nbgrader.preprocessors.CheckCellMetadata",
         ]
         config.Execute.seed = 7

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from autograder.questions import ASSIGNMENTS
+from autograder.key.catalogue import ASSIGNMENTS
 
 
 @dataclass(frozen=True)

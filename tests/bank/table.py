@@ -16,9 +16,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from autograder import probes, questions
-from autograder.question import Exam, Result
-from autograder.student import Forked
+from autograder.key import catalogue
+from autograder.key.question import Exam, Result
+from autograder.student import probes
+from autograder.student.asking import Forked
 
 from . import Mutant, Variant
 
@@ -60,7 +61,7 @@ def grade(answer: Mutant | Variant, seeds: Iterable[int]) -> Iterator[Row]:
                 if student.broken:
                     student.close()
                     student = Forked(path)
-                result = Exam(student, seed, questions.find).grade(answer.question)
+                result = Exam(student, seed, catalogue.find).grade(answer.question)
                 yield _row(answer, seed, result)
         finally:
             student.close()
@@ -118,7 +119,7 @@ def run(
     for place, answer in enumerate(answers):
         by_question.setdefault(answer.question, {})[place] = answer
     for question in by_question:
-        probes.prepare(questions.find(question).probe)
+        probes.prepare(catalogue.find(question).probe)
     parts = [seeds[i : i + SEEDS] for i in range(0, len(seeds), SEEDS)]
     _groups[:] = sorted(
         product(by_question.values(), parts), key=lambda group: -len(group[0]) * len(group[1])
@@ -214,7 +215,7 @@ def markdown(rows: list[Row]) -> str:
         own = [row for row in rows if row.question == question]
         if not own:
             continue
-        points = questions.find(question).points
+        points = catalogue.find(question).points
         lines += [
             "",
             f"## {question}",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from utils import preflight
+from utils.hand_in import preflight
 
 ROOT = Path(__file__).parents[2]
 

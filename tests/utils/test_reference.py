@@ -2,11 +2,11 @@
 
 import pytest
 
-from autograder import playground
+from autograder.release import playground
 from benchmarks import train_reference
 from benchmarks.train_reference import BATCH, KIT, PLAYGROUND, RUNS, rate
 from utils import runs
-from utils.explorers import find_ladders
+from utils.explore.explorers import find_ladders
 
 
 @pytest.mark.parametrize("folder, names", [(runs.REFERENCE, KIT), (playground.RUNS, PLAYGROUND)])

@@ -1,0 +1,1 @@
+"""A class: collected, graded, marked, reported and exported."""

@@ -1,0 +1,410 @@
+"""One assignment of an nbgrader course: who handed in what, and nbgrader's own grading of it."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+import warnings
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import jsonschema
+import nbformat
+from nbgrader.api import MissingEntry
+from sqlalchemy.exc import SQLAlchemyError
+
+from autograder.course import worker
+from autograder.errors import Stopped, WrongCall
+from autograder.exam import examiner, verdict
+from autograder.key import catalogue, question
+from autograder.plugins import execute, exporter, sanitize
+from autograder.plugins.config import ROOT, load_config, scripts_on_path
+
+
+class Course:
+    """One assignment of an nbgrader course: who handed in what, and nbgrader's grading of it."""
+
+    def __init__(self, root: Path, assignment: str, sandbox: bool = True):
+        from nbgrader.coursedir import CourseDirectory
+
+        if not root.is_dir():
+            raise WrongCall(f"no folder {root}")
+        self.root, self.assignment = root.resolve(), assignment
+        scripts_on_path()
+        self.config = _config(self.root)
+        if not sandbox:
+            self.config.Execute.sandbox = "none"
+        self.directory = CourseDirectory(config=self.config)
+        self.log = logging.getLogger("autograder.grade")
+        self.log.propagate = False
+        self.log.addHandler(logging.NullHandler())
+        self.runner = execute.Execute(config=self.config, log=self.log)
+        self.known = self._released()
+
+    def _released(self) -> set[str]:
+        """The gradebook's students; WrongCall where it does not know the assignment."""
+        url = self.directory.db_url
+        if url.startswith("sqlite:///") and not Path(url[10:]).is_file():
+            raise WrongCall(f"no gradebook {url[10:]}: {self._how()}")
+        if url.startswith("sqlite:///") and _older(Path(url[10:])):
+            raise WrongCall(
+                f"the gradebook {url[10:]} comes from an older nbgrader; `nbgrader db upgrade` "
+                "brings it up to date and keeps a copy"
+            )
+        try:
+            with self.gradebook() as gradebook:
+                released = gradebook.find_assignment(self.assignment)
+                if not released.notebooks:
+                    raise MissingEntry
+                self.asked = digest_of(
+                    [[n.name, c.name, c.source, c.cell_type, c.checksum, c.locked,
+                      [g.max_score for g in n.grade_cells if g.name == c.name]]
+                     for n in released.notebooks for c in n.source_cells]
+                )  # fmt: skip
+                self.notebooks = [notebook.name for notebook in released.notebooks]
+                self.cells = {c.name for n in released.notebooks for c in n.grade_cells}
+                return {student.id for student in gradebook.students}
+        except MissingEntry:
+            raise WrongCall(
+                f"the gradebook of {self.root} has no assignment {self.assignment!r}: {self._how()}"
+            ) from None
+        except SQLAlchemyError as error:
+            raise WrongCall(f"cannot read the gradebook {url}: {reason(error)}") from None
+
+    def _how(self) -> str:
+        return f"generate it first, `nbgrader generate_assignment {self.assignment}`"
+
+    def gradebook(self):
+        from nbgrader.api import Gradebook
+
+        return Gradebook(self.directory.db_url, self.directory.course_id)
+
+    def submitted(self, student: str) -> Path:
+        steps = self.directory.submitted_directory, student, self.assignment
+        return Path(self.directory.format_path(*steps))
+
+    def handed_in(self) -> list[str]:
+        """Students with something under `submitted/` for this assignment."""
+        above = self.root / self.directory.submitted_directory
+        if above.exists() and not above.is_dir():
+            raise WrongCall(f"{above} is a file, not a folder")
+        names = sorted(p.name for p in above.iterdir()) if above.exists() else []
+        names = [name for name in names if not name.startswith(".")]
+        return [n for n in names if (above / n).is_file() or os.path.lexists(self.submitted(n))]
+
+    def problem(self, student: str) -> str | None:
+        """Why there is nothing to grade in what a student handed in."""
+        folder = self.submitted(student)
+        for path in (folder.parent, folder):
+            if path.is_symlink() or not path.is_dir():
+                return f"{path.relative_to(self.root)} is not a folder"
+        if not any(os.path.lexists(folder / f"{name}.ipynb") for name in self.notebooks):
+            wanted = " or ".join(f"{name}.ipynb" for name in self.notebooks)
+            found = ", ".join(sorted(path.name for path in folder.glob("*.ipynb"))[:3])
+            found = verdict.printable(f", but {found}") if found else ""
+            return f"{folder.relative_to(self.root)} holds no {wanted}{found}"
+        return None
+
+    def content(self, student: str) -> str:
+        """Hash of everything in a submission."""
+        digest, folder = hashlib.sha256(), self.submitted(student)
+        for base, folders, names in os.walk(folder):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(base, name)
+                said = f"left out: {path.lstat().st_size} bytes"
+                if sanitize.plain(path):
+                    with open(path, "rb") as file:
+                        said = hashlib.file_digest(file, "sha256").hexdigest()
+                digest.update(json.dumps([str(path.relative_to(folder)), said]).encode())
+        return digest.hexdigest()
+
+    def seed(self, course_seed: int, student: str, content: str) -> int:
+        """Of a submission's hidden inputs: neither worker nor order matters."""
+        if self.runner.seed is not None:
+            return self.runner.seed
+        digest = digest_of([course_seed, self.assignment, student, content])
+        return int(digest[:8], 16) % 2**31
+
+    @property
+    def rules(self) -> str:
+        """Hash of all that grades depend on besides submission, seed and the questions."""
+        folder = self.directory.format_path(self.directory.source_directory, ".", self.assignment)
+        laid_over = {
+            str(p): p for p in sorted(Path(folder).rglob("*"))
+            if p.is_file() and p.suffix != ".ipynb" and "runs" not in p.parts
+        }  # fmt: skip
+        settings = {k: v for k, v in self.config.items() if "Late" in k or k == "Execute"}
+        return digest_of([worker.grader(), self.asked, worker.hash_of(laid_over), repr(settings)])
+
+    def _converter(self, student: str, seed: int):
+        from nbgrader.converters import Autograde
+
+        config = deepcopy(self.config)
+        config.Execute.seed = seed
+        self.directory.assignment_id = self.assignment
+        self.directory.student_id = glob.escape(student)
+        converter = Autograde(coursedir=self.directory, config=config)
+        converter.log, converter.force, converter.create_student = self.log, True, True
+        return converter
+
+    def jobs(self, student: str, seed: int, kept: dict | None = None) -> dict[str, worker.Job]:
+        """A submission's notebooks as workers get them, {`execute.key_of`: job}.
+
+        The cells are what nbgrader's sanitizing makes of them, the files what it will lay beside
+        them; nothing is written.
+        """
+        converter = self._converter(student, seed)
+        found = {}
+        with (
+            contextlib.chdir(self.root), _quickly(), tempfile.TemporaryDirectory() as scratch
+        ):  # fmt: skip
+            self._lay_out(student, converter, Path(scratch))
+            limits = self.runner.limits()
+            files, _ = examiner.files_of(Path(scratch), limits.disk // 2)
+            converter.init_notebooks()
+            converter.exporter = converter.exporter_class(parent=converter, config=converter.config)
+            for path in sum(converter.assignments.values(), []):
+                if Path(path).stem not in self.notebooks:
+                    continue
+                converter._init_preprocessors()
+                resources = converter.init_single_notebook_resources(path)
+                sanitized = converter.exporter.from_filename(path, resources=resources)
+                exporter.ahead[path] = sanitized
+                notebook = nbformat.reads(sanitized[0], as_version=4)
+                if sanitize.problem_of(notebook) is not None:
+                    continue
+                cells = tuple(
+                    examiner.Cell(cell.source, execute.question_of(cell))
+                    for cell in notebook.cells
+                    if cell.cell_type == "code"
+                )
+                key = execute.key_of(cells, Path(scratch), files, self.assignment, seed)
+                contents = {name: (Path(scratch) / name).read_bytes() for name in files}
+                found[key] = worker.Job(
+                    cells, contents, self.assignment, seed,
+                    self.runner.sandbox, limits, (str(self.root),), kept or {},
+                )  # fmt: skip
+        return found
+
+    def _lay_out(self, student: str, converter, target: Path) -> None:
+        """The files beside the notebooks as nbgrader lays them out for autograding."""
+        from nbgrader.utils import find_all_files
+
+        handed_in = str(self.submitted(student))
+        source = self.directory.format_path(self.directory.source_directory, ".", self.assignment)
+        kept = set(converter.exclude_overwriting.get(self.assignment, []))
+        ignore = [*self.directory.ignore, "*.ipynb"]
+        for folder, skipped in ((handed_in, set()), (source, kept)):
+            for path in find_all_files(folder, ignore):
+                name = os.path.relpath(path, folder)
+                if name in skipped or not sanitize.plain(path):
+                    continue
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target / name)
+
+    def autograde(self, student: str, seed: int) -> str | None:
+        """nbgrader's own autograde of one student; None, or why it failed.
+
+        Stopped when the fault is the machine's, not the submission's.
+        """
+        from nbgrader.utils import capture_log
+
+        with warnings.catch_warnings(), _quickly():
+            warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's own queries
+            outcome = capture_log(self._converter(student, seed))
+        if outcome["success"]:
+            return None
+        said = outcome.get("log", "") + outcome["error"]
+        if "KeyboardInterrupt" in outcome["error"]:
+            raise KeyboardInterrupt
+        for sign, why in MACHINE.items():
+            if sign in said:
+                raise Stopped(why.format(root=self.root))
+        if "sandbox" in said and "NoBox" in said:
+            raise Stopped(_last(r"NoBox: (.*)", said))
+        return _last(r"^(\w[\w.]*(?:Error|Exception|Entry)\b.*)", said)
+
+    def results(self) -> dict[str, dict]:
+        """{student: {question: points}} of code questions, as the gradebook has them now."""
+        found = {}
+        with self.gradebook() as gradebook:
+            for submission in gradebook.assignment_submissions(self.assignment):
+                grades = [g for notebook in submission.notebooks for g in notebook.grades]
+                code = [g for g in grades if g.cell_type == "code"]
+                found[submission.student_id] = {
+                    catalogue.question_id(g.name): float(g.score) for g in code
+                }
+        return found
+
+    def most(self) -> float:
+        """Points that the code questions are worth, extra credit aside."""
+        with self.gradebook() as gradebook:
+            notebooks = gradebook.find_assignment(self.assignment).notebooks
+            graded = [cell for notebook in notebooks for cell in notebook.grade_cells]
+            return float(sum(cell.max_score for cell in graded if cell.cell_type == "code"))
+
+    def result(self, student: str, notebook: str) -> Path:
+        """Where a student's autograded notebook lies, if there is one."""
+        steps = self.directory.autograded_directory, student, self.assignment
+        return Path(self.directory.format_path(*steps)) / f"{notebook}.ipynb"
+
+    def records(self, student: str) -> dict[str, dict]:
+        """{question: record} of what was examined in isolation when it was last graded."""
+        found = {}
+        for name in self.notebooks:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                for cell in nbformat.read(self.result(student, name), as_version=4).cells:
+                    record = verdict.read(cell)
+                    if record and (record["status"], record["mode"]) == ("graded", "isolated"):
+                        found[record["question"]] = record
+        return found
+
+    def kept(self, student: str, seed: int, asked: set[str] | None) -> dict[str, dict]:
+        """The records of a submission that stay as they are where `asked` are asked again."""
+        if asked is None:
+            return {}
+        records = self.records(student).items()
+        return {q: r for q, r in records if q not in asked and r["seed"] == seed}
+
+    def looked_at(self, student: str) -> set[str]:
+        """The cells of a student that a person has graded and nobody need look at again."""
+        with self.gradebook() as gradebook, contextlib.suppress(MissingEntry):
+            submission = gradebook.find_submission(self.assignment, student)
+            grades = [g for notebook in submission.notebooks for g in notebook.grades]
+            return {g.name for g in grades
+                    if g.manual_score is not None and not g.needs_manual_grade}  # fmt: skip
+        return set()
+
+    def keep_looked_at(self, student: str, cells: set[str]) -> None:
+        """Nothing has changed in these cells: nbgrader asks for another look at every grade."""
+        with self.gradebook() as gradebook:
+            submission = gradebook.find_submission(self.assignment, student)
+            for grade in (g for notebook in submission.notebooks for g in notebook.grades):
+                if grade.name in cells:
+                    grade.needs_manual_grade = False
+            gradebook.db.commit()
+
+    def autograded(self, student: str) -> bool:
+        """Whether the result is there, and none of an nbgrader that was killed on the way."""
+        paths = [self.result(student, name) for name in self.notebooks]
+        return any(path.is_file() and _finished(path) for path in paths)
+
+
+def _finished(path: Path) -> bool:
+    """Whether questions in an autograded notebook have been asked; none has an output before."""
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+    except (OSError, ValueError):
+        return False
+    tests = [cell for cell in cells if execute.question_of(cell)]
+    return not tests or any(cell.outputs for cell in tests)
+
+
+@contextlib.contextmanager
+def _quickly():
+    """Let nbgrader, which opens its gradebook ten times a student, compile its SQL only once, and
+    look only once whether all tables are there and its schema of a cell's metadata is a schema.
+    """
+    from nbgrader import api
+    from nbgrader.nbgraderformat import common
+
+    before = api.create_engine, api.Base, common.jsonschema
+    tables = SimpleNamespace(create_all=cache(api.Base.metadata.create_all))
+    api.create_engine, api.Base = _engine, SimpleNamespace(metadata=tables)
+    common.jsonschema = SimpleNamespace(validate=_validate)
+    try:
+        yield
+    finally:
+        api.create_engine, api.Base, common.jsonschema = before
+
+
+@cache
+def _engine(url: str, **settings):
+    from sqlalchemy import create_engine
+
+    return create_engine(url, **settings)
+
+
+def _validate(instance, schema: dict) -> None:
+    error = jsonschema.exceptions.best_match(_validator(json.dumps(schema)).iter_errors(instance))
+    if error is not None:
+        raise error
+
+
+@cache
+def _validator(schema: str) -> jsonschema.protocols.Validator:
+    schema = json.loads(schema)
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
+
+
+# What nbgrader's log says when the machine, not a submission, is at fault.
+MACHINE = {
+    "No space left on device": "the disk of {root} is full",
+    "database or disk is full": "the disk of {root} is full",
+    "disk I/O error": "the gradebook in {root} cannot be written (disk error, or disk full)",
+    "Disk quota exceeded": "the disk quota in {root} is used up",
+    "Read-only file system": "the disk of {root} is read-only",
+    "readonly database": "the gradebook of {root} is read-only",
+    "database is locked": "the gradebook of {root} is locked by another program",
+    "unable to open database file": "the gradebook of {root} cannot be opened",
+}
+
+
+def _config(root: Path):
+    """The kit's nbgrader configuration, and the course's own on top where it has one."""
+    from traitlets.config import PyFileConfigLoader
+
+    with contextlib.chdir(root):  # the configuration looks at folders below the current one
+        config = load_config(root)
+        own = root / "nbgrader_config.py"
+        if own.is_file() and root != ROOT:
+            config.merge(PyFileConfigLoader(own.name, path=str(root)).load_config())
+    config.CourseDirectory.root = str(root)
+    return config
+
+
+def _older(path: Path) -> bool:
+    """Whether a gradebook lacks a table or column of this nbgrader; looks, and changes nothing."""
+    from nbgrader.api import Base
+
+    with (
+        contextlib.suppress(sqlite3.DatabaseError),  # no database at all: reading it says so
+        contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as book,
+    ):
+        for table in Base.metadata.sorted_tables:
+            there = {row[1] for row in book.execute(f'pragma table_info("{table.name}")')}
+            if {column.name for column in table.columns} - there:
+                return True
+    return False
+
+
+def digest_of(value) -> str:
+    return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
+
+
+def _last(pattern: str, text: str) -> str:
+    """The last match in a log, else its last line; one line."""
+    found = re.findall(pattern, text, re.M) or text.strip().splitlines()[-1:]
+    return one_line(found[-1]) if found else "nbgrader gave no reason"
+
+
+def one_line(text: str) -> str:
+    return verdict.printable(question.one_line(text))[:500]
+
+
+def reason(error: BaseException) -> str:
+    said = str(getattr(error, "orig", None) or error)
+    return one_line(said or type(error).__name__)

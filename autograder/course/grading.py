@@ -1,0 +1,370 @@
+"""`python -m autograder grade`: a whole class through nbgrader, on one process, many, or a cluster.
+
+nbgrader's own autograde does the work, one student after the other, and only this process writes
+the gradebook. With workers, notebooks are executed ahead of it elsewhere: that is a pure function
+of cells, files and seed, so `Execute` may take its result from a table (`execute.ahead`). A ledger
+remembers what is in the gradebook, so that a second run grades what changed and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbgrader.api import InvalidEntry
+from nbgrader.converters.base import NbGraderException
+from sqlalchemy.exc import SQLAlchemyError
+
+from autograder.course import worker
+from autograder.course.course import MACHINE, Course, digest_of, reason
+from autograder.course.ledger import Ledger
+from autograder.errors import Stopped, WrongCall
+from autograder.exam.box import NoBox
+from autograder.key import catalogue, fingerprint
+from autograder.plugins import execute, exporter
+
+CONNECT_SECONDS = 10
+WORKER_SECONDS = 60
+
+
+@dataclass
+class Task:
+    """One submission that is to be graded.
+
+    about: what its grades will depend on, for the ledger. asked: the questions whose answers may
+    differ from the last time, None for all. why: in words, where it was graded before.
+    """
+
+    student: str
+    key: str
+    seed: int
+    about: dict
+    asked: set[str] | None = None
+    why: str = ""
+
+    def kept(self, course: Course) -> dict[str, dict]:
+        return course.kept(self.student, self.seed, self.asked)
+
+
+Ready = tuple[Task, str | None, float]  # a task that nbgrader may finish, an error, seconds so far
+
+
+def here(course: Course, tasks: list[Task]) -> Iterator[Ready]:
+    """One worker: this process, and nbgrader's own pace.
+
+    Where only some questions are to be asked again, these are asked ahead of it.
+    """
+    for task in tasks:
+        seconds = 0.0
+        if task.asked is not None:
+            with contextlib.suppress(NbGraderException, OSError, ValueError):
+                jobs = course.jobs(task.student, task.seed, task.kept(course))
+                done = [worker.run(job) for job in jobs.values()]
+                execute.ahead.update(zip(jobs, done, strict=True))
+                seconds = sum(result.seconds for result in done)
+        yield task, None, seconds
+        execute.ahead.clear()
+
+
+def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
+    """Have workers execute notebooks ahead of nbgrader, never many more than they can hold."""
+    from distributed import CancelledError, as_completed
+    from distributed.comm import CommClosedError
+    from distributed.scheduler import KilledWorker
+
+    waiting, jobs_of, flow = list(reversed(tasks)), {}, as_completed()
+
+    def feed():
+        slots = sum(client.nthreads().values())
+        while waiting and len(jobs_of) < max(2 * slots, 2):
+            task = waiting.pop()
+            try:
+                jobs = course.jobs(task.student, task.seed, task.kept(course))
+            except Exception:  # nbgrader meets it again, and says what is wrong
+                jobs = {}
+            work = worker.kit_version(), list(jobs.values())
+            future = client.submit(worker.executed, *work, pure=False)
+            jobs_of[future.key] = (task, list(jobs))
+            flow.add(future)
+
+    gc.collect()
+    gc.freeze()  # as a worker does: collections leave alone what was imported
+    lost = f"lost the scheduler {client.scheduler.address if client.scheduler else ''}".strip()
+    try:
+        feed()
+        while jobs_of:
+            future = next(flow)
+            task, keys = jobs_of.pop(future.key)
+            error, seconds = None, 0.0
+            try:
+                results = future.result()
+                execute.ahead.update(zip(keys, results, strict=True))
+                seconds = sum(result.seconds for result in results)
+            except KilledWorker:
+                error = "every worker that ran this submission was killed"
+            except (NoBox, ModuleNotFoundError) as problem:
+                raise Stopped(f"a worker cannot grade: {reason(problem)}") from None
+            except (CancelledError, CommClosedError):
+                raise Stopped(lost) from None
+            except Stopped:
+                raise
+            except Exception as problem:
+                error = f"{type(problem).__name__}: {reason(problem)}"
+            del future
+            yield task, error, seconds
+            execute.ahead.clear()
+            exporter.forget(course.submitted(task.student))
+            feed()
+    except (CommClosedError, OSError, TimeoutError, StopIteration) as problem:
+        raise Stopped(f"{lost}: {reason(problem)}") from None
+
+
+@contextlib.contextmanager
+def pool(workers: int, scheduler: str | None) -> Iterator:
+    """A dask client with workers that can grade; None for this process alone."""
+    if scheduler is None and workers == 1:
+        yield None
+        return
+    from distributed import Client, LocalCluster
+
+    # It holds a submission's files, which no other task shares: nothing to do about it.
+    warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    with contextlib.ExitStack() as stack:
+        if scheduler is None:
+            scheduler = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
+                    dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+            )
+        try:
+            client = stack.enter_context(Client(scheduler, timeout=CONNECT_SECONDS))
+        except (OSError, TimeoutError, ValueError) as error:
+            raise WrongCall(f"no dask scheduler answers at {scheduler}: {reason(error)}") from None
+        try:
+            client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        except TimeoutError:
+            raise WrongCall(f"the scheduler {scheduler} has no workers") from None
+        _same_kit(client)
+        yield client
+
+
+def _same_kit(client) -> None:
+    found = client.run(worker.kit_version, on_error="return")
+    for address, kit in found.items():
+        if isinstance(kit, Exception):
+            raise WrongCall(f"the worker {address} cannot load the kit: {reason(kit)}")
+        if kit != worker.kit_version():
+            raise WrongCall(
+                f"the worker {address} has another version of the kit ({kit[:8]}, here "
+                f"{worker.kit_version()[:8]}): install the same one everywhere and restart the "
+                "workers"
+            )
+
+
+def grade(
+    assignment: str, root: Path, workers: int = 1, scheduler: str | None = None,
+    json_file: Path | None = None, sandbox: bool = True,
+) -> int:  # fmt: skip
+    """Grade what changed; exit status 0 all graded, 1 some failed or the run stopped, 2 wrong
+    call.
+    """
+    logging.getLogger("tornado.application").setLevel(logging.CRITICAL + 1)  # nbgrader's tracebacks
+    try:
+        if workers < 1:
+            raise WrongCall("--workers must be 1 or more")
+        if json_file and not json_file.absolute().parent.is_dir():
+            raise WrongCall(f"no folder {json_file.absolute().parent} for --json")
+        if json_file and json_file.is_dir():
+            raise WrongCall(f"{json_file} is a folder: --json names a file")
+        course = Course(root, assignment, sandbox)
+        with contextlib.closing(Ledger(course.root)) as ledger:
+            rows, stopped = _grade(course, ledger, workers, scheduler)
+    except (WrongCall, NoBox) as error:
+        print(f"autograder grade: {error}", file=sys.stderr)
+        return 2
+    except Stopped as error:
+        print(f"autograder grade: {error}; nothing was graded", file=sys.stderr)
+        return 1
+    except (SQLAlchemyError, InvalidEntry) as error:
+        signs = [why.format(root=root) for sign, why in MACHINE.items() if sign in str(error)]
+        why = signs[0] if signs else f"cannot use the gradebook: {reason(error)}"
+        print(f"autograder grade: {why}. What is graded is kept; run it again to go on.",
+              file=sys.stderr)  # fmt: skip
+        return 1
+    for row in rows:
+        if row["status"] == "failed" and not (stopped and row["error"] == stopped):
+            print(f"{row['student']}: {row['error']}", file=sys.stderr)
+    if stopped:
+        print(f"autograder grade: {stopped}. What is graded is kept; run it again to go on.",
+              file=sys.stderr)  # fmt: skip
+    if json_file:
+        try:
+            write_json(json_file, rows)
+        except OSError as error:
+            why = f"cannot write {json_file}: {error.strerror}; the grades are in the gradebook"
+            print(f"autograder grade: {why}", file=sys.stderr)
+            return 1
+    return 1 if stopped or any(row["status"] == "failed" for row in rows) else 0
+
+
+def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dict], str | None]:
+    rows, tasks = {}, []
+    rules, students, now = course.rules, course.handed_in(), course.results()
+    prints = {q: made for q, made in fingerprint.of(course.assignment).items()
+              if catalogue.grade_id(q) in course.cells}  # fmt: skip
+    for student in students:
+        problem = course.problem(student)
+        if problem:
+            rows[student] = {"status": "failed", "error": problem}
+            continue
+        try:
+            content = course.content(student)
+        except OSError as error:
+            rows[student] = {"status": "failed", "error": f"cannot be read: {error}"}
+            continue
+        except RecursionError:
+            why = "cannot be read: its folders are nested too deeply"
+            rows[student] = {"status": "failed", "error": why}
+            continue
+        seed = course.seed(ledger.seed, student, content)
+        about = {"rules": rules, "content": content, "seed": seed, "questions": prints}
+        key = digest_of([rules, content, seed, prints])
+        entry = ledger.latest.get((course.assignment, student), {})
+        if entry.get("done") == key and student in now and course.autograded(student):
+            rows[student] = {"status": "graded", "seconds": entry["seconds"]}
+        else:
+            task = Task(student, key, seed, about)
+            if student in now:
+                task.why, task.asked = _reason_for(course.assignment, about, entry)
+            tasks.append(task)
+    for student in course.known - set(students):
+        rows[student] = {"status": "missing"}
+
+    stopped = None
+    if tasks or scheduler:  # a wrong address is told also where there is nothing to do
+        stopped = _run(course, ledger, tasks, rows, workers, scheduler)
+    for task in tasks:
+        rows.setdefault(task.student, {"status": "failed", "error": stopped})
+    scores, most = course.results(), course.most()
+    told = [_row(student, rows[student], scores.get(student, {}), most) for student in sorted(rows)]
+    print(_summary(course.assignment, told, len(tasks)))
+    changes = [line for task in tasks if task.why and rows[task.student]["status"] == "graded"
+               for line in _changes(task, now[task.student], scores[task.student])]  # fmt: skip
+    if any(task.why for task in tasks):
+        print("\n".join(["marks that changed:", *changes] if changes else ["no marks changed"]))
+    return told, stopped
+
+
+def _reason_for(assignment: str, about: dict, entry: dict) -> tuple[str, set[str] | None]:
+    """Why a graded submission is graded again, and which questions are asked; None for all.
+
+    entry: the ledger's last about it.
+    """
+    last = entry.get("about") if "done" in entry else None
+    if not isinstance(last, dict):
+        return "graded again from the start", None
+    if last["content"] != about["content"]:
+        return "handed in again", None
+    if last["rules"] != about["rules"] or last["seed"] != about["seed"]:
+        return "the grader, its settings or the notebook changed", None
+    old, new = last["questions"], about["questions"]
+    changed = {question for question in {*old, *new} if old.get(question) != new.get(question)}
+    why = f"corrected: {', '.join(sorted(changed))}" if changed else "its result was gone"
+    return why, fingerprint.affected(assignment, changed)
+
+
+def _changes(task: Task, old: dict[str, float], new: dict[str, float]) -> Iterator[str]:
+    """One line for each question whose points are not what they were."""
+    for question in sorted({*old, *new}):
+        before, after = old.get(question, 0.0), new.get(question, 0.0)
+        if abs(before - after) > 1e-6:
+            yield f"  {task.student}: {question} {before:g} → {after:g} ({task.why})"
+
+
+def _run(course, ledger, tasks, rows, workers, scheduler) -> str | None:
+    """Grade the tasks, filling in `rows`; None, or why the run stopped."""
+    from tqdm import tqdm
+
+    tally = {"graded": 0, "failed": 0}
+    with contextlib.ExitStack() as stack:
+        if not (scheduler or workers > 1):
+            course.runner.check()
+        client = stack.enter_context(pool(min(workers, max(len(tasks), 1)), scheduler))
+        ready = on_workers(course, tasks, client) if client else here(course, tasks)
+        bar = stack.enter_context(
+            tqdm(total=len(tasks), desc=course.assignment, unit=" submission", postfix=tally,
+                 mininterval=0.1 if sys.stderr.isatty() else 10, disable=not tasks)
+        )  # fmt: skip
+        try:
+            for task, error, seconds in ready:
+                rows[task.student] = _finish(course, ledger, task, error, seconds)
+                tally[rows[task.student]["status"]] += 1
+                bar.set_postfix(tally, refresh=False)
+                bar.update()
+        except Stopped as stop:
+            return str(stop)
+    return None
+
+
+def _finish(course, ledger, task: Task, error: str | None, seconds: float) -> dict:
+    """Have nbgrader store one submission; the ledger says so before and after."""
+    if error is None:
+        begun = time.monotonic()
+        ledger.write(assignment=course.assignment, student=task.student, begun=task.key)
+        seen = course.looked_at(task.student) if task.asked is not None else set()
+        error = course.autograde(task.student, task.seed)
+        if error is None and seen:
+            again = {catalogue.grade_id(question) for question in task.asked}
+            course.keep_looked_at(task.student, seen - again)
+        seconds = round(seconds + time.monotonic() - begun, 3)
+    if error is not None:
+        return {"status": "failed", "error": error, "seconds": seconds}
+    ledger.write(
+        assignment=course.assignment, student=task.student, done=task.key, seed=task.seed,
+        seconds=seconds, about=task.about,
+    )  # fmt: skip
+    return {"status": "graded", "seconds": seconds}
+
+
+def _row(student: str, row: dict, scores: dict, most: float) -> dict:
+    """One line of --json. score: of the code questions, extra credit and manual grades included."""
+    graded = row["status"] == "graded"
+    score = sum(scores.values()) if graded else None if row["status"] == "failed" else 0.0
+    told = {
+        "student": student, "status": row["status"], "score": score, "max_score": most,
+        "seconds": row.get("seconds", 0.0), "questions": scores if graded else {},
+    }  # fmt: skip
+    return {**told, "error": row["error"]} if "error" in row else told
+
+
+def _summary(assignment: str, rows: Iterable[dict], done: int) -> str:
+    counts = {s: sum(r["status"] == s for r in rows) for s in ("graded", "failed", "missing")}
+    told = ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "nobody handed in"
+    new = f"{done} to grade in this run" if done else "nothing to do, no submission has changed"
+    return f"{assignment}: {told} ({new})"
+
+
+def write_json(path: Path, rows: list[dict]) -> None:
+    """One object a line; a plain file is replaced at once."""
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    if path.exists() and not path.is_file():
+        with open(path, "w") as stream:
+            stream.write(text)
+        return
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.write_text(text)
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)

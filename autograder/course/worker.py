@@ -1,0 +1,118 @@
+"""What a worker does: execute a student's notebook, on any machine that has this kit.
+
+A result depends on cells, files and seed alone, so it does not matter where it comes from. nbgrader
+is not imported: only the coordinator needs it, and it takes seconds to load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePath
+
+import utils
+from autograder.errors import Stopped
+from autograder.exam import examiner, warm
+from autograder.exam.box import Limits
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# What every grade depends on, besides what `fingerprint` finds a question to depend on.
+GRADING = (
+    "autograder/student/*.py",
+    "autograder/exam/*.py",
+    "autograder/key/question.py",
+    "autograder/key/kinds/trained.py",
+    "autograder/plugins/execute.py",
+    "autograder/plugins/sanitize.py",
+    "utils/*.py",
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to execute anywhere: code cells, files by name, and what grades depend on.
+
+    hidden: paths that student code must not see, where they exist on the worker.
+    kept: {question: record} of what need not be asked again.
+    """
+
+    cells: tuple[examiner.Cell, ...]
+    files: dict[str, bytes]
+    name: str
+    seed: int
+    sandbox: str
+    limits: Limits
+    hidden: tuple[str, ...]
+    kept: dict[str, dict]
+
+
+_one_at_a_time = threading.Lock()  # a worker with more threads still has one warm server
+
+
+def executed(kit: str, jobs: list[Job]) -> list[examiner.Examined]:
+    """Run a student's notebooks on this worker; Stopped where its kit is not version `kit`."""
+    if kit_version() != kit:
+        raise Stopped("a worker has another version of the kit")
+    with _one_at_a_time:
+        return [run(job) for job in jobs]
+
+
+def run(job: Job) -> examiner.Examined:
+    with tempfile.TemporaryDirectory(prefix="submission-") as scratch:
+        folder = Path(scratch)
+        for name, data in job.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        if job.sandbox == "bubblewrap":
+            server = warm.shared(job.limits, tuple(map(Path, job.hidden)), job.cells)
+            submission = job.cells, folder, list(job.files), job.name, job.seed
+            return examiner.examine(*submission, server, job.kept)
+        return _trusted(job, folder)
+
+
+def _trusted(job: Job, folder: Path) -> examiner.Examined:
+    """Without a sandbox: nbgrader's kernel, tests inside."""
+    import nbformat
+    from nbgrader.utils import setenv
+
+    from autograder.plugins import execute, sanitize
+
+    cells = [nbformat.v4.new_code_cell(cell.source) for cell in job.cells]
+    notebook = sanitize.in_place_of("")
+    notebook.metadata.pop(sanitize.KEY)
+    notebook.cells = cells
+    runner = execute.Execute(sandbox="none", seed=job.seed, timeout=int(job.limits.cell_seconds))
+    started = time.monotonic()
+    with setenv(NBGRADER_EXECUTION="autograde"):
+        runner.preprocess(notebook, {"metadata": {"path": str(folder)}})
+    outputs = [[dict(output) for output in cell.outputs] for cell in notebook.cells]
+    return examiner.Examined(outputs, seconds=time.monotonic() - started)
+
+
+@cache
+def kit_version() -> str:
+    """Hash of all of the kit's code: the coordinator and its workers must have the same."""
+    return hash_of({**_sources(PACKAGE), **_sources(Path(utils.__file__).parent)})
+
+
+@cache
+def grader() -> str:
+    """Hash of the code that every grade depends on; what a question adds is in `fingerprint`."""
+    files = {**_sources(PACKAGE), **_sources(Path(utils.__file__).parent)}
+    return hash_of({k: v for k, v in files.items() if any(map(PurePath(k).match, GRADING))})
+
+
+def _sources(folder: Path) -> dict[str, Path]:
+    return {f"{folder.name}/{p.relative_to(folder)}": p for p in sorted(folder.rglob("*.py"))}
+
+
+def hash_of(files: dict[str, Path]) -> str:
+    digest = hashlib.sha256()
+    for name, path in files.items():
+        data = path.read_bytes()
+        digest.update(f"{name}\0{len(data)}\0".encode() + data)
+    return digest.hexdigest()

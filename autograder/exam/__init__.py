@@ -1,0 +1,1 @@
+"""The exam: the examiner, the wall around the student's process, and the verdict."""

@@ -1,0 +1,250 @@
+"""Student processes in milliseconds: a warm server to fork from, and boxes ready for what it
+forks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import utils
+from autograder.exam.box import ENVIRONMENT, UIDS, Box, Limits, NoBox, command
+from autograder.key import catalogue
+from autograder.student import probes, wire
+
+PACKAGE = Path(__file__).resolve().parents[1]
+WARM_SECONDS = 120.0
+START_SECONDS = 30.0
+
+
+class Warm:
+    """Starts processes inside boxes. One for a grading run or a worker; close it, or use `with`.
+
+    hidden: paths that student code must not see even if a folder above them belongs to the system.
+    late: modules of `probes.LATE` to import before, where students need them; each makes every fork
+    slower.
+    """
+
+    def __init__(
+        self, limits: Limits | None = None, hidden: list[Path] = (), as_root: bool | None = None,
+        late: tuple[str, ...] = (),
+    ):  # fmt: skip
+        self.limits = limits or Limits()
+        self.hidden = [PACKAGE, PACKAGE.parent / "solutions", *map(Path, hidden)]
+        self.folder = Path(tempfile.mkdtemp(prefix="kit-"))
+        self.server = self.spare = None
+        try:
+            self.kit = _stage(self.folder)
+            self.as_root = try_a_box(as_root)
+            self.command = command(self.kit, self.hidden, self.limits, self.as_root)
+            self.late = late
+            self.server, self.control = self._start_server()
+        except BaseException:
+            self.close()
+            raise
+
+    def enter(self, folder: Path, files: list[str], name: str) -> Inside:
+        """A process in a fresh box, with a copy of some of a folder's files, in ~/NAME."""
+        if self.server.poll() is not None:  # somebody has killed it
+            self.control.close()
+            self.server, self.control = self._start_server()
+        box, self.spare = self.spare or self._box(), None
+        box.ready()
+        here, there = socket.socketpair()
+        told, told_write = os.pipe()
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        order = {
+            "name": name,
+            "files": files,
+            "uid": box.uid,
+            "user_namespace": not self.as_root,
+            "limits": self.limits.of_process(),
+            "filter_optional": False,
+            "environment": {**ENVIRONMENT, "PYTHONPATH": str(self.kit)},
+        }
+        try:
+            fds = [box.pidfd, opened, there.fileno(), told_write]
+            socket.send_fds(self.control, [json.dumps(order).encode()], fds)
+        finally:
+            there.close()
+            os.close(told_write)
+            os.close(opened)
+        self.spare = self._box()  # stands by the time the next submission comes
+        return Inside(box, here, told)
+
+    def close(self) -> None:
+        """End the server and the spare box, and remove the kit."""
+        if self.spare is not None:
+            self.spare.close()
+        if self.server is not None:
+            self.control.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.server.wait(2)
+            self.server.kill()
+            self.server.wait()
+            self.server = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def _box(self) -> Box:
+        return Box(self.command, uid_of(self.as_root))
+
+    def _start_server(self):
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        launch = (
+            "import os, sys; sys.path[:] = [p for p in sys.path if not os.path.isdir("
+            "os.path.join(p, 'autograder', 'exam'))]; sys.path.insert(0, sys.argv[1]); "
+            "from autograder.student import forkserver; "
+            "forkserver.main(int(sys.argv[2]), sys.argv[3:])"
+        )
+        log = self.folder / "server.log"
+        with open(log, "wb") as errors:
+            about = [str(self.kit), str(there.fileno()), *self.late]
+            server = subprocess.Popen(
+                [sys.executable, "-I", "-c", launch, *about],
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env={
+                    **ENVIRONMENT,
+                    "MPLCONFIGDIR": str(self.folder / "matplotlib"),
+                    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # its forks map pages by the 2 MiB
+                },
+                cwd="/",
+                pass_fds=[there.fileno()],
+                start_new_session=True,
+            )
+        there.close()
+        ready = select.select([here], [], [], WARM_SECONDS)[0] and here.recv(1 << 16)
+        if not ready or not json.loads(ready).get("ready"):
+            server.kill()
+            server.wait()
+            here.close()
+            why = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no answer"]
+            raise NoBox(f"the warm server did not start: {why[0]}")
+        return server, here
+
+
+def shared(limits: Limits, hidden: tuple[Path, ...], cells: Sequence) -> Warm:
+    """This process's warm server for notebooks of such cells; it ends with the process."""
+    asked = {catalogue.find(cell.question).probe for cell in cells if cell.question}
+    return _warm(limits, hidden, probes.late(asked))
+
+
+@cache
+def _warm(limits: Limits, hidden: tuple[Path, ...], late: tuple[str, ...]) -> Warm:
+    import torch
+
+    torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()  # or collections would go through all of torch and nbgrader again and again
+    started = Warm(limits, hidden, late=late)
+    atexit.register(started.close)
+    return started
+
+
+def try_a_box(as_root: bool | None = None) -> bool:
+    """Make an empty box here: with root's rights (True) or as a user (False), the first that works.
+
+    NoBox when none does, with bubblewrap's own words.
+    """
+    ways = [True, False] if os.geteuid() == 0 else [False]
+    for way in ways if as_root is None else [as_root]:
+        box = None
+        try:
+            box = Box(command(PACKAGE / "student", [], Limits(), way), uid_of(way))
+            box.ready()
+            return way
+        except NoBox as error:
+            reason = error
+        finally:
+            if box is not None:
+                box.close()
+    raise reason
+
+
+def uid_of(as_root: bool) -> int | None:
+    """Whom student code runs as, where root can choose: a user without account, one a grading
+    run.
+    """
+    return UIDS[os.getpid() % len(UIDS)] if as_root else None
+
+
+class Inside:
+    """A student process in its box: the wire to it, what it uses, and its end.
+
+    wire: socket for `autograder.student.wire` frames. Closing kills the box with all that is in it.
+    """
+
+    def __init__(self, box: Box, link: socket.socket, told: int):
+        self.box, self.link, self.told = box, link, told
+        self.link.setblocking(False)
+        self.fd = link.fileno()
+        self.started = time.monotonic()
+        self._said = b""
+        try:
+            first = wire.receive(self.fd, START_SECONDS)
+        except (EOFError, TimeoutError, wire.WireError) as error:
+            first = {"failed": self._heard().get("failed", f"no answer ({type(error).__name__})")}
+        if not first.get("ready"):
+            self.close()
+            raise NoBox(f"a process could not enter its sandbox: {first.get('failed')}")
+
+    def ended(self, seconds: float = 2.0) -> int | None:
+        """The wait status of the student's process, or None while it lives."""
+        return self._heard(seconds).get("status")
+
+    def close(self) -> None:
+        self.box.close()
+        self.link.close()
+        if self.told >= 0:
+            os.close(self.told)
+            self.told = -1
+
+    def _heard(self, seconds: float = 0.5) -> dict:
+        """What the guardian has told: pid, then status; or why it failed."""
+        deadline = time.monotonic() + seconds
+        while b"status" not in self._said and b"failed" not in self._said:
+            left = max(0, deadline - time.monotonic())
+            if not select.select([self.told], [], [], left)[0]:
+                break
+            part = os.read(self.told, 4096)
+            if not part:
+                break
+            self._said += part
+        heard = {}
+        for line in self._said.splitlines():
+            with contextlib.suppress(ValueError):
+                heard.update(json.loads(line))
+        return heard
+
+
+def _stage(folder: Path) -> Path:
+    """Copy what student code may see: neutral code and `utils`. Readable by everybody."""
+    kit = folder / "kit"
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    (kit / "autograder").mkdir(parents=True)
+    shutil.copyfile(PACKAGE / "__init__.py", kit / "autograder" / "__init__.py")
+    shutil.copytree(PACKAGE / "student", kit / "autograder" / "student", ignore=ignore)
+    shutil.copytree(Path(utils.__file__).parent, kit / "utils", ignore=ignore)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return kit

@@ -1,0 +1,360 @@
+"""A question of the answer key: what is asked, what counts, and which mistakes have a name.
+
+A question never touches a student's objects. It draws inputs, has a *probe* (see
+`autograder.student.probes`) run beside the student's code on them, and judges the *evidence* that
+comes back: arrays and plain values. The same probe run over the reference gives what was wanted,
+and run over each catalogued mistake gives what that mistake would have produced: a mistake is named
+when its evidence is the student's evidence.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograder.student import probes
+
+Evidence = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known wrong answer.
+
+    id: short and stable ("half-missing"); shown to instructors and in `--json`.
+    says: one or two plain sentences for the student: what the numbers show, what it usually means.
+        Never a formula of the reference, an expected value or an input.
+    reread: the part of the notebook to go back to.
+    code: what a student who makes it would have written, {name: object}; laid over the reference's
+        names.
+    credit: share of the failed checks' weight that is given back: for a mere convention, or one
+        lost factor.
+    """
+
+    id: str
+    says: str
+    reread: str
+    code: Mapping[str, Any]
+    credit: float = 0.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One property. `test(got, want, inputs)` returns None, or a sentence saying what was received.
+
+    property: the property in words, without values; it is what `docs/what-is-tested.md` lists.
+    weight: its share of the question's points; a question's weights add up to 1.
+    """
+
+    name: str
+    weight: float
+    property: str
+    test: Callable[[Evidence, Evidence, Mapping], str | None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One graded question.
+
+    id: "<assignment>.<name>". names: what the student must define (default: the name itself).
+    draw(rng) -> inputs: {name: array or plain value}; fresh for every submission, never degenerate.
+    probe: name of the probe that turns a namespace and inputs into evidence.
+    reference: {name: object}, a right answer, with everything that it builds on.
+    builds_on: names of earlier questions whose reference may stand in when the student's own is
+        broken.
+    alike(a, b, inputs): whether two pieces of evidence show the same behaviour.
+    explain(got, want, inputs, failed) -> (id, sentence[, what to reread[, credit]]) | None: names
+        what no fixed code can (a ratio, an unknown architecture); asked when no mistake matches.
+    examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on
+        known inputs, such as a submitted training run; no reference runs beside it.
+    compared: whether its tests need the reference's evidence; where they look at the student's
+        alone, the probe is not run a second time.
+    """
+
+    id: str
+    points: float
+    title: str
+    probe: str
+    draw: Callable[[np.random.Generator], dict]
+    reference: Mapping[str, Any]
+    checks: tuple[Check, ...]
+    mistakes: tuple[Mistake, ...] = ()
+    builds_on: tuple[str, ...] = ()
+    extra: bool = False
+    names: tuple[str, ...] = ()
+    alike: Callable[[Evidence, Evidence, Mapping], bool] | None = None
+    explain: Callable[[Evidence, Evidence, Mapping, list], tuple | None] | None = None
+    examine: Callable[..., dict] | None = None
+    compared: bool = True
+    seconds: float = 10.0
+
+    def __post_init__(self):
+        total = sum(check.weight for check in self.checks)
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"{self.id}: the weights of its checks add up to {total}, not 1")
+        if not self.names:
+            object.__setattr__(self, "names", (self.id.split(".")[1],))
+
+    @property
+    def assignment(self) -> str:
+        return self.id.split(".")[0]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one check went. message is empty when it passed."""
+
+    check: Check
+    passed: bool
+    message: str = ""
+
+
+@dataclass
+class Result:
+    """One graded question: what nbgrader stores, what the student reads, what a table shows."""
+
+    question: str
+    score: float
+    points: float
+    mistake: str | None
+    feedback: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    stood_in: tuple[str, ...] = ()
+    seed: int = 0
+
+    @property
+    def passed(self) -> bool:
+        return self.score >= self.points
+
+    def as_json(self) -> dict:
+        """The object that `python -m autograder check --json` prints."""
+        return {
+            "question": self.question,
+            "score": self.score,
+            "points": self.points,
+            "passed": self.passed,
+            "mistake": self.mistake,
+            "feedback": self.feedback,
+        }
+
+
+class Exam:
+    """Grades the questions of one submission, in any order, each once.
+
+    student: answers `ask(probe, inputs, stand_ins, seconds)` and has a `folder`; see
+    `autograder.student.asking`.
+    seed: recorded with the grade; the same submission and seed give the same result.
+    lookup(id) -> Question.
+    """
+
+    def __init__(self, student, seed: int, lookup: Callable[[str], Question]):
+        self.student, self.seed, self.lookup = student, int(seed), lookup
+        self.results: dict[str, Result] = {}
+
+    def grade(self, question_id: str) -> Result:
+        """Grade one question; where it builds on broken work, once more with the reference
+        there.
+        """
+        if question_id not in self.results:
+            question = self.lookup(question_id)
+            result = self._grade(question, stand_ins=())
+            if not result.passed:
+                broken = tuple(n for n in question.builds_on if not self._sound(question, n))
+                if broken:
+                    carried = self._grade(question, stand_ins=broken)
+                    named = carried.mistake and not result.mistake
+                    if carried.score > result.score or named and carried.score == result.score:
+                        result = carried
+            self.results[question_id] = result
+        return self.results[question_id]
+
+    def _sound(self, question: Question, name: str) -> bool:
+        return self.grade(f"{question.assignment}.{name}").passed
+
+    def _grade(self, question: Question, stand_ins: tuple[str, ...]) -> Result:
+        rng = np.random.default_rng([self.seed, zlib.crc32(question.id.encode())])
+        inputs = question.draw(rng)
+        inputs.setdefault("seed", int(rng.integers(2**31)))
+        own = {name: question.reference[name] for name in stand_ins}
+        if question.examine:
+            got, want = question.examine(self.student, inputs, own, question.seconds), {}
+        else:
+            got = self.student.ask(question.probe, inputs, own, question.seconds)
+            want = _evidence(question, inputs) if question.compared else {}
+        return judge(question, got, want, inputs, stand_ins, self.seed)
+
+
+def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
+    """Compare evidence with what was wanted, name the mistake, add up the points."""
+    outcomes = []
+    for check in question.checks:
+        message = got.get("error") or _tested(check, got, want, inputs)
+        outcomes.append(Outcome(check, not message, message or ""))
+    failed = [outcome for outcome in outcomes if not outcome.passed]
+    mistake = None
+    if failed and not got.get("error"):
+        mistake = recognise(question, got, want, inputs, [o.check.name for o in failed])
+    lost = sum(outcome.check.weight for outcome in failed)
+    if mistake:
+        lost *= 1 - mistake.credit
+    score = round(question.points * (1 - lost), 2) if failed else float(question.points)
+    feedback = describe(question, score, outcomes, mistake, got.get("error"), stand_ins)
+    return Result(
+        question.id,
+        score,
+        float(question.points),
+        mistake.id if mistake else None,
+        feedback,
+        outcomes,
+        tuple(stand_ins),
+        seed,
+    )
+
+
+def _tested(check: Check, got, want, inputs) -> str | None:
+    """Evidence comes from an untrusted process: what a test cannot even read has failed it."""
+    try:
+        with np.errstate(all="ignore"):
+            return check.test(got, want, inputs)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return f"what came back could not be read ({type(error).__name__})."
+
+
+_seen: dict[tuple, tuple] = {}  # the latest evidence of references and mistakes, and of what
+KEPT = 64
+
+
+def _evidence(question: Question, inputs, mistake: Mistake | None = None) -> dict:
+    """What the reference, or a mistake laid over it, gives: computed once for the same inputs."""
+    key = question.id, inputs["seed"], id(mistake)
+    if key not in _seen:
+        code = {**question.reference, **(mistake.code if mistake else {})}
+        _seen[key] = probes.run(question.probe, code, inputs), mistake
+        if len(_seen) > KEPT:
+            del _seen[next(iter(_seen))]
+    return _seen[key][0]
+
+
+def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
+    """The one mistake whose evidence is the student's; None when there is none, or more than
+    one kind.
+    """
+    alike = question.alike or same_arrays
+    try:
+        with np.errstate(all="ignore"):
+            for mistake in question.mistakes:
+                if alike(got, _evidence(question, inputs, mistake), inputs):
+                    return mistake
+            named = question.explain and question.explain(got, want, inputs, failed)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return None  # unreadable evidence has no name
+    if not named:
+        return None
+    reread = named[2] if len(named) > 2 else ""
+    return Mistake(named[0], named[1], reread, {}, credit=named[3] if len(named) > 3 else 0.0)
+
+
+def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
+    """The text that the student reads."""
+    lines = [f"{question.id}: {score:g} of {question.points:g} points"]
+    if stand_ins:
+        names = ", ".join(f"`{name}`" for name in stand_ins)
+        lines.append(
+            f"  A reference {names} stood in for yours, so its mistake costs nothing here."
+        )
+    if error:
+        return "\n".join([*lines, f"  {one_line(error)}"])
+    for outcome in outcomes:
+        lines.append(f"  {'passed' if outcome.passed else 'failed'}: {outcome.check.property}")
+        if outcome.message:
+            lines.append(f"      {one_line(outcome.message)}")
+    if mistake:
+        lines.append(
+            f"  {mistake.says}" + (f" Reread: {mistake.reread}." if mistake.reread else "")
+        )
+    return "\n".join(lines)
+
+
+def one_line(said: str) -> str:
+    """What student code says must not look like lines of ours."""
+    return " ".join(str(said).split())
+
+
+# Comparisons that questions share
+
+
+def close(a, b, rtol=1e-4, atol=1e-5) -> bool:
+    """Same shape and equal within float32 rounding of a short computation (rtol 1e-4)."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or a.dtype.kind not in "fiub" or b.dtype.kind not in "fiub":
+        return False
+    return bool(np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True))
+
+
+def same_arrays(a: Evidence, b: Evidence, inputs=None, keys: Iterable[str] | None = None) -> bool:
+    """Every array that either side holds is the other's too (or both lack it)."""
+    arrays = {k for e in (a, b) for k, v in e.items() if isinstance(v, np.ndarray)}
+    for key in keys or arrays:
+        if (a.get(key) is None) != (b.get(key) is None):
+            return False
+        if a.get(key) is not None and not close(a[key], b[key], rtol=1e-3, atol=1e-4):
+            return False
+    return True
+
+
+def matches(key: str, what: str, rtol=1e-4, atol=1e-5):
+    """A test: evidence `key` equals the reference's. `what` names it in the message."""
+
+    def test(got, want, inputs):
+        problem = well_formed(got, want, key, what)
+        if problem:
+            return problem
+        if not close(got[key], want[key], rtol, atol):
+            return f"{what}: not the right numbers."
+
+    return test
+
+
+def well_formed(got, want, key: str, what: str) -> str | None:
+    """What is wrong with the form of an array, whatever its values."""
+    if got.get(f"{key}.error"):
+        return f"{what}: {got[f'{key}.error']}"
+    value = got.get(key)
+    if value is None:
+        return f"{what}: nothing was received ({got.get(f'{key}.kind', 'None')})."
+    value, wanted = np.asarray(value), np.asarray(want[key])
+    if value.dtype.kind not in "fiub":
+        return (
+            f"{what}: received {got.get(f'{key}.kind', value.dtype)} where numbers were expected."
+        )
+    if value.shape != wanted.shape:
+        return f"{what}: received shape {value.shape}, expected shape {wanted.shape}."
+    if not np.isfinite(value).all() and np.isfinite(wanted).all():
+        return (
+            f"{what}: received {np.count_nonzero(~np.isfinite(value))} values that are NaN or "
+            "infinite."
+        )
+    return None
+
+
+def number_problem(got, key: str) -> str | None:
+    """What is wrong with one number, whatever its value."""
+    if got.get(f"{key}.error"):
+        return got[f"{key}.error"]
+    value = got.get(key)
+    if value is None:
+        return f"received {got.get(f'{key}.kind')} where one number is asked for."
+    if np.size(value) != 1:
+        return f"received shape {np.shape(value)} where one number is asked for."
+    if not np.isfinite(value).all():
+        return "received NaN or infinity."
+    return None
+
+
+def has_form(key: str, what: str):
+    """A test: evidence `key` is a tensor of the right shape, finite."""
+    return lambda got, want, inputs: well_formed(got, want, key, what)

@@ -1,0 +1,1 @@
+"""What nbgrader loads, by the names in `nbgrader_config.py`."""

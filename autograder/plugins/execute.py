@@ -1,0 +1,247 @@
+"""nbgrader plug-ins: execute a submission in isolation, and store what its questions scored.
+
+`Execute` takes the place of nbgrader's preprocessor of that name, `SaveAutoGrades` that of the
+other; both are named in `nbgrader_config.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from functools import cache
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbgrader import utils as nbgrader_utils
+from nbgrader.api import BaseCell, Comment, Grade, Gradebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import Execute as StockExecute
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import SaveAutoGrades as StockSaveAutoGrades
+from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
+from sqlalchemy import Float as Real
+from traitlets import Enum, Float, Integer
+
+from autograder.exam import examiner, verdict, warm
+from autograder.exam.box import Limits, NoBox
+from autograder.key import catalogue
+from autograder.plugins import incell, sanitize
+
+MEBI = 2**20
+
+# Extra credit as it was stored here last: nbgrader keeps no automatic value apart from a person's.
+EXTRA = Table(
+    "autograder_extra_credit",
+    MetaData(),
+    Column("grade", String, primary_key=True),
+    Column("score", Real, nullable=False),
+)
+
+# What workers have run ahead of nbgrader, by `key_of`; see `autograder.course.grading`.
+ahead: dict = {}
+
+
+def key_of(cells, folder: Path, files: list[str], name: str, seed: int) -> str:
+    """Names everything that the results of a notebook depend on."""
+    told = [[[cell.source, cell.question] for cell in cells], name, seed]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    for file in files:
+        data = (Path(folder) / file).read_bytes()
+        digest.update(json.dumps([file, len(data)]).encode() + data)
+    return digest.hexdigest()
+
+
+def question_of(cell) -> str | None:
+    """The question that a cell tests, or None; by its restored name, whatever its source says."""
+    tested = nbgrader_utils.is_grade(cell) and not nbgrader_utils.is_solution(cell)
+    if cell.cell_type != "code" or not tested:
+        return None
+    name = str(cell.metadata.nbgrader.get("grade_id", ""))
+    try:
+        return catalogue.find(catalogue.question_id(name)).id
+    except catalogue.UnknownQuestion:
+        return None
+
+
+def course_of(preprocessor) -> CourseDirectory | None:
+    """The course that a preprocessor works for; nbgrader hangs it on the converter above."""
+    above = preprocessor
+    while above is not None:
+        if isinstance(getattr(above, "coursedir", None), CourseDirectory):
+            return above.coursedir
+        above = above.parent
+    return None
+
+
+@cache
+def _box_works(program: str | None) -> None:
+    """Raise NoBox when this machine makes no sandbox; tried once a process, not once a student."""
+    warm.try_a_box()
+
+
+class Execute(StockExecute):
+    """Run a submission's cells and grade its questions; takes the place of nbgrader's `Execute`."""
+
+    sandbox = Enum(
+        ("bubblewrap", "none"),
+        "bubblewrap",
+        help="'bubblewrap' isolates student code; 'none' trusts it (plain kernel, tests inside).",
+    ).tag(config=True)
+
+    seed = Integer(
+        None,
+        allow_none=True,
+        help="Draw all hidden inputs from this seed; by default each submission gets its own.",
+    ).tag(config=True)
+
+    memory = Integer(2048, help="MiB of memory for one submission.").tag(config=True)
+    disk = Integer(256, help="MiB that one submission may hold and write.").tag(config=True)
+    processes = Integer(64, help="Processes and threads of one submission.").tag(config=True)
+    seconds = Float(
+        300.0,
+        help="Seconds of computing for one submission; `timeout` is for a cell, a quarter of it.",
+    ).tag(config=True)
+
+    def preprocess(self, nb, resources=None, km=None):
+        problem = sanitize.problem_of(nb)
+        if problem is not None:
+            return self._unread(nb, resources, problem)
+        seed = secrets.randbelow(2**31) if self.seed is None else self.seed
+        if self.sandbox == "bubblewrap" or ahead:
+            done = self._isolated(nb, resources, seed)
+            if done is not None:
+                return done
+        os.environ[incell.SEED] = str(seed)
+        try:
+            return super().preprocess(nb, resources, km)
+        finally:
+            del os.environ[incell.SEED]
+
+    def check(self) -> None:
+        """Raise NoBox when the configured sandbox does not work on this machine."""
+        if self.sandbox == "none":
+            self.log.warning(
+                "Student code is not isolated (Execute.sandbox = 'none'): it can read and write "
+                "what you can, and forge its score."
+            )
+            return
+        try:
+            _box_works(shutil.which("bwrap"))
+        except NoBox as error:
+            raise NoBox(
+                f"student code cannot be isolated here: {error}. `python -m autograder doctor` "
+                "tells more. If you trust every submission: "
+                "nbgrader autograde --Execute.sandbox=none"
+            ) from None
+
+    def _isolated(self, nb, resources, seed):
+        """The results of a worker or of the examiner here; None when both are not to be had."""
+        folder = Path(resources["metadata"]["path"] or ".")
+        about = resources.get("nbgrader", {})
+        cells = [cell for cell in nb.cells if cell.cell_type == "code"]
+        files, left_out = examiner.files_of(folder, self.limits().disk // 2)
+        asked = [examiner.Cell(cell.source, question_of(cell)) for cell in cells]
+        name = about.get("assignment", "submission")
+        examined = ahead.pop(key_of(asked, folder, files, name, seed), None) if ahead else None
+        if examined is None:
+            if self.sandbox != "bubblewrap":
+                return None
+            student = warm.shared(self.limits(), self._hidden(), asked)
+            examined = examiner.examine(asked, folder, files, name, seed, student)
+        for number, (cell, outputs) in enumerate(zip(cells, examined.outputs, strict=True), 1):
+            cell.outputs = [NotebookNode(output) for output in outputs]
+            cell.execution_count = number
+        for note in [f"not copied: {name}" for name in left_out] + examined.notes:
+            self.log.warning("%s: %s", about.get("student", folder), note)
+        return nb, resources
+
+    def _unread(self, nb, resources, problem):
+        """Every question of a file that could not be read says so, and counts 0."""
+        for cell in nb.cells:
+            question_id = question_of(cell)
+            if question_id is not None:
+                record = verdict.failed(question_id, problem, "unread")
+                cell.outputs = [NotebookNode(output) for output in verdict.outputs(record)]
+        return nb, resources
+
+    def limits(self) -> Limits:
+        """The configured limits."""
+        return Limits(
+            memory=self.memory * MEBI,
+            disk=self.disk * MEBI,
+            file=self.disk * MEBI // 2,
+            processes=self.processes,
+            cell_seconds=float(self.timeout or self.seconds / 4),
+            seconds=self.seconds,
+            cpu_seconds=int(self.seconds),
+        )
+
+    def _hidden(self) -> tuple[Path, ...]:
+        course = course_of(self)
+        return (Path(course.root).resolve(),) if course else ()
+
+
+def _known(found: dict, find):
+    """`find`, which need not search for what is found already; it says what is missing."""
+    return lambda name, *where: found[name] if name in found else find(name, *where)
+
+
+class SaveAutoGrades(StockSaveAutoGrades):
+    """Store scores from the records, where nbgrader takes any odd output for full marks.
+
+    A notebook's grades are stored in one transaction: all of them or none. What a person entered in
+    the formgrader stays, extra credit too.
+    """
+
+    def preprocess(self, nb, resources):
+        about = resources["nbgrader"]
+        self.notebook_id, self.student_id = about["notebook"], about["student"]
+        self.assignment_id, self.db_url = about["assignment"], about["db_url"]
+        with Gradebook(self.db_url) as self.gradebook:
+            session = self.gradebook.db
+            EXTRA.create(session.connection(), checkfirst=True)
+            self._find_at_once()
+            commit, session.commit = session.commit, lambda: None  # nbgrader's, after every cell
+            nb, resources = NbGraderPreprocessor.preprocess(self, nb, resources)
+            commit()
+        return nb, resources
+
+    def _find_at_once(self) -> None:
+        """Fetch all grades and comments of the notebook, for which nbgrader asks one by one."""
+        where = self.notebook_id, self.assignment_id, self.student_id
+        session, submitted = self.gradebook.db, self.gradebook.find_submission_notebook(*where)
+        for kind, find in ((Grade, "find_grade"), (Comment, "find_comment")):
+            rows = session.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)
+            found = dict(rows.filter(kind.notebook_id == submitted.id).all())
+            setattr(self.gradebook, find, _known(found, getattr(self.gradebook, find)))
+
+    def _add_score(self, cell, resources):
+        super()._add_score(cell, resources)
+        question_id = question_of(cell)
+        if question_id is None:
+            return
+        question, record = catalogue.find(question_id), verdict.read(cell) or {"score": 0.0}
+        score = min(max(float(record["score"]), 0.0), float(question.points))
+        grade = self.gradebook.find_grade(
+            cell.metadata.nbgrader["grade_id"],
+            self.notebook_id,
+            self.assignment_id,
+            self.student_id,
+        )
+        grade.auto_score = 0.0 if question.extra else min(score, float(grade.max_score))
+        if question.extra:
+            self._add_extra(grade, score)
+
+    def _add_extra(self, grade, score: float) -> None:
+        """Store extra credit, unless a person has changed what was stored here before."""
+        session, row = self.gradebook.db, EXTRA.c.grade == grade.id
+        before = session.execute(select(EXTRA.c.score).where(row)).scalar()
+        if grade.manual_score is not None or (grade.extra_credit or None) != (before or None):
+            grade.needs_manual_grade = True
+            return
+        grade.extra_credit = score
+        session.execute(delete(EXTRA).where(row))
+        session.execute(insert(EXTRA).values(grade=grade.id, score=score))

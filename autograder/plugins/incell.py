@@ -1,0 +1,44 @@
+"""What a hidden test cell calls: grade one question inside the student's kernel, without a sandbox.
+
+Isolated grading never runs this; there the examiner asks from another process. Here student code
+could forge what it likes: this is for classes that are trusted and machines that have no sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from autograder.exam import verdict
+
+SEED = "AUTOGRADER_SEED"  # set by `execute`, so that the seed is known outside too
+_exam = None
+
+
+def grade(question_id: str) -> float:
+    """Show the student the result and return the score as nbgrader wants it: a plain float.
+
+    Extra credit returns 0.0, because its cell is worth no points; `execute.SaveAutoGrades` takes
+    the score from the record in the output.
+    """
+    from IPython.display import display
+
+    record = verdict.of(lambda: _current_exam().grade(question_id), question_id, "in process")
+    print(record["feedback"])
+    display({verdict.MIME: record, "text/plain": ""}, raw=True)
+    return verdict.points(record)
+
+
+def _current_exam():
+    """One exam a kernel, so that a question graded twice costs and counts once."""
+    global _exam
+    if _exam is None:
+        from IPython import get_ipython
+
+        from autograder.key import catalogue
+        from autograder.key.question import Exam
+        from autograder.student.asking import InProcess
+
+        seed = int(os.environ.get(SEED) or secrets.randbelow(2**31))
+        _exam = Exam(InProcess(get_ipython().user_ns), seed, catalogue.find)
+    return _exam

@@ -1,0 +1,224 @@
+"""Make any file that calls itself a notebook gradable: read it warily, put the graded cells back in
+place.
+
+nbgrader trusts what it reads: a file that is no notebook, a cell that stands there twice, or one
+odd value in the metadata costs the whole submission. Here the metadata is rebuilt from the
+gradebook, and a file that cannot be read becomes an empty notebook that says why. The submission
+itself is never changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader import utils as nbgrader_utils
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+LARGEST = 32 * 2**20  # bytes of a notebook file
+FILE = 128 * 2**20  # bytes of any other file that is copied
+CELLS = 2000
+
+KEY = "autograder"  # of the notebook metadata that tells the second pass what the first one found
+
+
+class Unreadable(Exception):
+    """The file is no notebook; the message completes "This file …"."""
+
+
+def plain(path: str | os.PathLike) -> bool:
+    """Whether this is a regular file of a size that may be copied; no link, no pipe."""
+    status = os.lstat(path)
+    return stat.S_ISREG(status.st_mode) and status.st_size <= FILE
+
+
+def read(path: str | os.PathLike) -> NotebookNode:
+    """The notebook in a file, rebuilt from what a notebook may hold; Unreadable says what is
+    wrong.
+    """
+    # A pipe or a device would never end, and a link could name somebody else's work.
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise Unreadable("is not a plain file")
+    size = os.path.getsize(path)
+    if size == 0:
+        raise Unreadable("is empty: it was handed in with no content")
+    if size > LARGEST:
+        raise Unreadable(f"has {size / 2**20:.0f} MiB, more than the {LARGEST / 2**20:.0f} allowed")
+    try:
+        with open(path, encoding="utf-8-sig") as stream:
+            raw = json.load(stream)
+    except UnicodeDecodeError:
+        raise Unreadable("is not a notebook: it is not text in UTF-8") from None
+    except RecursionError:
+        raise Unreadable("is not a notebook: it is nested too deeply") from None
+    except ValueError as error:
+        raise Unreadable(f"is not a notebook: it is not JSON ({error})"[:200]) from None
+    try:
+        if isinstance(raw, dict) and raw.get("nbformat") in (1, 2, 3):
+            raw = nbformat.convert(nbformat.from_dict(raw), 4)
+        cells = raw["cells"]
+        if not isinstance(cells, list) or len(cells) > CELLS:
+            raise Unreadable(f"is not a notebook with at most {CELLS} cells")
+    except Unreadable:
+        raise
+    except Exception:
+        raise Unreadable("is not a notebook: it has no list of cells") from None
+    rebuilt = [_rebuilt(number, cell) for number, cell in enumerate(cells)]
+    return nbformat.v4.new_notebook(cells=[cell for cell in rebuilt if cell], metadata=_python())
+
+
+def _rebuilt(number: int, cell) -> NotebookNode | None:
+    """A cell with its source, its nbgrader id and its pictures, and nothing else."""
+    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+        return None
+    source = cell.get("source", "")
+    if isinstance(source, list):
+        source = "".join(line for line in source if isinstance(line, str))
+    source = str(source).encode("utf-8", "replace").decode()  # no halves of characters
+    made = _cell(f"cell-{number}", cell["cell_type"], source)
+    if made.cell_type == "markdown" and _pictures(cell.get("attachments")):
+        made.attachments = nbformat.from_dict(cell["attachments"])
+    metadata = cell.get("metadata")
+    about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
+        made.metadata.nbgrader = NotebookNode(grade_id=about["grade_id"])
+    return made
+
+
+def _cell(id: str, kind: str, source: str) -> NotebookNode:
+    """A cell without metadata; nbformat's own way to make one validates it, which takes longer."""
+    made = NotebookNode(id=id, cell_type=kind, source=source, metadata=NotebookNode())
+    if kind == "code":
+        made.update(outputs=[], execution_count=None)
+    return made
+
+
+def _pictures(attachments) -> bool:
+    """Whether these are an answer's pasted pictures: {name: {"image/png": base64}}."""
+    return isinstance(attachments, dict) and all(
+        isinstance(bundle, dict)
+        and all(m in ("image/png", "image/jpeg") and isinstance(d, str) for m, d in bundle.items())
+        for bundle in attachments.values()
+    )
+
+
+def in_place_of(problem: str) -> NotebookNode:
+    """An empty notebook that says why the real one was not read."""
+    note = nbformat.v4.new_markdown_cell(f"**{problem}** Nothing in it could be graded.")
+    return nbformat.v4.new_notebook(cells=[note], metadata={**_python(), KEY: {"problem": problem}})
+
+
+def problem_of(notebook) -> str | None:
+    """Why the submitted file could not be read, when that is so."""
+    return notebook.metadata.get(KEY, {}).get("problem")
+
+
+def _python() -> dict:
+    return {
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+        "language_info": {"name": "python"},
+    }
+
+
+class RestoreCells(NbGraderPreprocessor):
+    """Make every cell what it was when it was released, but for what a student was to write, and
+    put each graded cell once where it can be graded.
+
+    Takes the place of nbgrader's `OverwriteCells`, which asks the gradebook for every cell. A cell
+    that the gradebook does not know is the student's own. Of cells that stand there twice the last
+    edited one counts. A test that is missing, or stands before the work that it tests, goes behind
+    that work; other graded cells that are missing go to the end.
+    """
+
+    def preprocess(self, nb, resources):
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as gradebook:
+            source = gradebook.find_notebook(about["notebook"], about["assignment"])
+            known = _official(source)
+        cells = list(nb.cells)
+        kept = _counting(cells, known)
+        for cell in cells:
+            name = cell.metadata.pop("nbgrader", {}).get("grade_id")
+            if kept.get(name) is cell:
+                self._restore(cell, name, known[name])
+            elif name in kept:
+                self.log.warning("Cell %r is there more than once", name)
+        nb.cells = cells
+        work = None
+        for name, official in known.items():
+            if nbgrader_utils.is_solution(official) and not nbgrader_utils.is_grade(official):
+                work = kept.get(name, work)
+            elif nbgrader_utils.is_grade(official):
+                self._place(nb, kept, name, official, work)
+        return nb, resources
+
+    def _restore(self, cell, name, official) -> None:
+        """Give a cell its type and its metadata back, and a locked one its source."""
+        cell.metadata.nbgrader = official.metadata.nbgrader.copy()
+        if cell.cell_type != official.cell_type:
+            self.log.warning("Cell %r had become a %s cell", name, cell.cell_type)
+            for key in ("outputs", "execution_count"):
+                cell.pop(key, None)
+            cell.update({**official, "source": cell.source, "metadata": cell.metadata})
+        if cell.metadata.nbgrader.locked and cell.source != official.source:
+            self.log.warning("Cell %r is read-only and was put back as it was released", name)
+            cell.source = official.source
+
+    def _place(self, nb, kept, name, official, work) -> None:
+        """Make sure that a graded cell is there, and a test behind the work that it tests."""
+        test = not nbgrader_utils.is_solution(official)
+        cell = kept.get(name)
+        if cell is not None and not (test and work is not None):
+            return
+        places = {id(cell): number for number, cell in enumerate(nb.cells)}
+        behind = places[id(work)] if work is not None else len(nb.cells) - 1
+        if cell is None:
+            self.log.warning("Cell %r is missing and was put back", name)
+            nb.cells.insert(behind + 1 if test else len(nb.cells), official)
+        elif places[id(cell)] < behind:
+            self.log.warning("Cell %r stood before the work that it tests and was moved", name)
+            nb.cells.insert(behind, nb.cells.pop(places[id(cell)]))
+
+
+def _official(notebook) -> dict[str, NotebookNode]:
+    """{name: cell} as a notebook was released, from the gradebook's record of it, in its order."""
+    grades = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    solutions = {cell.name for cell in notebook.solution_cells}
+    tasks = {cell.name for cell in notebook.task_cells}
+    found = {}
+    for cell in notebook.source_cells:
+        about = {
+            "grade_id": cell.name,
+            "grade": cell.name in grades,
+            "solution": cell.name in solutions,
+            "task": cell.name in tasks,
+            "locked": bool(cell.locked),
+            "schema_version": 3,
+            "cell_type": cell.cell_type,
+            "checksum": cell.checksum,
+        }
+        if about["grade"]:
+            about["points"] = grades[cell.name]
+        found[cell.name] = _cell(f"official-{len(found)}", cell.cell_type, cell.source)
+        found[cell.name].metadata.nbgrader = NotebookNode(about)
+    return found
+
+
+def _counting(cells, known) -> dict[str, NotebookNode]:
+    """{name: the cell that counts}: the last that was edited since the release, or else the
+    last.
+    """
+    kept, edited = {}, set()
+    for cell in cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name in known:
+            changed = cell.source.strip() != known[name].source.strip()
+            if changed or name not in edited:
+                kept[name] = cell
+            if changed:
+                edited.add(name)
+    return kept

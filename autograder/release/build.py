@@ -1,0 +1,282 @@
+"""One text source a notebook: masters in, source notebooks, release and student bundle out.
+
+`solutions/<assignment>.py` (jupytext py:percent) is the only file edited by hand. `build` writes
+`solutions/<assignment>/<assignment>.ipynb`, nbgrader's source, and has nbgrader itself make the
+release from it. The master lies beside its folder, not in it: nbgrader copies every other file of a
+source folder to students.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import logging
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+from autograder.key import catalogue
+from autograder.key.catalogue import grade_id
+from autograder.plugins.config import ROOT, load_config, scripts_on_path
+
+ROLES = ("solution", "check", "test", "rubric", "answer")
+TEST_CELL = """\
+# {what}. Hidden checks run here when your work is graded; there is nothing to fill in.
+### BEGIN HIDDEN TESTS
+from autograder.plugins import incell; incell.grade("{id}")
+### END HIDDEN TESTS"""
+
+
+class MasterError(Exception):
+    """A master breaks a rule of the format; the message says where and what to do."""
+
+
+def master(assignment: str, root: Path = ROOT) -> Path:
+    """The text source of an assignment."""
+    return root / "solutions" / f"{assignment}.py"
+
+
+def source_notebook(path: Path) -> nbformat.NotebookNode:
+    """The nbgrader source notebook of one master; MasterError where the master breaks a rule."""
+    assignment = path.stem
+    text = jupytext.read(path, fmt="py:percent")
+    notebook = nbformat.v4.new_notebook(
+        metadata={
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    seen: set[str] = set()
+    for cell in text.cells:
+        role = cell.metadata.get("role")
+        if role is not None and role not in ROLES:
+            raise MasterError(f"{path.name}: unknown role {role!r}; there are {', '.join(ROLES)}")
+        made = globals()[f"_{role}"](cell, path) if role else _plain(cell)
+        name = made.metadata.get("nbgrader", {}).get("grade_id")
+        made.id = _unique(name or hashlib.sha1(made.source.encode()).hexdigest()[:12], seen)
+        notebook.cells.append(made)
+    notebook.metadata["course"] = {
+        "assignment": assignment,
+        "cells": [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata],
+        "runs": {
+            grade_id(question.id): question.examine.runs
+            for question in catalogue.of(assignment).values()
+            if hasattr(question.examine, "runs")
+        },
+    }
+    _lint(notebook, path, assignment)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _plain(cell):
+    new = (
+        nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
+    )
+    return new(cell.source)
+
+
+def _graded(cell, grade_id: str, *, grade=False, solution=False, locked=False, points=None):
+    made = _plain(cell)
+    made.metadata["nbgrader"] = {
+        "cell_type": made.cell_type,
+        "grade": grade,
+        "grade_id": grade_id,
+        "locked": locked,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    }
+    if grade:
+        made.metadata["nbgrader"]["points"] = points
+    if locked:
+        made.metadata["editable"] = made.metadata["deletable"] = False
+    return made
+
+
+def _solution(cell, path):
+    return _graded(cell, _identifier(cell, path), solution=True)
+
+
+def _check(cell, path):
+    # The first name checked tells one check from another: `checks.vae.elbo(elbo)` is "check-elbo".
+    name = cell.source.split("(", 1)[0].rsplit(".", 1)[-1].strip()
+    return _graded(cell, f"check-{cell.metadata.get('id', name)}", locked=True)
+
+
+def _test(cell, path):
+    try:
+        question = catalogue.find(cell.metadata.get("question", ""))
+    except catalogue.UnknownQuestion as error:
+        raise MasterError(f"{path.name}: a test cell names {error}") from None
+    worth = "extra credit" if question.extra else f"{question.points:g} points"
+    cell.source = TEST_CELL.format(what=f"{question.title} ({worth})", id=question.id)
+    points = 0 if question.extra else question.points
+    return _graded(cell, grade_id(question.id), grade=True, locked=True, points=points)
+
+
+def _rubric(cell, path):
+    return _graded(cell, f"rubric-{grade_id(_written(cell, path).id)}", locked=True)
+
+
+def _answer(cell, path):
+    question = _written(cell, path)
+    cell.source = f"*Your answer, at most {question.words} words:*\n\n{cell.source}"
+    made = _graded(cell, grade_id(question.id), grade=True, solution=True, points=question.points)
+    made.metadata["answer"] = {"question": question.id, "words": question.words}
+    return made
+
+
+def _written(cell, path):
+    name = cell.metadata.get("question", "")
+    if name not in catalogue.WRITTEN:
+        raise MasterError(f"{path.name}: no inline question {name!r}")
+    return catalogue.WRITTEN[name]
+
+
+def _identifier(cell, path) -> str:
+    if not cell.metadata.get("id"):
+        raise MasterError(f'{path.name}: a solution cell needs id="…": {cell.source[:60]!r}')
+    return cell.metadata["id"]
+
+
+def _unique(name: str, seen: set[str]) -> str:
+    name = name[:56]
+    candidate, n = name, 2
+    while candidate in seen:
+        candidate, n = f"{name}-{n}", n + 1
+    seen.add(candidate)
+    return candidate
+
+
+def _lint(notebook, path: Path, assignment: str) -> None:
+    """The rules every notebook of the course keeps."""
+    ids = [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata]
+    doubled = {name for name in ids if ids.count(name) > 1}
+    if doubled:
+        raise MasterError(f'{path.name}: used twice: {", ".join(sorted(doubled))}; give id="…"')
+    wanted = {grade_id(q) for q in catalogue.of(assignment)}
+    wanted |= {grade_id(w.id) for w in catalogue.WRITTEN.values() if w.assignment == assignment}
+    graded = {c.metadata.nbgrader.grade_id for c in notebook.cells if _is(c, "grade")}
+    if graded != wanted:
+        lacking, extra = sorted(wanted - graded), sorted(graded - wanted)
+        raise MasterError(f"{path.name}: graded cells lacking: {lacking}, unknown: {extra}")
+    for position, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        try:
+            ast.parse(_without_magics(cell.source))
+        except SyntaxError as error:
+            raise MasterError(f"{path.name}: a cell does not parse: {error}") from None
+        if _is(cell, "solution"):
+            if "### BEGIN SOLUTION" not in cell.source:
+                raise MasterError(
+                    f"{path.name}: solution cell without a region: {cell.source[:60]!r}"
+                )
+            after = [c for c in notebook.cells[position + 1 :] if c.cell_type == "code"][:1]
+            name = after[0].metadata.get("nbgrader", {}).get("grade_id", "") if after else ""
+            if not name.startswith("check-"):
+                raise MasterError(f"{path.name}: no visible check under {cell.source[:60]!r}")
+
+
+def _is(cell, key: str) -> bool:
+    return bool(cell.metadata.get("nbgrader", {}).get(key))
+
+
+def _without_magics(source: str) -> str:
+    return "\n".join(
+        line for line in source.splitlines() if not line.lstrip().startswith(("%", "!"))
+    )
+
+
+def write_sources(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
+    """Masters to `solutions/<assignment>/<assignment>.ipynb`, written only when they change."""
+    for assignment in assignments:
+        target = root / "solutions" / assignment / f"{assignment}.ipynb"
+        text = nbformat.writes(source_notebook(master(assignment, root))) + "\n"
+        if not target.exists() or target.read_text() != text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+
+
+def generate(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
+    """The release by nbgrader's own `generate_assignment`, as an instructor would call it."""
+    from nbgrader.apps import NbGraderAPI
+
+    scripts_on_path()
+    api = NbGraderAPI(config=load_config(root))
+    api.log.setLevel(logging.ERROR)
+    for assignment in assignments:
+        outcome = api.generate_assignment(assignment, force=True, create=True)
+        if not outcome["success"]:
+            raise MasterError(f"nbgrader could not release {assignment}:\n{outcome.get('log', '')}")
+
+
+def differences(root: Path = ROOT) -> list[str]:
+    """Generated files that are not what the masters give; [] when all is in sync."""
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch).resolve()
+        (fresh / "solutions").mkdir()
+        for assignment in catalogue.ASSIGNMENTS:
+            shutil.copy(master(assignment, root), master(assignment, fresh))
+        write_sources(root=fresh)
+        generate(root=fresh)
+        stale = []
+        for folder in ("solutions", "assignments"):
+            for made in sorted((fresh / folder).rglob("*.ipynb")):
+                kept = root / made.relative_to(fresh)
+                if not kept.exists() or kept.read_text() != made.read_text():
+                    stale.append(str(made.relative_to(fresh)))
+        return stale
+
+
+def clean_release(assignment, student, notebooks) -> None:
+    """nbgrader's post_convert_hook: a release holds its notebook and nothing that a run left
+    behind.
+    """
+    for folder in (Path.cwd() / "assignments").glob("*"):  # nbgrader works in the course's root
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name != f"{folder.name}.ipynb":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def bundle(target: Path, root: Path = ROOT) -> Path:
+    """One zip for students: notebooks, `utils`, data, how to install; nothing only instructors
+    have.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    files = {path: path.relative_to(root) for path in _bundled(root)}
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, name in sorted(files.items()):
+            archive.write(path, f"vae-course/{name}")
+        archive.write(root / "docs" / "for-students.md", "vae-course/README.md")
+        archive.writestr("vae-course/requirements.txt", student_requirements(root))
+        archive.writestr("vae-course/pyproject.toml", _student_pyproject(root))
+    return target
+
+
+def _bundled(root: Path):
+    for assignment in catalogue.ASSIGNMENTS:
+        yield root / "assignments" / assignment / f"{assignment}.ipynb"
+    for path in (root / "utils").rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts and path.name != "build.py":
+            yield path
+    yield root / "environment.yml"
+
+
+def student_requirements(root: Path = ROOT) -> str:
+    """requirements.txt without the part under the line that says `instructors`."""
+    students, _, rest = (root / "requirements.txt").read_text().partition("# instructors")
+    assert rest, "requirements.txt lost its line '# instructors'"
+    return students + "-e .\n"
+
+
+def _student_pyproject(root: Path) -> str:
+    text = (root / "pyproject.toml").read_text()
+    return text.partition("[tool.ruff]")[0].replace(
+        'include = ["utils*", "autograder*"]', 'include = ["utils*"]'
+    )

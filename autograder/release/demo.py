@@ -1,0 +1,244 @@
+"""A small class, graded before your eyes: `make demo`.
+
+Everything happens in `build/demo/`, a course folder of its own: the release is made from the
+sources, students hand in (a perfect one, an empty one, typical mistakes, a crash, a broken file),
+`nbgrader autograde` grades them, and a table says what each got and which mistake was named.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+from tqdm import tqdm
+
+from autograder.exam import verdict
+from autograder.release import build
+
+COURSE = build.ROOT / "build" / "demo"
+TRAINED = build.ROOT / "build" / "demo-runs"  # kept, so that a second demo trains nothing
+
+# What each student wrote instead of the right answer: {student: {solution cell: source}}.
+MISTAKES = {
+    "casey-half": {
+        "kl_gaussian": """
+def kl_gaussian(mu, logvar):
+    return (mu**2 + logvar.exp() - 1 - logvar).sum(dim=1)
+"""
+    },
+    "dana-variance": {
+        "reparametrize": """
+def reparametrize(mu, logvar):
+    return mu + torch.randn_like(mu) * logvar.exp()
+"""
+    },
+    "emre-mean": {
+        "bernoulli_log_likelihood": """
+def bernoulli_log_likelihood(x, logits):
+    bce = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+    return -bce.flatten(1).mean(1)
+""",
+        "elbo": """
+def elbo(x, logits, mu, logvar, beta=1.0):
+    return (bernoulli_log_likelihood(x, logits) + beta * kl_gaussian(mu, logvar)).mean()
+""",
+    },
+    "fatima-crash": {"reparametrize": "import os\nos._exit(1)\n"},
+}
+
+
+def perfect(source: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The source notebook as a student who got everything right would hand it in."""
+    from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ComputeChecksums
+
+    notebook = nbformat.from_dict(json.loads(json.dumps(source)))
+    for step in (ClearHiddenTests(), ClearMarkScheme(enforce_metadata=False), ComputeChecksums()):
+        notebook, _ = step.preprocess(notebook, {})
+    return notebook
+
+
+def with_cells(notebook: nbformat.NotebookNode, replaced: dict) -> nbformat.NotebookNode:
+    """A copy in which some solution cells hold other code; KeyError where there is no such cell."""
+    notebook = nbformat.from_dict(json.loads(json.dumps(notebook)))
+    cells = {c.metadata.nbgrader.grade_id: c for c in notebook.cells if "nbgrader" in c.metadata}
+    for name, source in replaced.items():
+        cells[name].source = source.strip()
+    return notebook
+
+
+def train(assignment: str) -> Path:
+    """Run the reference notebook, training too, up to its graded run; returns the `runs` folder.
+
+    Takes a few minutes the first time; an interrupted training goes on where it stopped.
+    """
+    folder = TRAINED / assignment
+    finished = folder / "finished"
+    notebook = perfect(nbformat.read(
+        build.ROOT / "solutions" / assignment / f"{assignment}.ipynb", 4))  # fmt: skip
+    last = max(
+        (i for i, c in enumerate(notebook.cells) if _tests_a_run(c)), default=-1
+    )  # what comes after the last question about a run need not be trained
+    if last >= 0 and not finished.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f"ada-perfect trains the models of {assignment}: a few minutes, this once.")
+        execute(notebook, folder, range(last + 1))
+        finished.touch()
+    return folder / "runs"
+
+
+def execute(notebook, folder: Path, cells) -> None:
+    """Run some cells, given by their numbers, in a kernel of their own in `folder`; they train."""
+    from nbclient import NotebookClient
+
+    os.environ.pop("NBGRADER_EXECUTION", None)
+    resources = {"metadata": {"path": str(folder)}}
+    quiet = ["--IPKernelApp.log_level=40"]  # no warning about its own local sockets
+    client = NotebookClient(notebook, timeout=None, resources=resources, extra_arguments=quiet)
+    with client.setup_kernel():
+        for index in tqdm(cells, unit=" cells", file=sys.stdout):
+            client.execute_cell(notebook.cells[index], index)
+
+
+def _tests_a_run(cell) -> bool:
+    name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+    return name.endswith(("-trained", "-tuned"))
+
+
+def hand_in(assignment: str, course: Path = COURSE, runs: Path | None = None) -> list[str]:
+    """Write the class's submissions; returns the students.
+
+    runs: what the students trained; all but the empty one hand it in too.
+    """
+    source = nbformat.read(course / "solutions" / assignment / f"{assignment}.ipynb", 4)
+    release = course / "assignments" / assignment / f"{assignment}.ipynb"
+    right = perfect(source)
+    work = {"ada-perfect": nbformat.writes(right), "bo-empty": release.read_text()}
+    for student, replaced in MISTAKES.items():
+        work[student] = nbformat.writes(with_cells(right, replaced))
+    work["gus-broken"] = nbformat.writes(right)[:2000]
+    for student, text in work.items():
+        folder = course / "submitted" / student / assignment
+        folder.mkdir(parents=True)
+        (folder / f"{assignment}.ipynb").write_text(text)
+        if runs and runs.exists() and student != "bo-empty":
+            shutil.copytree(runs, folder / "runs")
+    return list(work)
+
+
+def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.CompletedProcess:
+    """The real command, from the repository root with its nbgrader_config.py.
+
+    course: the course folder, for the commands that take one.
+    """
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    command += [f"--course-dir={course}"] if course else []
+    return subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True)
+
+
+def scores(assignment: str, students, course: Path = COURSE) -> list[dict]:
+    """What the gradebook and the autograded notebooks say, one row a student."""
+    from nbgrader.api import Gradebook, MissingEntry
+
+    rows = []
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        for student in students:
+            graded = course / "autograded" / student / assignment / f"{assignment}.ipynb"
+            row = {"student": student, "score": None, "max": None, "mistakes": []}
+            try:
+                submission = gradebook.find_submission(assignment, student)
+            except MissingEntry:
+                submission = None
+            if graded.exists() and submission:
+                row["score"] = sum(n.code_score for n in submission.notebooks)
+                row["max"] = sum(n.max_code_score for n in submission.notebooks)
+                row["mistakes"] = mistakes(graded)
+            rows.append(row)
+    return rows
+
+
+def mistakes(graded: Path) -> list[str]:
+    """The mistakes named in a graded notebook, and what kept a question from being judged."""
+    records = list(filter(None, map(verdict.read, nbformat.read(graded, 4).cells)))
+    found: dict[str, list[str]] = {}
+    for record in records:
+        what = record["mistake"] or _error(record)
+        if what and not record["passed"]:
+            found.setdefault(what, []).append(record["question"].split(".")[1])
+    return [
+        f"{', '.join(those) if len(those) < 4 else f'{len(those)} questions'}: {what}"
+        for what, those in found.items()
+    ]
+
+
+def _error(record: dict) -> str:
+    """The start of what was said instead of a judgement, if that is what happened."""
+    said = record["feedback"].splitlines()[1:2]
+    if not said or said[0].strip().startswith(("passed", "failed")):
+        return ""
+    return said[0].strip().partition("; ")[0].partition(" (")[0].partition(": write")[0][:70]
+
+
+def run(assignment: str = "vae") -> int:
+    """Build, hand in, autograde, show; exit status 0 when the class was graded."""
+    build.scripts_on_path()
+    sandbox = isolation()
+    print("Building the student release from solutions/ …")
+    build.write_sources()
+    if COURSE.exists():
+        shutil.rmtree(COURSE)
+    shutil.copytree(build.ROOT / "solutions", COURSE / "solutions")
+    made = nbgrader("generate_assignment", assignment, "--force")
+    if made.returncode:
+        print(made.stderr, file=sys.stderr)
+        return 1
+    students = hand_in(assignment, runs=train(assignment))
+    print(f"{len(students)} students hand in {assignment}; nbgrader autogrades them …", flush=True)
+    graded = nbgrader("autograde", assignment, *sandbox)
+    if graded.returncode:
+        print(graded.stderr, file=sys.stderr)
+    nbgrader("generate_feedback", assignment)
+    rows = scores(assignment, students)
+    print_table(rows)
+    shown = COURSE.relative_to(build.ROOT)
+    print(f"""
+Open next:
+  {shown}/feedback/casey-half/{assignment}/{assignment}.html   what a student gets back
+  {shown}/autograded/ada-perfect/{assignment}/{assignment}.ipynb   a graded notebook
+  assignments/{assignment}/{assignment}.ipynb   what students start from
+  {shown}/gradebook.db   nbgrader's gradebook: `nbgrader formgrader --course-dir={shown}`
+  python -m autograder answers {assignment} --course-dir={shown}   grade the answers in words
+  python -m autograder report {assignment} --course-dir={shown}    how it went, as one page""")
+    return 0 if rows[0]["score"] else 1
+
+
+def isolation() -> list[str]:
+    """What to tell nbgrader: nothing where the sandbox works, else to trust the demo's students."""
+    from autograder.exam.box import NoBox
+    from autograder.exam.warm import try_a_box
+
+    try:
+        try_a_box()
+        return []
+    except NoBox as error:
+        print(
+            f"No sandbox: {error}\nOn Debian or Ubuntu: apt install bubblewrap. Without it student "
+            "code runs as you, with your files and network, and could forge its score; fine for "
+            "this demo, whose students we know.\n"
+        )
+        return ["--Execute.sandbox=none"]
+
+
+def print_table(rows: list[dict]) -> None:
+    """Student, points of the code questions, and what was recognised."""
+    print(f"\n{'student':15} {'points':>11}  what was recognised")
+    for row in rows:
+        if row["score"] is None:
+            print(f"{row['student']:15} {'not graded':>11}")
+        else:
+            points = f"{row['score']:g} / {row['max']:g}"
+            print(f"{row['student']:15} {points:>11}  {'; '.join(row['mistakes']) or '–'}")

@@ -1,0 +1,338 @@
+"""The student's side of the conversation: run cells in IPython, answer probes, show what was
+displayed.
+
+It stands in for a Jupyter kernel, without sockets, threads or history. Nothing here is trusted: the
+examiner bounds and cleans whatever it says.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import os
+import sys
+
+import numpy as np
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets import Instance, Type
+
+from autograder.student import asking, wire
+
+TEXT_BUDGET = 64 * 1024  # characters of text that one cell may show
+IMAGE_BUDGET = 4 * 2**20  # bytes of pictures that one cell may show
+IMAGES = ("image/png", "image/jpeg")
+CUT = "\n… the rest of this cell's output was cut …\n"
+
+
+class Outbox:
+    """The outputs of one cell, in nbformat's form, within a budget."""
+
+    def __init__(self):
+        self.start()
+
+    def start(self) -> None:
+        self.outputs, self.images = [], {}
+        self.text_left, self.image_left = TEXT_BUDGET, IMAGE_BUDGET
+
+    def stream(self, name: str, text: str) -> None:
+        text = self._within(text)
+        if not text:
+            return
+        last = self.outputs[-1] if self.outputs else {}
+        if last.get("output_type") == "stream" and last["name"] == name:
+            last["parts"].append(text)
+        else:
+            self.outputs.append({"output_type": "stream", "name": name, "parts": [text]})
+
+    def data(self, kind: str, data: dict, metadata: dict | None = None) -> None:
+        """A display or a result: its text, and its picture where it has one."""
+        shown = {"text/plain": self._within(str(data.get("text/plain", "")))}
+        for mime in IMAGES:
+            picture = data.get(mime)
+            if isinstance(picture, str):
+                picture = base64.b64decode(picture)
+            if isinstance(picture, bytes) and len(picture) <= self.image_left:
+                self.image_left -= len(picture)
+                key = f"image.{len(self.images)}"
+                self.images[key] = np.frombuffer(picture, np.uint8)
+                shown[mime] = key
+        alt = {k: v for k, v in (metadata or {}).items() if k == "alt" and isinstance(v, str)}
+        self.outputs.append({"output_type": kind, "data": shown, "metadata": alt})
+
+    def error(self, name: str, value: str, trace: list[str]) -> None:
+        self.text_left = max(
+            self.text_left, 16_000
+        )  # an error is worth more than a flood before it
+        self.outputs.append(
+            {
+                "output_type": "error",
+                "ename": name,
+                "evalue": self._within(value),
+                "traceback": [self._within(line) for line in trace],
+            }
+        )
+
+    def message(self) -> dict:
+        """What goes over the wire."""
+        for output in self.outputs:
+            if "parts" in output:
+                output["text"] = "".join(output.pop("parts"))
+        return {"outputs": self.outputs, **self.images}
+
+    def _within(self, text: str) -> str:
+        if len(text) <= self.text_left:
+            self.text_left -= len(text)
+            return text
+        cut = text[: self.text_left] + (CUT if self.text_left else "")
+        self.text_left = 0
+        return cut
+
+
+class _Stream:
+    """sys.stdout or sys.stderr of a cell."""
+
+    encoding, errors = "utf-8", "strict"
+
+    def __init__(self, outbox: Outbox, name: str):
+        self._outbox, self.name = outbox, name
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self._outbox.stream(self.name, text)
+        return len(text)
+
+    def writelines(self, lines) -> None:
+        for line in lines:
+            self.write(line)
+
+    def fileno(self) -> int:
+        import io
+
+        raise io.UnsupportedOperation("fileno")
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return False
+
+    def readable(self) -> bool:
+        return False
+
+    writable = property(lambda self: lambda: True)
+    closed = False
+
+
+class _Publisher(DisplayPublisher):
+    outbox = Instance(Outbox)
+
+    def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **kwargs):
+        self.outbox.data("display_data", data, metadata)
+
+    def clear_output(self, wait=False):
+        self.outbox.start()
+
+
+class _Hook(DisplayHook):
+    outbox = Instance(Outbox)
+
+    def write_output_prompt(self): ...
+
+    def write_format_data(self, format_dict, md_dict=None):
+        self.outbox.data("execute_result", format_dict, md_dict)
+
+    def finish_displayhook(self): ...
+
+
+class Shell(InteractiveShell):
+    """IPython with its displays in an outbox."""
+
+    displayhook_class = Type(_Hook)
+    display_pub_class = Type(_Publisher)
+
+    def __init__(self, **kwargs):
+        self.outbox = Outbox()
+        super().__init__(**kwargs)
+        self.display_pub.outbox = self.displayhook.outbox = self.outbox
+        self.colors = "nocolor"
+
+    def init_history(self):
+        from IPython.core.history import HistoryManager
+
+        self.history_manager = HistoryManager(shell=self, parent=self, enabled=False)
+        self.configurables.append(self.history_manager)
+
+    def init_virtualenv(self): ...
+
+    def ask_exit(self): ...
+
+    def enable_gui(self, gui=None): ...
+
+    def showtraceback(self, exc_tuple=None, *args, **kwargs):
+        if issubclass((exc_tuple or sys.exc_info())[0] or Exception, asking._TooLong):
+            why = "This cell took too long and was stopped."
+            self.outbox.error("CellTimeoutError", why, [f"CellTimeoutError: {why}"])
+        else:
+            super().showtraceback(exc_tuple, *args, **kwargs)
+
+    def _showtraceback(self, etype, evalue, stb):
+        self.outbox.error(etype.__name__, str(evalue), list(stb))
+
+    def system(self, command):
+        """`!command`: run it and show what it printed."""
+        import subprocess
+
+        done = subprocess.run(
+            self.var_expand(command, depth=1), shell=True, capture_output=True, text=True
+        )
+        self.outbox.stream("stdout", done.stdout + done.stderr)
+        self.user_ns["_exit_code"] = done.returncode
+
+
+_shell: Shell | None = None
+
+
+def prepare() -> None:
+    """Make the shell in the warm server, so that a child has it from the fork."""
+    global _shell
+    _shell = Shell.instance()
+    from matplotlib_inline.backend_inline import configure_inline_support
+
+    configure_inline_support(_shell, "module://matplotlib_inline.backend_inline")
+    for source in ("1 + 1", "1 / 0"):  # imports what shows results and errors
+        _shell.run_cell(source)
+    _shell.reset()
+    _shell.execution_count = 1
+
+
+def serve(fd: int) -> None:
+    """Answer the examiner until it closes the wire."""
+    shell, itself = _shell, os.getpid()
+    sys.path.insert(0, os.getcwd())
+    _reseed()
+    sys.stdout, sys.stderr = _Stream(shell.outbox, "stdout"), _Stream(shell.outbox, "stderr")
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    wire.send(fd, {"ready": True})
+    while True:
+        request = wire.receive(fd)
+        answer = _run(shell, request) if request["do"] == "run" else _ask(shell, fd, request)
+        if os.getpid() != itself:
+            os._exit(0)  # a fork of the student's has come back here; only the first one answers
+        _send(fd, request["serial"], answer)
+
+
+def _run(shell: Shell, request: dict) -> dict:
+    shell.outbox.start()
+    try:
+        with asking._at_most(request["seconds"]):
+            failed = shell.run_cell(request["source"], store_history=True).error_in_exec
+        told = any(output["output_type"] == "error" for output in shell.outbox.outputs)
+        if failed is not None and not told:  # somebody has replaced `showtraceback`
+            shell.outbox.error(type(failed).__name__, "", [type(failed).__name__])
+    except asking._TooLong as stopped:
+        shell.showtraceback((asking._TooLong, stopped, None))
+    return shell.outbox.message()
+
+
+def _ask(shell: Shell, fd: int, request: dict) -> dict:
+    inputs = {k[7:]: v for k, v in request.items() if k.startswith("inputs.")}
+    stand_ins = {name: StandIn(name, fd, request["serial"]) for name in request["stand_ins"]}
+    names = asking.InProcess(shell.user_ns)
+    evidence = names.ask(request["probe"], inputs, stand_ins, request["seconds"])
+    return {f"evidence.{key}": value for key, value in evidence.items()}
+
+
+def _send(fd: int, serial: int, answer: dict) -> None:
+    """Send an answer; one that is too large is replaced by a sentence that says so."""
+    data = wire.pack({**answer, "serial": serial})
+    if len(data) > wire.LIMIT:
+        size = f"{len(data) / 2**20:.0f} MiB, more than the {wire.LIMIT / 2**20:.0f} MiB allowed"
+        wire.send(fd, {"serial": serial, "evidence.error": f"Your code returned {size}."})
+    else:
+        wire.write(fd, data)
+
+
+def _reseed() -> None:
+    """A child must not draw what its siblings draw."""
+    import random
+
+    import torch
+
+    seed = int.from_bytes(os.urandom(4), "little")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+class StandIn:
+    """A function that the examiner computes: the reference itself never comes here."""
+
+    def __init__(self, name: str, fd: int, serial: int):
+        self.__name__, self._fd, self._serial = name, fd, serial
+
+    def __call__(self, *args, **kwargs):
+        import torch
+
+        tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, torch.Tensor)]
+        places = itertools.count()
+        spec = {
+            "args": [self._place(v, places) for v in args],
+            "kwargs": {k: self._place(v, places) for k, v in kwargs.items()},
+        }
+        return _remote().apply(self, spec, *tensors)
+
+    def _place(self, value, places):
+        import torch
+
+        if isinstance(value, torch.Tensor):
+            return {"tensor": next(places)}
+        return {"value": value if isinstance(value, (bool, int, float, type(None))) else str(value)}
+
+    def _call(self, message: dict) -> dict:
+        wire.send(self._fd, {"serial": self._serial, "stand_in": self.__name__, **message})
+        reply = wire.receive(self._fd)
+        if "error" in reply:
+            raise RuntimeError(f"{self.__name__}: {reply['error']}")
+        return reply
+
+
+def _remote():
+    """The autograd function behind every stand-in: values and vector-Jacobian products from
+    afar.
+    """
+    global _Remote
+    if _Remote is None:
+        import torch
+
+        class Remote(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, stand_in, spec, *tensors):
+                arrays = {f"tensor.{i}": t.detach().cpu().numpy() for i, t in enumerate(tensors)}
+                needed = [bool(t.requires_grad) for t in tensors]
+                reply = stand_in._call({"spec": spec, "needed": needed, **arrays})
+                ctx.stand_in, ctx.call, ctx.dtypes = (
+                    stand_in,
+                    reply["call"],
+                    [t.dtype for t in tensors],
+                )
+                results = [torch.from_numpy(reply[f"result.{i}"]) for i in range(reply["results"])]
+                return results[0] if reply["single"] else tuple(results)
+
+            @staticmethod
+            def backward(ctx, *cotangents):
+                arrays = {f"cotangent.{i}": c.numpy() for i, c in enumerate(cotangents)}
+                reply = ctx.stand_in._call({"pull": ctx.call, **arrays})
+                grads = [reply.get(f"grad.{i}") for i in range(len(ctx.dtypes))]
+                pulled = [
+                    None if g is None else torch.from_numpy(g).to(dtype)
+                    for g, dtype in zip(grads, ctx.dtypes, strict=True)
+                ]
+                return (None, None, *pulled)
+
+        _Remote = Remote
+    return _Remote
+
+
+_Remote = None

@@ -1,0 +1,57 @@
+"""Neutral code that runs beside the student's: it calls what it is told on what it is given, and
+reports.
+
+Nothing here knows a right answer, a tolerance or a mistake: this package is all of the autograder
+that a student's process may see. A probe is a function `(names, inputs) -> evidence`: `names` maps
+a name to the student's object, `inputs` holds numpy arrays and plain values, evidence the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+
+from autograder.student.probes import common
+
+PACKAGES = ("common", "autoencoder", "vae", "interpolation", "autodecoder", "explore")
+# What is imported late, for a second or more: by an optimizer's first step or where operations are
+# watched, and by a student's code.
+LATE = {
+    "torch._dynamo": ("autoencoder.network", "autoencoder.training", "vae.training",
+                      "autodecoder.decoder", "autodecoder.fitting", "interpolation.scores"),
+    "sklearn.linear_model": ("interpolation.scores", "autodecoder.fitting"),
+}  # fmt: skip
+
+
+def late(asked: set[str]) -> tuple[str, ...]:
+    """The modules of `LATE` that these probes need, or the notebooks in which they are asked."""
+    return tuple(module for module, needed in LATE.items() if not asked.isdisjoint(needed))
+
+
+def find(name: str):
+    """The probe called "<module>.<function>"."""
+    module, function = name.split(".")
+    if module not in PACKAGES:
+        raise KeyError(f"no probe module {module!r}")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), function)
+
+
+def prepare(name: str) -> None:
+    """Import what a probe needs, before a fork: every child then has it."""
+    find(name)
+    for module in late({name}):
+        importlib.import_module(module)
+
+
+def run(name: str, names, inputs) -> dict:
+    """Run a probe with seeded generators that are put back afterwards; an exception becomes
+    evidence.
+
+    Warnings are dropped: nbgrader counts any text on stderr as zero points.
+    """
+    with common.seeded(inputs.get("seed", 0)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return find(name)(names, inputs)
+        except Exception as error:
+            return {"error": common.told(error)}

@@ -1,0 +1,350 @@
+"""Beside the student's autoencoder: what networks, loops and samplers are seen to do."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from autograder.student.probes import common
+
+INSTANCES = 3  # so many fresh networks, and their negatives, show both signs in some output
+LOUDER = 10.0  # parameters times this: an output that stays small, or of one sign, then is squashed
+
+
+class _Shapes(TorchDispatchMode):
+    """Notes the shape of every feature map of a batch, (C, H, W), however it is computed."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+        self.seen: list[list[int]] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for part in result if isinstance(result, (tuple, list)) else [result]:
+            if isinstance(part, torch.Tensor) and part.ndim == 4 and len(part) == self.batch:
+                if list(part.shape[1:]) not in self.seen:
+                    self.seen.append(list(part.shape[1:]))
+        return result
+
+
+def network(names, inputs) -> dict:
+    """Build a network a few times and look at it from outside.
+
+    inputs: name; sizes: two nz; input.<nz>: a batch for each.
+    evidence: out.<nz>; in evaluation mode alone.<nz> (the first input by itself), together.<nz> and
+        again.<nz> (the whole batch, twice); shapes; unreached, frozen, parameters; shared, apart;
+        copied and original (a network that took over another's state, and that other); lowest,
+        highest
+        and totals of outputs under large parameters; bend (distance from an affine function);
+        negatives: how far outputs move with what is negative in the input, where something is.
+    """
+    build = common.lookup(names, inputs["name"])
+    sizes = [int(nz) for nz in inputs["sizes"]]
+    batches = {nz: torch.from_numpy(inputs[f"input.{nz}"]).float() for nz in sizes}
+    evidence: dict = {}
+    for nz in sizes:
+        common.attempt(
+            evidence, f"out.{nz}", lambda nz=nz: _output(evidence, build, nz, batches[nz])
+        )
+        common.attempt(
+            evidence, f"alone.{nz}", lambda nz=nz: _alone(evidence, build, nz, batches[nz])
+        )
+    nz, x = sizes[0], batches[sizes[0]]
+    common.attempt(evidence, "structure", lambda: structure(evidence, build(nz), x))
+    common.attempt(
+        evidence, "instances", lambda: instances(evidence, [build(nz) for _ in range(INSTANCES)], x)
+    )
+    return evidence
+
+
+def _output(evidence, build, nz, x):
+    model = build(nz)
+    with _Shapes(len(x)) as shapes:
+        result = model(x)
+    common.file(evidence, f"out.{nz}", result)
+    evidence.setdefault("shapes", shapes.seen)
+
+
+def _alone(evidence, build, nz, x):
+    model = build(nz).eval()
+    with torch.no_grad():
+        as_given = x.clone()
+        common.file(evidence, f"together.{nz}", model(x))
+        common.file(evidence, f"again.{nz}", model(x))
+        evidence["input changed"] = not torch.equal(x, as_given)
+        common.file(evidence, f"alone.{nz}", model(x[:1]))
+
+
+def structure(evidence, model, x) -> None:
+    """Which parameters there are, which a gradient reaches, and whether the output bends."""
+    parameters = dict(model.named_parameters())
+    evidence["parameters"] = len(parameters)
+    evidence["frozen"] = [name for name, p in parameters.items() if not p.requires_grad]
+    model.train()
+    result = model(x)
+    total = (result * torch.randn_like(result)).sum()
+    if total.requires_grad:
+        total.backward()
+    evidence["unreached"] = [
+        name for name, p in parameters.items() if p.requires_grad and p.grad is None
+    ]
+    model.eval()
+    with torch.no_grad():
+        half = len(x) // 2
+        a, b = x[:half], x[half : 2 * half]
+        middle, ends = model((a + b) / 2), (model(a) + model(b)) / 2
+        evidence["bend"] = float((middle - ends).abs().max() / (model(a) - model(b)).abs().max())
+
+
+def instances(evidence, models, x) -> None:
+    """What several fresh networks of one class share, and what their outputs look like."""
+    first, second = models[0].eval(), models[1].eval()
+    own = {t.data_ptr() for t in [*first.parameters(), *first.buffers()] if t.numel()}
+    evidence["shared"] = sum(t.data_ptr() in own for t in [*second.parameters(), *second.buffers()])
+    with torch.no_grad():
+        first_output = first(x)
+        dead = not first_output.any()  # it may be so in both by chance, and says nothing
+        evidence["apart"] = None if dead else float((first_output - second(x)).abs().max())
+        second.load_state_dict(first.state_dict())
+        evidence["negatives"] = _negatives(models, x) if (x < 0).any() else None
+        evidence["copied"], evidence["original"] = (
+            common.array(second(x)),
+            common.array(first_output),
+        )
+        outputs = [loud(x) for model in models for loud in louder(model)]
+        evidence["lowest"] = float(min(output.min() for output in outputs))
+        evidence["highest"] = float(max(output.max() for output in outputs))
+        totals = [output.flatten(1).sum(1) for output in outputs]
+        evidence["totals"] = [
+            float(min(t.min() for t in totals)),
+            float(max(t.max() for t in totals)),
+        ]
+
+
+def _negatives(models, x) -> float:
+    """How far outputs move when what is negative in the input is doubled."""
+    doubled = torch.where(x < 0, 2 * x, x)
+    return max(float((model(doubled) - model(x)).abs().max()) for model in models)
+
+
+def shake(model, size):
+    """Adds normal noise of that size to every parameter, in place.
+
+    Drawing noise costs more than all else done to a large network: one draw serves all parameters,
+    each from a place of its own, and large ones again and again.
+    """
+    drawn = 50_021  # a prime: rows of a large matrix have other noise than their neighbours
+    longest = max((p.numel() for p in model.parameters()), default=0)
+    noise = (size * torch.randn(drawn)).repeat(2 + longest // drawn)
+    for p in model.parameters():
+        start = int(torch.randint(drawn, ()))
+        p.add_(noise[start : start + p.numel()].view(p.shape))
+
+
+def louder(model):
+    """Yields a model in evaluation mode whose parameters, also those that begin at zero, are large
+    for once; then the same with all of them negated.
+    """
+    model.eval()
+    before = [p.clone() for p in model.parameters()]
+    shake(model, 0.05)
+    for p in model.parameters():
+        p.mul_(LOUDER)
+    yield model
+    for p in model.parameters():
+        p.neg_()
+    yield model
+    for p, own in zip(model.parameters(), before, strict=True):
+        p.copy_(own)
+
+
+# -- training -------------------------------------------------------------------------------------
+
+
+class Small(nn.Module):
+    """Something to train that is small, depends on its mode, and remembers how it was called."""
+
+    def __init__(self, inputs, coded=3):
+        super().__init__()
+        self.inner = nn.Linear(784, coded)
+        self.norm = nn.BatchNorm1d(coded)
+        self.outer = nn.Linear(3, 784)
+        with torch.no_grad():
+            self.inner.weight.copy_(torch.from_numpy(inputs["inner"]))
+            self.outer.weight.copy_(torch.from_numpy(inputs["outer"]))
+            self.inner.bias.zero_()
+            self.outer.bias.fill_(inputs.get("bias", 0.0))
+        self.calls: list[tuple[int, bool, bool]] = []
+
+    def forward(self, x):
+        self.calls.append((len(x), self.training, torch.is_grad_enabled()))
+        return self.outer(self.norm(self.inner(x.flatten(1)))).view_as(x)
+
+
+class Steps(torch.optim.SGD):
+    """Counts its steps."""
+
+    count = 0
+
+    def step(self, closure=None):
+        self.count += 1
+        return super().step(closure)
+
+
+class _Batch(tuple):
+    """Images and labels; says so to whom takes it for images."""
+
+    def __getattr__(self, name):
+        raise AttributeError(f"a batch is a pair (images, labels), and a pair has no {name!r}")
+
+
+def batches(inputs) -> list:
+    """The (x, y) batches of a tiny data set, in order and of unequal size."""
+    x = torch.from_numpy(inputs["x"]).float()
+    y = torch.from_numpy(inputs["y"])
+    pairs = zip(x.split(inputs["batches"]), y.split(inputs["batches"]), strict=True)
+    return [_Batch(pair) for pair in pairs]
+
+
+def weights_of(model) -> np.ndarray:
+    """All parameters in one vector."""
+    return np.concatenate([common.array(p).ravel() for p in model.parameters()])
+
+
+def trained(evidence, model, optimizer, run) -> None:
+    """One epoch of `run()`, begun in evaluation mode: what it returned and what it did to the
+    model.
+    """
+    model.eval()
+    before = weights_of(model)
+    arrived = []
+    next(model.parameters()).register_hook(lambda gradient: arrived.append(1))
+    result = run()
+    evidence["gradients"] = len(arrived)
+    evidence["update"] = weights_of(model) - before
+    evidence["steps"] = optimizer.count
+    evidence["sizes"] = [size for size, _, _ in model.calls]
+    evidence["in train mode"] = [training for _, training, _ in model.calls]
+    evidence["kind"] = type(result).__name__
+    evidence["result"] = common.array(result)
+    if isinstance(result, (list, tuple)):
+        evidence["kinds"] = sorted({type(entry).__name__ for entry in _leaves(result)})
+        evidence["alive"] = any(getattr(entry, "requires_grad", False) for entry in _leaves(result))
+        common.attempt(
+            evidence, "result", lambda: common.file(evidence, "result", _numbers(result))
+        )
+        evidence["kind"] = type(result).__name__
+
+
+def _leaves(result):
+    for entry in result:
+        yield from entry if isinstance(entry, (list, tuple)) else [entry]
+
+
+def _numbers(result):
+    return np.array(
+        [[_number(e) for e in r] if isinstance(r, (list, tuple)) else _number(r) for r in result]
+    )
+
+
+def _number(entry) -> float:
+    return float(entry.detach() if isinstance(entry, torch.Tensor) else entry)
+
+
+def training(names, inputs) -> dict:
+    """Have `train_epoch(model, loader, loss_fn, optimizer)` train a small network for one epoch.
+
+    evidence: update, gradients (how often one arrived), steps, sizes, "in train mode", result,
+    kind, kinds, alive; statistics: what batch
+        normalisation has gathered.
+    """
+    train_epoch = common.lookup(names, "train_epoch")
+    model, evidence = Small(inputs), {}
+    optimizer = Steps(model.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
+
+    def loss_fn(network, x):
+        if isinstance(network, torch.Tensor):
+            raise TypeError("loss_fn takes the model and the images, and calls the model itself")
+        return (network(x) - x).pow(2).mean() * inputs["scale"]
+
+    trained(
+        evidence, model, optimizer, lambda: train_epoch(model, batches(inputs), loss_fn, optimizer)
+    )
+    evidence["statistics"] = common.array(model.norm.running_mean)
+    return evidence
+
+
+# -- decoding -------------------------------------------------------------------------------------
+
+
+class _Painter(nn.Module):
+    """A decoder whose picture tells which latent it was given; it and its copies remember latents
+    and modes in the same lists.
+    """
+
+    def __init__(self, paint):
+        super().__init__()
+        self.paint = nn.Parameter(torch.from_numpy(paint).float())
+        self.drop = nn.Dropout(0.0)
+        self.calls = _Calls()
+
+    def forward(self, z):
+        self.calls.append((z.detach().clone(), self.training))
+        return (self.drop(z) @ self.paint + 0.5).view(-1, 1, 28, 28)  # not odd in z
+
+
+class _Calls(list):
+    """What a decoder was given, and its mode; a copy of it is still the same."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def column(self, number: int) -> list:
+        return [call[number] for call in self]
+
+
+def sampling(names, inputs) -> dict:
+    """Call `sample_prior(decoder, n, nz)` with the decoder in either mode, and once more.
+
+    evidence: for mode "train" and "eval": images.<mode>, latents.<mode> (what was decoded),
+        modes.<mode> (while decoding), after.<mode>, children.<mode> (mode of a layer afterwards),
+        frozen.<mode> (whether the decoder can no longer learn), graphs.<mode> (whether torch still
+        records graphs).
+    """
+    sample = common.lookup(names, "sample_prior")
+    evidence: dict = {}
+    for mode in ("train", "eval"):
+        painter = _Painter(inputs["paint"]).train(mode == "train")
+        images = sample(painter, int(inputs["n"]), len(inputs["paint"]))
+        common.file(evidence, f"images.{mode}", images)
+        if painter.calls:
+            evidence[f"latents.{mode}"] = common.array(torch.cat(painter.calls.column(0)))
+        evidence[f"modes.{mode}"] = painter.calls.column(1)
+        evidence[f"after.{mode}"] = painter.training
+        evidence[f"children.{mode}"] = painter.drop.training
+        evidence[f"frozen.{mode}"] = not painter.paint.requires_grad
+        evidence[f"graphs.{mode}"] = torch.is_grad_enabled()
+        torch.set_grad_enabled(True)
+    return evidence
+
+
+def gridding(names, inputs) -> dict:
+    """Call `latent_grid(decoder, n, span)`, and with its defaults.
+
+    evidence: grid, default; latents, default latents: what the decoder was given, in order.
+    """
+    grid = common.lookup(names, "latent_grid")
+    evidence: dict = {}
+    for key, arguments in (("grid", (int(inputs["n"]), float(inputs["span"]))), ("default", ())):
+        painter = _Painter(inputs["paint"]).eval()
+        common.attempt(
+            evidence,
+            key,
+            lambda k=key, p=painter, a=arguments: common.file(evidence, k, grid(p, *a)),
+        )
+        if painter.calls:
+            evidence[f"{key} latents"] = common.array(torch.cat(painter.calls.column(0)))
+    return evidence

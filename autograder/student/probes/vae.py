@@ -1,0 +1,372 @@
+"""Beside the student's variational autoencoder: posteriors, loops, bounds, submitted weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from autograder.student.probes import autoencoder, common
+
+# -- the model ------------------------------------------------------------------------------------
+
+
+def model(names, inputs) -> dict:
+    """Build `VAE(nz)` a few times and look at it from outside.
+
+    inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled.
+    evidence: <method>.<nz> of its four methods, and in evaluation mode <method>.<nz>.one, of one
+        image; for the first nz .all and .again, of all images, twice; what `_structure`,
+        `_instances` and `_rebuilding` find; sampled.eval, posterior, means, of the model that
+        `decoding` asks next: see `_samples`.
+    """
+    build = common.lookup(names, "VAE")
+    x = torch.from_numpy(inputs["x"]).float()
+    as_given = x.clone()
+    evidence: dict = {}
+    for nz in reversed(inputs["sizes"]):  # the first one stays, for a closer look
+        z = torch.from_numpy(inputs[f"z.{nz}"]).float()
+        fresh = vae = common.attempt(evidence, f"build.{nz}", lambda nz=nz: build(nz))
+        if vae is None:
+            continue
+        _parts(evidence, f".{nz}", vae, x, z)
+        vae.eval()
+        with torch.no_grad():
+            _parts(evidence, f".{nz}.one", vae, x[:1], z[:1])
+            for tag in ("all", "again") if nz == inputs["sizes"][0] else ():
+                _parts(evidence, f".{nz}.{tag}", vae, x, z)
+    evidence["images changed"] = not torch.equal(x, as_given)
+    if fresh is None:  # how building failed is all there is to say
+        for part in ("structure", "instances", "samples.eval", "samples.train", "rebuilding"):
+            evidence[f"{part}.error"] = evidence[f"build.{nz}.error"]
+        return evidence
+    common.attempt(evidence, "structure", lambda: _structure(evidence, fresh, x))
+    vae = common.attempt(evidence, "instances", _instances, evidence, build, nz, x, z)
+    if vae is None:
+        vae = common.attempt(evidence, "samples.eval", build, nz)
+    if vae is not None:
+        image = common.attempt(evidence, "samples.eval", _stretched, vae, x)
+        image = x[:1] if image is None else image
+        common.attempt(evidence, "samples.eval", _samples, evidence, vae, x, image, inputs)
+        models = [fresh, vae]  # as networks begin, and with large weights' bold pictures
+        common.attempt(evidence, "rebuilding", _rebuilding, evidence, models, as_given)
+        _asked[:] = [vae, image]
+    return evidence
+
+
+_asked: list = []  # the model that `model` has looked at last, and an image
+
+
+def decoding(names, inputs) -> dict:
+    """Decode latents with the model of the last `model`, then sample an image in train mode.
+
+    inputs: z. evidence: logits of z; sampled.train: logits of one image, drawn a few times.
+    """
+    vae, image = _asked
+    evidence: dict = {}
+    vae.eval()
+
+    def decoded():
+        with torch.no_grad():
+            z = torch.from_numpy(inputs["z"]).float()
+            evidence["decoded"] = common.array(vae.decode(z).flatten(1))
+
+    def sampled():
+        vae.train()
+        with torch.no_grad():
+            many = image.expand(32, -1, -1, -1)
+            evidence["sampled.train"] = common.array(vae(many)[0].flatten(1))
+
+    common.attempt(evidence, "samples.eval", decoded)
+    common.attempt(evidence, "samples.train", sampled)
+    return evidence
+
+
+def _parts(evidence, tag, vae, x, z):
+    def pair(key, values, count):
+        values = tuple(values) if isinstance(values, (tuple, list)) else (values,)
+        evidence[f"{key}{tag}.count"] = len(values)
+        if len(values) == count:
+            for i, value in enumerate(values):
+                common.file(evidence, f"{key}{tag}.{i}", value)
+
+    common.attempt(evidence, f"encode{tag}", lambda: pair("encode", vae.encode(x), 2))
+    common.attempt(
+        evidence, f"decode{tag}", lambda: common.file(evidence, f"decode{tag}", vae.decode(z))
+    )
+    common.attempt(evidence, f"forward{tag}", lambda: pair("forward", vae(x), 3))
+    common.attempt(
+        evidence,
+        f"reconstruct{tag}",
+        lambda: common.file(evidence, f"reconstruct{tag}", vae.reconstruct(x)),
+    )
+
+
+def _structure(evidence, vae, x):
+    parameters = dict(vae.named_parameters())
+    evidence["parameters"] = len(parameters)
+    evidence["frozen"] = [name for name, p in parameters.items() if not p.requires_grad]
+    vae.train()
+    learning = {name: p for name, p in parameters.items() if p.requires_grad}
+    x = x.clone().requires_grad_(True)
+    logits, mu, logvar = vae(x)
+    leaves = [x, *learning.values()]
+    (image, *of_logits), *others = (_slopes(part, leaves) for part in (logits, mu, logvar))
+    slopes = [of_logits, *(of_parameters for _, *of_parameters in others)]
+    evidence["unreached"] = [
+        name
+        for name, *found in zip(learning, *slopes, strict=True)
+        if all(slope is None for slope in found)
+    ]
+    evidence["logvar learns"] = _learns(*slopes)
+    # Through the sample alone: do the images teach the encoder?
+    evidence["image gradient"] = _any(image)
+    evidence["mu gradient"] = mu.requires_grad and _any(*_slopes(logits, [mu]))
+
+
+def _slopes(part, leaves) -> list:
+    """Gradients of a part of the result for every leaf; None where none reaches it."""
+    if not part.requires_grad:
+        return [None] * len(leaves)
+    value = part.pow(2).sum() + part.sum()
+    return list(torch.autograd.grad(value, leaves, retain_graph=True, allow_unused=True))
+
+
+def _any(slope) -> bool:
+    return slope is not None and bool(slope.any())
+
+
+def _learns(of_logits, of_mu, of_logvar) -> bool | None:
+    """Whether the logits send a gradient to what makes logvar and has no part in mu; None where
+    there is no such parameter.
+    """
+    learns = None
+    for mine, others, own in zip(of_logits, of_mu, of_logvar, strict=True):
+        if own is None:
+            continue
+        mask = own != 0 if others is None else (own != 0) & (others == 0)
+        if mask.any():
+            learns = learns or (mine is not None and _any(mine[mask]))
+    return learns
+
+
+def _instances(evidence, build, nz, x, z):
+    """What two fresh models share, and how far outputs go under large parameters; returns one."""
+    first, second = build(nz).eval(), build(nz).eval()
+    own = {t.data_ptr() for t in [*first.parameters(), *first.buffers()] if t.numel()}
+    evidence["shared"] = sum(t.data_ptr() in own for t in [*second.parameters(), *second.buffers()])
+    with torch.no_grad():
+        mine = [*first.encode(x), first.decode(z)]
+        others = [*second.encode(x), second.decode(z)]
+        evidence["apart"] = float(
+            max((a - b).abs().max() for a, b in zip(mine, others, strict=True))
+        )
+        second.load_state_dict(first.state_dict())
+        copied = [*second.encode(x), second.decode(z)]
+        evidence["uncopied"] = float(
+            max((a - b).abs().max() for a, b in zip(mine, copied, strict=True))
+        )
+        seen = [
+            (*loud.encode(x), loud.decode(z))
+            for model in (first, second, first)
+            for loud in autoencoder.louder(model)
+        ]
+        for key, outputs in zip(("mu", "logvar", "logits"), zip(*seen, strict=True), strict=True):
+            evidence[f"{key} lowest"] = float(min(output.min() for output in outputs))
+            evidence[f"{key} highest"] = float(max(output.max() for output in outputs))
+        evidence["codes apart"] = float(max((mu - logvar).abs().max() for mu, logvar, _ in seen))
+    return first
+
+
+def _samples(evidence, vae, x, image, inputs):
+    """`means` of the images; `posterior`: mu and logvar of one, for two copies of it, twice;
+    `sampled.eval`: its logits, drawn many times.
+    """
+    vae.eval()
+    with torch.no_grad():
+        twice = [torch.cat(tuple(vae.encode(image.expand(2, -1, -1, -1))), 1) for _ in range(2)]
+        evidence["posterior"] = common.array(torch.cat(twice))
+        evidence["means"] = common.array(vae.encode(x)[0])
+        # One image many times: batch normalisation then sees nothing else, in either mode.
+        many = image.expand(int(inputs["draws"]), -1, -1, -1)
+        evidence["sampled.eval"] = common.array(vae(many)[0].flatten(1))
+
+
+@torch.no_grad()
+def _stretched(vae, x, target=2.5, most=6.0):
+    """Makes the weights of a fresh model larger and less alike until some image's widest posterior
+    dimension, which its samples show most, has a logvar well away from 0, from its mu and from half
+    of it, and not so far that nothing is seen of the samples; returns that image, or where none is
+    like that, the one whose logvar is nearest to 0.
+    """
+    vae.eval()
+    for _ in range(16):
+        mu, logvar = vae.encode(x)
+        widest, dimension = logvar.max(1)
+        mean = mu.gather(1, dimension[:, None])[:, 0]
+        distances = torch.stack([widest, widest - mean, 2 * widest - mean]).abs()
+        moderate = widest.abs() < most
+        shows = distances.amin(0) * moderate
+        if shows.max() > target or not moderate.any():
+            break
+        autoencoder.shake(vae, 0.01)
+        for p in vae.parameters():
+            p.mul_(1.15)
+    found = int(shows.argmax() if shows.any() else widest.abs().argmin())
+    return x[found : found + 1]
+
+
+def _rebuilding(evidence, models, x):
+    """`reconstruct` twice, and what the first model makes of its means."""
+    rebuilt, again = [], []
+    fresh = models[0].eval()
+    with torch.no_grad():
+        evidence["at mean"] = common.array(fresh.decode(fresh.encode(x)[0]))
+    for vae in models:
+        vae.eval()
+        rebuilt.append(vae.reconstruct(x))
+        again.append(vae.reconstruct(x))
+    for key, parts in (("rebuilt", rebuilt), ("rebuilt twice", again)):
+        evidence[key] = common.array(torch.cat(parts))
+
+
+# -- training -------------------------------------------------------------------------------------
+
+
+class _SmallVAE(autoencoder.Small):
+    """A VAE small enough to step exactly; narrow posteriors, so that its noise hardly matters."""
+
+    def __init__(self, inputs):
+        super().__init__(inputs, coded=6)
+        self.mean, self.sampled = None, []  # whether a latent that was decoded is not the mean
+
+    def encode(self, x):
+        self.calls.append((len(x), self.training, torch.is_grad_enabled()))
+        mu, logvar = self.norm(self.inner(x.flatten(1))).chunk(2, dim=1)
+        self.mean = mu.detach()
+        return mu, logvar - 14
+
+    def decode(self, z):
+        if self.mean is not None and z.shape == self.mean.shape:
+            self.sampled.append(not torch.equal(z.detach(), self.mean))
+        return self.outer(z).view(-1, 1, 28, 28)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(mu + (0.5 * logvar).exp() * torch.randn_like(mu)), mu, logvar
+
+    def reconstruct(self, x):
+        return self.decode(self.encode(x)[0]).sigmoid()
+
+
+def training(names, inputs) -> dict:
+    """Have `train_epoch(model, loader, optimizer, beta)` train a small VAE for one epoch, and
+    another one with a beta of 0.
+
+    evidence: as `autoencoder.training`; sampled: whether what was decoded was not always the mean;
+        "zero.update" of the other one, or "zero.error".
+    """
+    train_epoch = common.lookup(names, "train_epoch")
+
+    def epoch(evidence, beta):
+        vae = _SmallVAE(inputs)
+        lr, momentum, batches = inputs["lr"], inputs["momentum"], autoencoder.batches(inputs)
+        optimizer = autoencoder.Steps(vae.parameters(), lr=lr, momentum=momentum)
+        autoencoder.trained(
+            evidence, vae, optimizer, lambda: train_epoch(vae, batches, optimizer, beta)
+        )
+        evidence["sampled"] = any(vae.sampled) or not vae.sampled
+        return evidence
+
+    evidence = epoch({}, inputs["beta"])
+    other = common.attempt(evidence, "zero", epoch, {}, 0.0)
+    if other is not None:
+        evidence["zero.update"] = other["update"]
+    return evidence
+
+
+# -- the importance-weighted bound ----------------------------------------------------------------
+
+
+class _Given(nn.Module):
+    """A VAE given by its matrices, the same in either mode."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        for key in ("to mu", "to logvar", "to logits"):
+            self.register_buffer(key.replace(" ", "_"), torch.from_numpy(inputs[key]).float())
+        self.given = []
+
+    def encode(self, x):
+        flat = x.flatten(1)
+        return flat @ self.to_mu, flat @ self.to_logvar
+
+    def decode(self, z):
+        self.given.append(tuple(z.shape))
+        return (z @ self.to_logits).view(-1, 1, 28, 28)
+
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(mu + (0.5 * logvar).exp() * torch.randn_like(mu)), mu, logvar
+
+    def reconstruct(self, x):
+        return self.decode(self.encode(x)[0]).sigmoid()
+
+
+def bound(names, inputs) -> dict:
+    """Call `iwae_bound(model, x, k)` on images repeated many times, for several k.
+
+    inputs: x; asked: [k, how many of the images, how often each].
+    evidence: bound.<k>: (images, repeats).
+    """
+    iwae_bound = common.lookup(names, "iwae_bound")
+    vae, evidence = _Given(inputs), {}
+    x = torch.from_numpy(inputs["x"]).float()
+    for k, images, repeats in inputs["asked"]:
+        rows = x[:images].repeat_interleave(repeats, 0)
+        with torch.no_grad():
+            result = iwae_bound(vae, rows, k)
+        common.file(evidence, f"bound.{k}", result)
+        value = evidence[f"bound.{k}"]
+        if value is not None and value.shape == (len(rows),):
+            evidence[f"bound.{k}"] = value.reshape(images, repeats)
+    return evidence
+
+
+# -- submitted runs -------------------------------------------------------------------------------
+
+
+def _loaded(names, inputs):
+    """The student's model of that class, with the submitted weights."""
+    nz = int(inputs["nz"])
+    weights = {
+        key[8:]: torch.from_numpy(np.ascontiguousarray(value))
+        for key, value in inputs.items()
+        if key.startswith("weights.")
+    }
+    models = [common.lookup(names, name)(nz) for name in inputs["classes"]]
+    for model, prefix in zip(models, inputs["prefixes"], strict=True):
+        own = {
+            key[len(prefix) :]: value for key, value in weights.items() if key.startswith(prefix)
+        }
+        model.load_state_dict(own)
+        model.eval()
+    return models
+
+
+def encode(names, inputs) -> dict:
+    """Build `classes[0]`, load the weights, encode x. evidence: mu, logvar (for a VAE)."""
+    model = _loaded(names, inputs)[0]
+    with torch.no_grad():
+        x = torch.from_numpy(inputs["x"]).float()
+        result = model.encode(x) if hasattr(model, "encode") else model(x)
+    parts = result if isinstance(result, (tuple, list)) else (result,)
+    return {key: common.array(part) for key, part in zip(("mu", "logvar"), parts, strict=False)}
+
+
+def decode(names, inputs) -> dict:
+    """Build `classes[-1]`, load the weights, decode z. evidence: logits."""
+    model = _loaded(names, inputs)[-1]
+    with torch.no_grad():
+        z = torch.from_numpy(inputs["z"]).float()
+        return {"logits": common.array(model.decode(z) if hasattr(model, "decode") else model(z))}

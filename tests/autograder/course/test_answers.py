@@ -1,0 +1,196 @@
+"""Grading in words: what is shown of answers, and what reaches nbgrader's gradebook."""
+
+import asyncio
+import json
+import sqlite3
+import threading
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from traitlets.config import Config
+
+from autograder.course import answers
+from autograder.key import catalogue
+from autograder.plugins import prose
+from autograder.release import build
+from tests.autograder import classroom
+from utils.hand_in.answers import words
+
+
+@contextmanager
+def served(root, **settings):
+    """The page's address, with its token."""
+    course = classroom.course(root)
+    course.config.merge(Config({"WordLimit": settings}))
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def start():
+        return answers.listen(answers.Desk(course))
+
+    server, address = asyncio.run_coroutine_threadsafe(start(), loop).result()
+    try:
+        yield address
+    finally:
+        loop.call_soon_threadsafe(server.stop)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def entered(root, student="chloé"):
+    with classroom.gradebook(root) as book:
+        grade, comment = classroom.grade_of(book, student), classroom.comment_of(book, student)
+        return grade.manual_score, comment.manual_comment, grade.needs_manual_grade
+
+
+def key_of(root, student):
+    with classroom.gradebook(root) as book:
+        return classroom.grade_of(book, student).id
+
+
+def test_a_grader_works_by_keyboard_and_nothing_in_an_answer_runs(own_class, visit):
+    with served(own_class) as address:
+        page = visit(address, ignore=("example.org",))
+        assert "Ö'Neil" not in page.content() and "anna" not in page.content()
+        page.keyboard.press("j")
+        first = page.locator(".answer.current")
+        assert "much alike: Answer 2" in first.inner_text()
+        page.keyboard.press("Enter")
+        for mark in ("1", "0.5", "0"):
+            page.keyboard.type(mark)
+            page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.type("Where do samples fall?")
+        page.keyboard.press("Control+Enter")
+        page.get_by_text("Answer 1 saved").wait_for()
+        page.get_by_text("8 of 9").wait_for()
+        page.keyboard.press("Alt+1")
+        page.get_by_text("Answer 2 saved").wait_for()
+        page.click("text=Show names")
+        page.get_by_text("Anna Ö'Neil, Jr. (anna)").wait_for()
+        page.locator("img[src^='/picture/']").scroll_into_view_if_needed()
+        assert page.title() != "owned"
+        assert page.locator("math").count() > 0 and page.locator(".text script").count() == 0
+    score, comment, waiting = entered(own_class, "anna")
+    assert score == 1.5 and not waiting
+    assert comment == ("Marks: observation 1 of 1; the objective 0.5 of 1; the samples 0 of 1\n\n"
+                       "Where do samples fall?")  # fmt: skip
+    assert entered(own_class, "björn") == (None, "Where do samples fall?", True)
+
+
+def test_what_the_formgrader_entered_counts_and_is_not_overwritten_unseen(own_class):
+    desk, key = answers.Desk(classroom.course(own_class)), key_of(own_class, "chloé")
+    before = desk.find(key)[1].entered
+    with classroom.gradebook(own_class) as book:
+        grade = classroom.grade_of(book, "chloé")
+        grade.manual_score, grade.needs_manual_grade = 2.0, False
+        classroom.comment_of(book, "chloé").manual_comment = "by hand"
+        book.db.commit()
+    with pytest.raises(answers.Refused, match="meanwhile"):
+        desk.enter(key, {"marks": 1, "was": before})
+    now = desk.find(key)[1].entered
+    assert (now["marks"], now["comment"], now["waiting"]) == (2.0, "by hand", False)
+    for marks in (4, -1, "nan", "a"):
+        with pytest.raises(answers.Refused):
+            desk.enter(key, {"marks": marks, "was": now})
+    desk.enter(key, {"marks": None, "comment": "", "was": now})
+    assert entered(own_class) == (None, None, True)
+
+
+def test_only_who_has_the_token_reads_or_grades(own_class):
+    key = key_of(own_class, "anna")
+    with served(own_class) as address:
+        bare, token = address.split("?token=")
+        asked = urllib.request.Request(f"{bare}marks/{key}", b"{}", method="PUT")
+        asked.add_header("Cookie", f"answers-{bare.split(':')[2].strip('/')}={token}")
+        for request in (bare, f"{bare}names/vae-beta_0", asked, f"{bare}?token=é"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(_quoted(request))
+            assert refused.value.code == 403
+        asked.add_header("X-Token", token)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked)
+        assert refused.value.code == 409 and "meanwhile" in json.load(refused.value)["problem"]
+
+
+def _quoted(request):
+    return request.replace("é", "%C3%A9") if isinstance(request, str) else request
+
+
+def test_the_policy_for_long_answers_notes_cuts_or_takes_points_off(own_class):
+    key = key_of(own_class, "hugo")
+    cut = answers.WordLimit(policy="cut")
+    text, beyond = cut.within("one two three $a + b$ five", 4)
+    assert words(text) == 4 and beyond.strip() == "five"
+    assert cut.within("one two", 4) == ("one two", "")
+    some = answers.WordLimit(policy="penalty", penalty=0.5, step=20)
+    assert [some.points_off(n, 150) for n in (150, 151, 180, 181)] == [0, 0.5, 0.5, 1.0]
+    course = classroom.course(own_class)
+    course.config.merge(Config({"WordLimit": {"policy": "penalty", "step": 1e5, "penalty": 1}}))
+    desk = answers.Desk(course)
+    was = desk.find(key)[1].entered
+    now = desk.enter(key, {"marks": 2, "comment": "Shorter!", "was": was})
+    assert (now["marks"], now["score"], now["comment"]) == (2, 1, "Shorter!")
+    assert "length −1 (100,000 words, at most 150 were asked for)" in entered(own_class, "hugo")[1]
+
+
+def test_alike_answers_are_found_across_students_and_against_the_reference(graded_class):
+    desk = answers.Desk(classroom.course(graded_class))
+    asked, everybody = desk.questions["vae-beta_0"], desk.answers("vae-beta_0")
+    answers.arranged(asked, everybody, answers.ALIKE)
+    marked = {a.student: [label for label, _ in a.alike] for a in everybody if a.alike}
+    labels = {a.label: a.student for a in everybody}
+    assert {s: [labels[label] for label in found] for s, found in marked.items()} == {
+        "anna": ["björn"], "björn": ["anna"]
+    }  # fmt: skip
+    copied = desk.answers("vae-well_tuned")  # everybody handed in the reference answer
+    answers.arranged(desk.questions["vae-well_tuned"], copied, answers.ALIKE)
+    assert all(a.reference > 0.99 for a in copied)
+
+
+@pytest.mark.parametrize("question", catalogue.WRITTEN.values(), ids=lambda q: q.id)
+def test_the_criteria_of_every_mark_scheme_add_up(question):
+    folder = build.ROOT / "solutions" / question.assignment
+    cells = answers.texts(folder / f"{question.assignment}.ipynb")
+    criteria = answers.criteria_of(cells[f"rubric-{catalogue.grade_id(question.id)}"])
+    assert sum(criterion.points for criterion in criteria) == question.points
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_answers_become_harmless_html(raw):
+    made = prose.html(
+        "An answer. <script>a</script> <b onclick=x>b</b> [x](JavaScript:alert) "
+        "$\\text{<img src=x>}$ $\\href{javascript:x}{y}$ $\\frac{1}{$ ![p](data:text/html,x) "
+        "\ue0000\ue001 $z_1$\n\n"
+        "<iframe src=//example.org></iframe><img src=http://example.org/a.png>",
+        raw,
+    )
+    for bad in ("<script", "<b on", "<iframe", 'href="j', "<img src=x", 'src="data', 'src="http'):
+        assert bad not in made
+    assert "<msub>" in made and ("<b>b</b>" in made) == raw
+
+
+def older(path):
+    with sqlite3.connect(path) as book:
+        book.execute("alter table student drop column lms_user_id")
+
+
+SPOILT = {
+    "no assignment 'nothing'": lambda path: None,
+    "no gradebook": lambda path: path.unlink(),
+    "comes from an older nbgrader; `nbgrader db upgrade`": older,
+    "cannot read the gradebook": lambda path: path.write_text("no database" * 1000),
+}
+
+
+@pytest.mark.parametrize("says", SPOILT)
+def test_a_wrong_call_is_one_line(own_class, capsys, says):
+    SPOILT[says](own_class / "gradebook.db")
+    assignment = "nothing" if "nothing" in says else "vae"
+    assert answers.serve(assignment, own_class, browser=False) == 2
+    said = capsys.readouterr().err.strip()
+    assert says in said and "\n" not in said

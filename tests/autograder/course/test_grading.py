@@ -1,0 +1,374 @@
+"""`python -m autograder grade`: a class graded by real nbgrader, with real dask workers."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder.course import grading
+from autograder.course.course import Course as Graded
+from autograder.course.ledger import NAME as LEDGER
+from autograder.errors import WrongCall
+from autograder.release import build
+from tests.autograder.conftest import KL, Course
+
+TWICE = KL.replace("0.5 * ", "")
+CONFIG = 'c = get_config()\nc.CourseDirectory.source_directory = "source"\n'
+ANSWERS = {"ada": KL, "bo": TWICE, "cy": "", "di": "import os; os._exit(1)", "ed": KL + "\n"}
+SCORES = {"ada": 2, "bo": 1, "cy": 0, "di": 0, "ed": 2}
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "autograder", "grade", "vae", *map(str, arguments)]
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def grade(root, *arguments):
+    """(exit status, rows by student, what was said) of one call."""
+    told = root / "result.jsonl"
+    told.unlink(missing_ok=True)
+    done = subprocess.run(
+        command("--course-dir", root, "--json", told, *arguments),
+        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    lines = told.read_text().splitlines() if told.exists() else []
+    rows = {row["student"]: row for row in map(json.loads, lines)}
+    return done.returncode, rows, done.stdout + done.stderr
+
+
+def scores(rows):
+    return {student: row["score"] for student, row in rows.items() if row["status"] == "graded"}
+
+
+def times(root):
+    """When each student's autograded notebook was written."""
+    return {p.parts[-3]: p.stat().st_mtime_ns for p in root.glob("autograded/*/vae/vae.ipynb")}
+
+
+@pytest.fixture(scope="module")
+def class_of_five(tmp_path_factory):
+    """A course where five have handed in and nothing is graded; copy it, do not grade it."""
+    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"  # alembic
+    course = Course(tmp_path_factory.mktemp("class"))
+    (course.root / "nbgrader_config.py").write_text(CONFIG)
+    for student, source in ANSWERS.items():
+        course.hand_in(student, course.solved(source), **{"note.txt": student.encode()})
+    return course
+
+
+def copy(course, target):
+    shutil.copytree(course.root, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def graded(class_of_five, tmp_path_factory):
+    """The class graded by one worker: (root, rows)."""
+    root = copy(class_of_five, tmp_path_factory.mktemp("one") / "course")
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        gradebook.add_student("zoe")
+    status, rows, said = grade(root)
+    assert status == 0, said
+    return root, rows
+
+
+def test_json_has_one_object_a_student_with_the_fields_of_the_contract(graded):
+    _, rows = graded
+    assert scores(rows) == pytest.approx(SCORES, abs=1)  # a named mistake earns part of the points
+    assert rows["ada"]["score"] == 2
+    assert rows["cy"]["score"] == 0
+    for row in rows.values():
+        assert {"student", "status", "score", "max_score", "seconds", "questions"} == set(row)
+        assert row["max_score"] == 2
+    assert rows["ada"]["questions"] == {"vae.kl_gaussian": 2}
+    assert rows["zoe"]["status"] == "missing"
+    assert rows["zoe"]["questions"] == {}
+
+
+def test_two_workers_give_what_one_gives(class_of_five, graded, tmp_path):
+    before, rows = graded
+    root = copy(class_of_five, tmp_path / "course")
+    shutil.copyfile(before / LEDGER, root / LEDGER)  # the same course seed
+    status, again, said = grade(root, "--workers", 2)
+    assert status == 0, said
+    assert scores(again) == scores(rows)
+    for student in ANSWERS:
+        notebook = f"autograded/{student}/vae/vae.ipynb"
+        ours, theirs = ((where / notebook).read_text() for where in (root, before))
+        assert records(ours) == records(theirs)
+
+
+def records(notebook):
+    outputs = [o for c in json.loads(notebook)["cells"] for o in c.get("outputs", [])]
+    mime = "application/vnd.autograder+json"
+    return [o["data"][mime] for o in outputs if mime in o.get("data", {})]
+
+
+def test_second_run_does_nothing_and_a_changed_submission_alone_is_graded_again(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    before = times(root)
+    status, rows, said = grade(root)
+    assert status == 0
+    assert "nothing to do" in said
+    assert times(root) == before
+    assert rows == graded[1]
+
+    give_manual_grade(root, "cy", 1.5)
+    path = root / "submitted" / "cy" / "vae" / "note.txt"
+    path.write_text("changed")
+    status, rows, said = grade(root)
+    assert status == 0
+    assert {s for s, t in times(root).items() if t != before[s]} == {"cy"}
+    assert rows["cy"]["score"] == 1.5, "a grade given by hand was lost"
+
+
+def give_manual_grade(root, student, points, cell="vae-kl_gaussian"):
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        grade = gradebook.find_grade(cell, "vae", "vae", student)
+        grade.manual_score, grade.needs_manual_grade = points, False
+        gradebook.db.commit()
+
+
+CORRECTED = """
+import dataclasses, sys
+from autograder import cli
+from autograder.key import catalogue, vae
+name = sys.argv.pop(1)
+right = catalogue.find(name)
+lenient = [dataclasses.replace(m, credit=1.0) for m in right.mistakes]
+new = dataclasses.replace(right, mistakes=tuple(lenient))
+vae.QUESTIONS = tuple(new if q is right else q for q in vae.QUESTIONS)
+catalogue.of.cache_clear()
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def grade_corrected(root, question):
+    """(exit status, what was said) when one question forgives its named mistakes."""
+    arguments = command("--course-dir", root)[3:]
+    done = subprocess.run(
+        [sys.executable, "-c", CORRECTED, question, *arguments],
+        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def test_a_corrected_question_changes_its_marks_only_and_says_whose(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    give_manual_grade(root, "ada", 2.5, "vae-beta_0")
+    give_manual_grade(root, "ed", 1.5)
+    status, said = grade_corrected(root, "vae.kl_gaussian")
+    assert status == 0
+    changed = [line.strip() for line in said.partition("marks that changed:\n")[2].splitlines()]
+    was = graded[1]["bo"]["score"]
+    assert changed == [f"bo: vae.kl_gaussian {was:g} → 2 (corrected: vae.kl_gaussian)"]
+    assert manual(root, "ada", "vae-beta_0") == (2.5, False)  # as it was, and not asked about again
+    assert manual(root, "ed") == (1.5, True)  # stays, but its question has changed
+
+
+def manual(root, student, cell="vae-kl_gaussian"):
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        grade = gradebook.find_grade(cell, "vae", "vae", student)
+        return grade.manual_score, grade.needs_manual_grade
+
+
+def test_questions_that_did_not_change_are_not_asked_again(graded):
+    course = Graded(graded[0], "vae")
+    [record] = course.records("bo").values()
+    task = grading.Task("bo", "", record["seed"], {}, asked={"vae.elbo"})
+    assert task.kept(course) == {"vae.kl_gaussian": record}
+    task.asked = {"vae.kl_gaussian"}
+    assert task.kept(course) == {}
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_killed_run_continues_to_the_grades_of_an_undisturbed_one(
+    class_of_five, graded, tmp_path, workers
+):
+    root = copy(class_of_five, tmp_path / "course")
+    shutil.copyfile(graded[0] / LEDGER, root / LEDGER)
+    ledger = root / LEDGER
+    ledger.write_text(ledger.read_text().splitlines()[0] + "\n")
+    for lines in (2, 4):  # killed when nbgrader has begun with a submission
+        run = subprocess.Popen(
+            command("--course-dir", root, "--workers", workers),
+            cwd=build.ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        while run.poll() is None and len(ledger.read_bytes().splitlines()) < lines:
+            time.sleep(0.005)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    with open(ledger, "a") as stream:
+        stream.write('{"assignment": "vae", "stude')  # as a kill while writing would leave it
+    status, rows, said = grade(root)
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+
+
+def test_what_a_killed_nbgrader_left_behind_is_graded_again(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    path = root / "autograded" / "ada" / "vae" / "vae.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []  # as its first step leaves it
+    nbformat.write(notebook, path)
+    status, rows, said = grade(root)
+    assert status == 0 and "1 to grade" in said
+    assert "points" in path.read_text() and scores(rows) == scores(graded[1])
+
+
+def one_line(said, *words):
+    lines = [line for line in said.splitlines() if line.startswith("autograder grade:")]
+    assert len(lines) == 1, said
+    assert "Traceback" not in said
+    for word in words:
+        assert word in lines[0]
+
+
+def test_bad_calls_are_one_line_and_status_2(class_of_five, graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "graded")  # where there is nothing to do
+    status, _, said = grade(root, "--scheduler", f"tcp://127.0.0.1:{free_port()}")
+    assert status == 2
+    one_line(said, "no dask scheduler")
+    root = copy(class_of_five, tmp_path / "course")
+    for wrong, words in {
+        ("--workers", "0"): ["--workers"],
+        ("--json", tmp_path / "no" / "file"): ["no folder"],
+    }.items():
+        status, _, said = grade(root, *wrong)
+        assert status == 2
+        one_line(said, *words)
+    (root / "gradebook.db").unlink()
+    status, _, said = grade(root)
+    assert status == 2
+    one_line(said, "no gradebook", "generate_assignment")
+    assert not (root / "gradebook.db").exists()
+
+
+def test_assignment_that_was_never_generated(class_of_five):
+    with pytest.raises(WrongCall, match="generate it first"):
+        Graded(class_of_five.root, "explore")
+
+
+def test_what_is_no_submission_fails_alone(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    (root / "submitted" / "file").write_text("not a folder")
+    (root / "submitted" / "half").mkdir()
+    (root / "submitted" / "half" / "vae").write_text("not a folder either")
+    (root / "submitted" / "name" / "vae").mkdir(parents=True)
+    (root / "submitted" / "name" / "vae" / "mine.ipynb").write_text("{}")
+    shutil.copytree(root / "submitted" / "ada", root / "submitted" / "deep")
+    deep, here = root / "submitted" / "deep" / "vae", os.getcwd()
+    try:
+        os.chdir(deep)
+        for _ in range(1500):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    try:
+        status, rows, said = grade(root)
+    finally:
+        subprocess.run(["rm", "-rf", deep], check=True)  # too deep for Python's own way
+    assert status == 1
+    assert rows["file"]["status"] == rows["half"]["status"] == rows["name"]["status"] == "failed"
+    assert "not a folder" in rows["file"]["error"] and "too deeply" in rows["deep"]["error"]
+    assert "holds no vae.ipynb" in rows["name"]["error"]
+    assert scores(rows) == scores(graded[1])
+
+
+@pytest.mark.long
+def test_full_disk_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
+    root = copy(class_of_five, tmp_path / "course")
+    full = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
+            "from autograder.cli import main; sys.exit(main(sys.argv[1:]))")  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", full, "grade", "vae", "--course-dir", str(root)],
+        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 1
+    one_line(done.stderr, LEDGER)
+    status, rows, said = grade(root)
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+
+
+def test_locked_gradebook_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
+    root = copy(class_of_five, tmp_path / "course")
+    shutil.copyfile(graded[0] / LEDGER, root / LEDGER)
+    other = sqlite3.connect(root / "gradebook.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    status, rows, said = grade(root)
+    other.rollback()
+    other.close()
+    assert status == 1
+    one_line(said, "locked by another program", "run it again")
+    status, rows, said = grade(root)
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+
+
+def test_scheduler_with_its_own_worker_grades_and_another_kit_is_refused(
+    class_of_five, graded, tmp_path
+):
+    other = tmp_path / "kit"
+    shutil.copytree(build.ROOT / "autograder", other / "autograder")
+    shutil.copytree(build.ROOT / "utils", other / "utils", ignore=shutil.ignore_patterns("*.npz"))
+    with open(other / "autograder" / "question.py", "a") as stream:
+        stream.write("# changed\n")
+    root = copy(class_of_five, tmp_path / "course")
+    with cluster(tmp_path, build.ROOT) as address:
+        status, rows, said = grade(root, "--scheduler", address)
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+    (root / "submitted" / "ada" / "vae" / "note.txt").write_text("changed")
+    with cluster(tmp_path, other) as address:
+        status, _, said = grade(root, "--scheduler", address)
+    assert status == 2
+    one_line(said, "another version of the kit")
+
+
+@contextmanager
+def cluster(scratch, kit):
+    """`dask scheduler` and a `dask worker` on loopback; the worker loads the kit in `kit`."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    dask = [sys.executable, "-m", "dask"]
+    with open(scratch / "dask.log", "ab") as log:
+        parts = [
+            subprocess.Popen([*dask, *words], cwd=kit, stdout=log, stderr=log,
+                             env={**ENVIRONMENT, "PYTHONPATH": str(kit)})
+            for words in (
+                ["scheduler", "--host", address, "--no-dashboard"],
+                ["worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
+            )
+        ]  # fmt: skip
+        try:
+            yield address
+        finally:
+            for part in parts:
+                part.terminate()
+            for part in parts:
+                try:
+                    part.wait(20)
+                except subprocess.TimeoutExpired:  # a worker may wait for its scheduler
+                    part.kill()
+                    part.wait()
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

@@ -1,0 +1,49 @@
+"""Isolated or in process: every answer in the bank gets the same score and the same mistake."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+from autograder.exam import examiner
+from autograder.exam.examiner import Cell
+from autograder.exam.warm import Warm
+from autograder.key import catalogue
+from autograder.key.question import Exam
+from autograder.student import probes
+from autograder.student.asking import InProcess
+from tests import bank
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def warm():
+    with Warm(late=tuple(probes.LATE)) as server:
+        yield server
+
+
+def pytest_generate_tests(metafunc):
+    """Two wrong answers and one right one a question; with --whole-bank, all of them."""
+    entries = [*bank.mutants(), *bank.variants()]
+    if not metafunc.config.getoption("--whole-bank"):
+        seen = Counter()
+        kept = []
+        for entry in entries:
+            seen[type(entry), entry.question] += 1
+            if seen[type(entry), entry.question] <= (2 if isinstance(entry, bank.Mutant) else 1):
+                kept.append(entry)
+        entries = kept
+    metafunc.parametrize("entry", entries, ids=lambda e: f"{e.question}: {e.why}")
+
+
+def test_both_ways_to_run_a_question_score_alike(warm, tmp_path, entry):
+    names = {"__name__": "submission"}
+    try:
+        exec(compile(entry.source, "submission.py", "exec"), names)
+    except Exception:
+        names = {}
+    within = Exam(InProcess(names, tmp_path), 5, catalogue.find).grade(entry.question)
+    cells = [Cell(entry.source), Cell("", entry.question)]
+    apart = examiner.examine(cells, tmp_path, [], "bank", 5, warm).records[entry.question]
+    assert (apart["score"], apart["mistake"]) == (within.score, within.mistake)

@@ -1,0 +1,153 @@
+"""The answer key is tested: every wrong answer loses points where it should, every right one none.
+
+`python -m tests.bank --seeds 100` repeats this with other inputs; it takes hours.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+from nbgrader.apps import NbGraderAPI
+
+from autograder.exam import verdict
+from autograder.key import catalogue
+from autograder.key.question import Exam
+from autograder.release import build
+from autograder.release.build import ROOT
+from autograder.student import probes
+from tests import leaks
+from tests.bank import mutants, table, variants
+
+IDS = [q.id for assignment in catalogue.ASSIGNMENTS for q in catalogue.of(assignment).values()]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """The whole bank, graded by processes that fork from one: it must not have run OpenMP."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bank", "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("question", IDS)
+def test_every_mutant_is_killed_by_the_check_about_its_mistake(rows, question):
+    own = [row for row in rows if row["question"] == question]
+    wrong = [
+        f"{row['why']}: {row['verdict']}, failed {row['failed']}"
+        for row in own
+        if row["verdict"] in ("survived", "elsewhere")
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("question", IDS)
+def test_every_unusual_right_answer_gets_full_points(rows, question):
+    rejected = [
+        f"{row['why']}:\n{row['feedback']}"
+        for row in rows
+        if row["question"] == question and row["verdict"] == "rejected"
+    ]
+    assert rejected == []
+
+
+def test_mistakes_are_named_rightly(rows):
+    named = [row["naming"] for row in rows if row["verdict"] in ("killed", "elsewhere")]
+    wrong = [
+        f"{row['question']}, {row['why']}: {row['mistake']}"
+        for row in rows
+        if row["naming"] == "wrong"
+    ]
+    assert named.count("right") >= 0.9 * len(named)
+    assert len(wrong) <= 0.02 * len(named), wrong
+
+
+def test_the_bank_is_as_large_as_it_should_be():
+    assert len(mutants()) >= 250 and len(variants()) >= 100
+    for question in IDS:
+        assert sum(mutant.question == question for mutant in mutants()) >= 6, question
+    keys = [(mutant.question, mutant.why) for mutant in mutants()]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("question", IDS)
+def test_no_message_names_a_file_of_ours(rows, question):
+    for row in rows:
+        if row["question"] == question:
+            assert "site-packages" not in row["feedback"]
+            assert "autograder/" not in row["feedback"]
+
+
+def test_the_published_table_is_this_one(rows):
+    """`make docs` writes both pages anew."""
+    published = (ROOT / "docs" / "hidden-tests.md").read_text(encoding="utf8").splitlines()
+    fresh = table.markdown([table.Row(**row) for row in rows]).splitlines()
+    counted = [line for line in fresh if line.startswith("|") and line.count("|") > 8]
+    assert counted and [line for line in counted if line not in published] == []
+
+
+def test_students_read_what_is_tested_now():
+    published = (ROOT / "docs" / "what-is-tested.md").read_text(encoding="utf8")
+    assert published.rstrip("\n") == catalogue.what_is_tested()
+
+
+def expected_numbers(question: str) -> np.ndarray:
+    """What the reference gives on the inputs that the bank was graded with: scalars and short
+    arrays, since among thousands of numbers any number is found.
+    """
+    asked, given = catalogue.find(question), []
+
+    class Reference:
+        def ask(self, probe, inputs, stand_ins, seconds):
+            given.append(probes.run(probe, asked.reference, inputs))
+            return given[-1]
+
+    if asked.examine is None:  # a submitted run has no reference
+        Exam(Reference(), 0, catalogue.find)._grade(asked, ())
+    arrays = [np.ravel(v) for e in given for v in e.values() if np.ndim(v) or np.isreal(v)]
+    numbers = [a.astype(float) for a in arrays if a.dtype.kind in "fi" and a.size <= 100]
+    return np.concatenate(numbers) if numbers else np.zeros(0)
+
+
+def test_no_explanation_gives_an_answer_away(rows):
+    told = {}
+    for row in rows:
+        assert not leaks.found(row["feedback"]), row["why"]
+        told.setdefault(row["question"], set()).update(leaks.numbers(row["feedback"]))
+    for question, numbers in told.items():
+        expected = expected_numbers(question) if numbers else ()
+        for number in numbers:
+            digits = len(number.partition(".")[2])
+            assert float(number) not in np.round(expected, digits), f"{question}: {number}"
+
+
+def test_a_page_of_feedback_on_the_whole_bank_gives_no_answer_away(rows, own_class):
+    said = {}
+    for row in rows:
+        said.setdefault(row["question"], []).append(row["feedback"])
+    path = own_class / "autograded" / "anna" / "vae" / "vae.ipynb"
+    notebook = nbformat.read(path, 4)
+    records = [(cell, verdict.read(cell)) for cell in notebook.cells if verdict.read(cell)]
+    for number, texts in enumerate(said.values()):  # all questions, over the cells of this one
+        _, record = records[number % len(records)]
+        record["feedback"] += "\n" + "\n".join(texts)
+    for cell, record in records:
+        cell.outputs = [nbformat.from_dict(output) for output in verdict.outputs(record)]
+    notebook.cells = [cell for cell, _ in records]
+    nbformat.write(notebook, path)
+    done = NbGraderAPI(config=build.load_config(own_class)).generate_feedback("vae", "anna")
+    assert done["success"], done
+    page = (own_class / "feedback" / "anna" / "vae" / "vae.html").read_text("utf-8")
+    text = BeautifulSoup(page, "html.parser").get_text()
+    assert not leaks.found(text)
+    shown = {line.strip() for line in text.splitlines()}
+    assert {line.strip() for row in rows for line in row["feedback"].splitlines()} <= shown

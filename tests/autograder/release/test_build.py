@@ -1,0 +1,136 @@
+"""The release is what the masters give, and hands out nothing that only instructors have."""
+
+import re
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.key import catalogue
+from autograder.release import build
+
+ROOT = build.ROOT
+MASTER = """\
+# %% [markdown]
+# # Explore
+
+# %% role="solution" id="digit_statistics"
+def digit_statistics(mu, y):
+    ### BEGIN SOLUTION
+    return mu, y
+    ### END SOLUTION
+
+# %% role="check"
+digit_statistics(0, 0)
+
+# %% role="test" question="explore.digit_statistics"
+
+# %% [markdown] role="rubric" question="explore.hypothesis"
+# Why?
+#
+# ### BEGIN MARK SCHEME
+# - because
+# ### END MARK SCHEME
+
+# %% [markdown] role="answer" question="explore.hypothesis"
+# ### BEGIN SOLUTION
+# because
+# ### END SOLUTION
+"""
+
+
+def secret_lines() -> set[str]:
+    """Each line of a solution, mark scheme, model answer or hidden test, if nowhere else."""
+    secret, public = set(), set()
+    for assignment in catalogue.ASSIGNMENTS:
+        source = nbformat.read(ROOT / "solutions" / assignment / f"{assignment}.ipynb", 4)
+        for cell in source.cells:
+            inside = False
+            for line in map(str.strip, cell.source.splitlines()):
+                if re.search("BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME)", line):
+                    inside = True
+                elif re.search("END (SOLUTION|HIDDEN TESTS|MARK SCHEME)", line):
+                    inside = False
+                elif len(line) >= 20:
+                    (secret if inside else public).add(line)
+    return secret - public
+
+
+def student_files() -> dict[str, str]:
+    """Everything that a student receives, as text: the bundle, its notebooks' cells joined."""
+    target = ROOT / "build" / "test-bundle.zip"
+    texts = {}
+    with zipfile.ZipFile(build.bundle(target)) as archive:
+        for name in archive.namelist():
+            data = archive.read(name)
+            if name.endswith(".ipynb"):
+                cells = nbformat.reads(data.decode(), 4).cells
+                texts[name] = "\n".join(cell.source for cell in cells)
+            elif Path(name).suffix in {".py", ".md", ".txt", ".toml", ".yml", ".json", ".js"}:
+                texts[name] = data.decode()
+    return texts
+
+
+def test_generated_notebooks_are_in_sync_with_the_masters():
+    assert build.differences() == []
+
+
+def test_nothing_that_a_student_receives_holds_a_secret_line():
+    secret, files = secret_lines(), student_files()
+    assert len(secret) > 100 and len(files) > 10
+    leaks = {
+        (name, line)
+        for name, text in files.items()
+        for line in set(map(str.strip, text.splitlines())) & secret
+    }
+    assert not leaks
+
+
+def test_the_bundle_holds_what_students_need_and_nothing_from_the_instructors():
+    names = student_files()
+    with zipfile.ZipFile(ROOT / "build" / "test-bundle.zip") as archive:
+        members = archive.namelist()
+    assert {f"vae-course/assignments/{a}/{a}.ipynb" for a in catalogue.ASSIGNMENTS} <= set(members)
+    assert any(name.startswith("vae-course/utils/embedded/") for name in members)
+    assert not [n for n in members if "solutions/" in n or "autograder/" in n or "tests/" in n]
+    for name, text in names.items():
+        assert not re.search(r"BEGIN (SOLUTION|HIDDEN|MARK)|(from|import) autograder", text), name
+    assert "nbgrader" not in names["vae-course/requirements.txt"]
+
+
+@pytest.mark.parametrize("assignment", catalogue.ASSIGNMENTS)
+def test_a_release_has_no_output_and_every_stub_parses_and_says_what_to_do(assignment):
+    notebook = nbformat.read(ROOT / "assignments" / assignment / f"{assignment}.ipynb", 4)
+    for cell in notebook.cells:
+        assert not cell.get("outputs") and cell.get("execution_count") is None
+        if cell.cell_type == "code":
+            compile(build._without_magics(cell.source), "cell", "exec")
+        if cell.cell_type == "code" and build._is(cell, "solution"):
+            assert "raise NotImplementedError(" in cell.source
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        (('role="check"', 'role="chekc"'), "unknown role"),
+        (('# %% role="check"\ndigit_statistics(0, 0)\n', ""), "no visible check"),
+        (('question="explore.digit_statistics"', 'question="explore.digits"'), "no question"),
+        (('# %% role="test" question="explore.digit_statistics"\n', ""), "lacking"),
+        (("    return mu, y", "    return (mu, y"), "does not parse"),
+        ((' id="digit_statistics"', ""), 'needs id="'),
+    ],
+)
+def test_a_broken_master_is_refused_with_the_reason(tmp_path, change, says):
+    (tmp_path / "explore.py").write_text(MASTER)
+    build.source_notebook(tmp_path / "explore.py")
+    assert change[0] in MASTER
+    (tmp_path / "explore.py").write_text(MASTER.replace(*change))
+    with pytest.raises(build.MasterError, match=says):
+        build.source_notebook(tmp_path / "explore.py")
+
+
+def test_building_twice_gives_the_same_bytes(tmp_path):
+    (tmp_path / "explore.py").write_text(MASTER)
+    first = nbformat.writes(build.source_notebook(tmp_path / "explore.py"))
+    assert first == nbformat.writes(build.source_notebook(tmp_path / "explore.py"))

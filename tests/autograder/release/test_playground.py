@@ -1,0 +1,273 @@
+"""The playground page, used in a real browser as a visitor does."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from autograder.cli import main
+from autograder.release import playground
+from utils import data, graph
+from utils.explore import browser
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+THREE = [(90, 70), (120, 50), (170, 50), (195, 85), (175, 120), (135, 135), (180, 150),
+         (200, 190), (165, 230), (115, 232), (85, 205)]  # fmt: skip
+DIGITS = '[data-explorer="{}"]'
+
+
+@pytest.fixture(scope="session")
+def page_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("playground") / "index.html"
+    playground.write(path)
+    return path
+
+
+@pytest.fixture
+def page(visit, page_file):
+    page = visit(page_file.as_uri(), viewport={"width": 1100, "height": 900})
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    yield page
+    assert not [url for url in requests if not url.startswith("data:")], "an external request"
+
+
+@pytest.fixture(scope="session")
+def means():
+    """The mean test image of each class, (10, 784)."""
+    test = data.load("MNIST", train=False, root="embedded")
+    return torch.stack([test.images[test.labels == k].mean(0).flatten() for k in range(10)])
+
+
+def step(page, name):
+    """Reveal all steps and bring one explorer into view."""
+    if page.locator(".all").is_visible():
+        page.locator(".all").click()
+    explorer = page.locator(DIGITS.format(name)).first
+    explorer.scroll_into_view_if_needed()
+    return explorer
+
+
+def pixels(canvas):
+    """The ink (H, W) in 0…1 that a canvas shows."""
+    shape, values = canvas.evaluate(
+        "c => [[c.height, c.width], Array.from(c.getContext('2d')"
+        ".getImageData(0, 0, c.width, c.height).data.filter((_, i) => i % 4 === 0))]"
+    )
+    return 1 - np.array(values, float).reshape(shape) / 255
+
+
+def draw(page, pad, points):
+    pad.evaluate("pad => pad.scrollIntoView({block: 'center'})")
+    box = pad.bounding_box()
+    scale = box["width"] / 280
+    at = [(box["x"] + scale * x, box["y"] + scale * y) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=3)
+    page.mouse.up()
+
+
+def test_the_command_writes_one_small_file(tmp_path, capsys):
+    target = tmp_path / "site" / "index.html"
+    assert main(["playground", "--to", str(target)]) == 0
+    assert target.stat().st_size <= 5_000_000
+    assert str(target) in capsys.readouterr().out
+    text = target.read_text("utf8")
+    assert not re.search(r'(src|href)="(https?:)?//', text), "something is loaded from elsewhere"
+
+
+def test_a_missing_run_is_a_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(playground.MODELS, "MNIST", ["absent"])
+    assert main(["playground", "--to", str(tmp_path / "index.html")]) == 1
+    assert "needs the run 'absent'" in capsys.readouterr().err
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_steps_are_revealed_one_after_the_other(page):
+    steps = page.locator("main > section")
+    assert steps.count() >= 6
+    assert [s.is_visible() for s in steps.all()] == [True] + [False] * (steps.count() - 1)
+    page.get_by_role("button", name="Next:").click()
+    assert steps.nth(1).is_visible() and not steps.nth(2).is_visible()
+    assert page.evaluate("document.activeElement.id") == "step-2"
+    for term in ("z", "μ", "σ", "prior", "β", "dream"):
+        assert term in page.locator("main").text_content().lower()
+
+
+def test_every_explorer_works_with_both_datasets(page):
+    page.locator(".all").click()
+    for dataset in ("MNIST", "FashionMNIST"):
+        page.locator(f'input[value="{dataset}"]').check()
+        assert page.locator(".explorer").count() == page.locator(".explorer .vae-bar").count()
+        assert page.get_by_role("alert").count() == 0
+    assert page.get_by_role("button", name="Load a Sneaker").count() > 0
+
+
+def test_a_slider_moves_by_keyboard_and_changes_the_picture(page):
+    explorer = step(page, "latents")
+    picture, sliders = explorer.locator(".vae-large"), explorer.locator(".vae-rows input")
+    assert sliders.count() == 12
+    before = pixels(picture)
+    sliders.nth(1).focus()
+    for _ in range(80):
+        page.keyboard.press("ArrowRight")
+    assert float(sliders.nth(1).input_value()) == pytest.approx(0.8, abs=0.01)
+    assert np.abs(pixels(picture) - before).max() > 0.1
+    assert explorer.locator(".vae-rows output").nth(1).inner_text() == "0.80"
+
+
+def test_the_picture_is_what_torch_decodes(page):
+    explorer = step(page, "latents")
+    explorer.get_by_role("button", name="Randomize").click()
+    z = explorer.locator(".vae-rows input").evaluate_all("all => all.map((s) => s.valueAsNumber)")
+    run = playground.find("beta-1")
+    packed = browser.pack(run, "", small=True)
+    logits = graph.run(run._graph["decode"], browser.unpack_weights(packed),
+                       torch.tensor([z]))[0]  # fmt: skip
+    shown = pixels(explorer.locator(".vae-large"))
+    # sliders hold z to 0.01, and a canvas holds 256 shades
+    assert np.abs(shown - torch.sigmoid(logits)[0, 0].numpy()).max() < 0.06
+
+
+def test_tiles_show_a_posterior_and_reset_returns_to_the_prior(page):
+    explorer = step(page, "latents")
+    explorer.get_by_role("button", name="posterior of a 7").click()
+    texts = explorer.locator(".vae-posterior").all_inner_texts()
+    assert len(texts) == 12 and len(set(texts)) > 6
+    assert all(re.fullmatch(r"μ −?\d+\.\d\d σ \d+\.\d\d", text) for text in texts)
+    assert "(7)" in explorer.locator(".vae-from").inner_text()
+    explorer.get_by_role("button", name="Reset").click()
+    assert set(explorer.locator(".vae-posterior").all_inner_texts()) == {"μ 0.00 σ 1.00"}
+    assert set(explorer.locator(".vae-rows output").all_inner_texts()) == {"0.00"}
+
+
+def test_a_drawn_three_decodes_to_a_three(page, means):
+    explorer = step(page, "pad")
+    assert "empty" in explorer.locator(".vae-main").inner_text()
+    draw(page, explorer.locator(".vae-pad"), THREE)
+    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
+    sheet = pixels(explorer.locator(".vae-wide"))
+    decoded = [sheet[29 * (k // 5) :, 29 * (k % 5) :][:28, :28] for k in range(10)]
+    mean = torch.tensor(np.mean(decoded, 0)).flatten().float()
+    assert torch.linalg.norm(means - mean, dim=1).argmin() == 3
+    seen = pixels(explorer.locator(".vae-medium").first)
+    rows, columns = np.nonzero(seen > 0.1)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20, 21), "MNIST's box of 20 pixels"
+    undo = explorer.get_by_role("button", name="Undo")
+    undo.click()
+    assert "empty" in explorer.locator(".vae-main").inner_text() and undo.is_disabled()
+
+
+def test_the_pad_can_be_used_from_the_keyboard(page):
+    explorer = step(page, "pad")
+    explorer.locator(".vae-pad").focus()
+    page.keyboard.press("Space")
+    for _ in range(8):
+        page.keyboard.press("ArrowDown")
+    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
+    explorer.get_by_role("button", name="Clear").click()
+    assert "empty" in explorer.locator(".vae-main").inner_text()
+
+
+def test_a_dream_moves_smoothly_and_stays_near_the_prior(page):
+    explorer = step(page, "latents")
+    explorer.get_by_role("button", name="Dream", exact=True).click()
+    frames = page.evaluate(
+        """() => new Promise((done) => {
+          const sliders = [...document.querySelectorAll('.vae-rows input')], frames = [];
+          const start = performance.now();
+          const look = (now) => {
+            frames.push(sliders.map((s) => s.valueAsNumber));
+            if (now - start < 2000) requestAnimationFrame(look); else done(frames);
+          };
+          requestAnimationFrame(look);
+        })"""
+    )
+    explorer.get_by_role("button", name="Stop dreaming").click()
+    z = np.array(frames)
+    steps = np.linalg.norm(np.diff(z, axis=0), axis=1)
+    assert len(z) >= 10 and np.linalg.norm(z[-1] - z[0]) > 0.3, "it moves"
+    assert steps.max() < 0.8, "and does not jump"
+    assert np.linalg.norm(z, axis=1).max() < 2.5 * np.sqrt(12)
+
+
+def test_beta_changes_the_pictures_and_the_losses(page):
+    explorer = step(page, "ladder")
+    control = explorer.locator("input[type=range]")
+    assert int(control.get_attribute("max")) >= 7, "at least eight steps"
+    shown = {}
+    for key in ("Home", "End"):
+        control.focus()
+        page.keyboard.press(key)
+        chosen = explorer.locator(".vae-chosen").inner_text().replace("−", "-").split()
+        pictures = explorer.locator(".vae-strip-picture")
+        shown[key] = [float(value) for value in chosen], pixels(pictures.nth(1))
+    (low, sharp), (high, blurred) = shown["Home"], shown["End"]
+    assert low[0] == 0 and high[0] == 10
+    assert low[1] < high[1] and low[2] > high[2], "reconstruction rises, KL falls"
+    assert np.abs(sharp - blurred).mean() > 0.03
+
+
+def test_a_point_of_the_plane_loads_its_image(page):
+    explorer = step(page, "plane")
+    points = explorer.locator("svg .vae-c4")
+    assert points.count() == playground.EACH
+    points.first.dispatch_event("pointerdown")  # bubbles to the map, at no place: the corner
+    box = points.nth(3).bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert "Test image" in explorer.inner_text() and "σ = (" in explorer.inner_text()
+    explorer.locator("svg").focus()
+    before = explorer.locator("output").first.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert explorer.locator("output").first.inner_text() != before
+
+
+def test_a_walk_starts_and_ends_at_the_two_images(page):
+    explorer = step(page, "interpolation")
+    strip = explorer.locator(".vae-wide").first
+    large = explorer.locator(".vae-walk .vae-medium").first
+    for key, column in (("Home", 0), ("End", 8)):
+        explorer.locator("input[type=range]").focus()
+        page.keyboard.press(key)
+        part = pixels(strip)[:, 29 * column : 29 * column + 28]
+        assert np.abs(pixels(large) - part).max() < 0.01
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(visit, page_file):
+    page = visit(page_file.as_uri(), **PHONE)
+    page.locator(".all").tap()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
+    pad = page.locator(".vae-pad")
+    pad.scroll_into_view_if_needed()
+    pad.tap()
+    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
+
+
+def test_dark_follows_the_system(visit, page_file):
+    colours = []
+    for scheme in ("light", "dark"):
+        page = visit(page_file.as_uri(), color_scheme=scheme)
+        colours.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert colours[0] == "rgb(255, 255, 255)" and colours[1] != colours[0]
+
+
+def test_every_control_has_a_name(page):
+    page.locator(".all").click()
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input, select, canvas, svg')].filter((e) =>
+          !e.closest('[aria-hidden]') && !(e.labels?.length || e.getAttribute('aria-label') ||
+          e.textContent.trim())).map((e) => e.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+
+
+def test_a_browser_that_lacks_something_says_so_in_a_sentence(visit, page_file, tmp_path):
+    broken = page_file.read_text("utf8").replace(
+        "const packed = JSON", "HTMLCanvasElement.prototype.getContext = () => null;\n"
+        "const packed = JSON", 1)  # fmt: skip
+    (tmp_path / "index.html").write_text(broken, encoding="utf8")
+    page = visit((tmp_path / "index.html").as_uri())
+    assert "This browser cannot draw" in page.get_by_role("alert").first.inner_text()

@@ -1,0 +1,59 @@
+"""The zip to hand in holds what is graded, says so truly, and the grader's side can collect it."""
+
+import hashlib
+import json
+import zipfile
+
+import pytest
+
+from autograder.course import collect
+from tests.utils.conftest import finished
+from utils.hand_in import submit
+
+
+def test_it_holds_the_notebook_the_graded_runs_and_true_hashes(course, capsys):
+    course(finished())
+    (course.folder / "runs" / "tuned" / "resume.safetensors").write_bytes(b"not needed")
+    (course.folder / "runs" / "plane").mkdir()
+    (course.folder / "runs" / "plane" / "run.json").write_text("{}")  # not graded
+    path = submit.make(course.folder)
+    said = capsys.readouterr().out
+    assert "Nothing is missing." in said and str(path.resolve()) in said and "MB" in said
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        manifest = json.loads(archive.read("vae/manifest.json"))
+        for name, about in manifest["files"].items():
+            content = archive.read(f"vae/{name}")
+            assert hashlib.sha256(content).hexdigest() == about["sha256"]
+            assert len(content) == about["bytes"]
+    runs = {f"runs/{run}/{file}" for run in ("beta-0", "beta-10", "tuned")
+            for file in ("run.json", "weights.safetensors", "curves.csv")}  # fmt: skip
+    assert set(manifest["files"]) == {"vae.ipynb"} | runs
+    assert names == {f"vae/{name}" for name in [*manifest["files"], "manifest.json"]}
+
+
+def test_the_grader_collects_it_without_a_complaint(course, tmp_path):
+    course(finished())
+    path = submit.make(course.folder)
+    with zipfile.ZipFile(tmp_path / "canvas.zip", "w") as archive:
+        archive.write(path, "angstromanna_501_17_vae-submission.zip")
+    with zipfile.ZipFile(tmp_path / "canvas.zip") as archive:
+        (entry,) = collect.entries(archive)
+        files, notes = collect.unpacked(entry, {"vae": {"vae-elbo"}})
+    assert files["vae.ipynb"] == (course.folder / "vae.ipynb").read_bytes()
+    assert "runs/tuned/weights.safetensors" in files and notes == []
+
+
+def test_an_unfinished_notebook_is_packed_and_what_is_lost_is_said(course, capsys):
+    nb = finished()
+    nb["cells"] = nb["cells"][:5]
+    course(nb)
+    submit.make(course.folder)
+    assert "was deleted" in (said := capsys.readouterr().out) and "Read first" in said
+
+
+def test_nothing_to_pack_is_a_sentence(tmp_path, capsys):
+    assert submit.main([str(tmp_path / "vae")]) == 1
+    assert "nothing was packed" in capsys.readouterr().err
+    with pytest.raises(submit.CannotSubmit):
+        submit.make(tmp_path / "vae")

@@ -1,0 +1,1 @@
+"""Explorers of latent spaces: widgets in the notebook, one module in the browser."""

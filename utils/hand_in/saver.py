@@ -1,0 +1,41 @@
+"""The widget behind `preflight.check`: has the front end save the notebook, then looks at it."""
+
+import anywidget
+import traitlets
+
+from utils.hand_in import preflight
+
+SAVE = """
+async function render({ model, el }) {
+  const show = () => (el.innerHTML = model.get("said"));
+  show();
+  model.on("change:said", show);
+  const context = model.widget_manager?.context; // in JupyterLab and Notebook 7
+  if (!context?.save || model.get("done")) return;
+  await context.save();
+  model.send("saved");
+}
+export default { render };
+"""
+
+
+class Preflight(anywidget.AnyWidget):
+    """What `preflight.look` finds, looked at again as soon as the notebook is saved."""
+
+    _esm = SAVE
+    said = traitlets.Unicode(help="HTML, made by preflight.Result").tag(sync=True)
+    done = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, where, running):
+        self._where = where
+        result = preflight.look(where)
+        preflight.unsaved(result, running)
+        self._text = str(result)
+        super().__init__(said=result.html())
+        self.on_msg(self._saved)
+
+    def _saved(self, widget, content, buffers):
+        self.done, self.said = True, preflight.look(self._where).html()
+
+    def __repr__(self):  # what is shown where widgets do not work
+        return self._text

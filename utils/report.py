@@ -1,0 +1,8 @@
+"""The short name of `utils.hand_in.report`: in a terminal, and in notebooks of version 1.0."""
+
+import importlib
+import sys
+
+if __name__ == "__main__":
+    sys.exit(importlib.import_module("utils.hand_in.report.__main__").main())
+sys.modules[__name__] = importlib.import_module("utils.hand_in.report")
