@@ -18,8 +18,9 @@ def main(argv: list[str] | None = None) -> int:
 
     check = commands.add_parser("check", help="run one question's hidden checks on Python files")
     check.add_argument("question", help="<assignment>.<name>, such as vae.kl_gaussian")
-    check.add_argument("--file", action="append", required=True, type=Path,
-                       help="repeat for more files")  # fmt: skip
+    check.add_argument(
+        "--file", action="append", required=True, type=Path, help="repeat for more files"
+    )
     check.add_argument("--seed", type=int, default=0, help="draw the hidden inputs from this seed")
     check.add_argument("--json", action="store_true", help="one JSON object a file, nothing else")
     check.set_defaults(run=run_check)
@@ -61,8 +62,13 @@ def main(argv: list[str] | None = None) -> int:
 
     answers = commands.add_parser("answers", help="grade the answers in words on a local page")
     answers.add_argument("assignment")
-    answers.add_argument("--alike", type=float, default=0.6, metavar="COSINE",
-                         help="mark two answers as much alike from here on (0.6)")  # fmt: skip
+    answers.add_argument(
+        "--alike",
+        type=float,
+        default=0.6,
+        metavar="COSINE",
+        help="mark two answers as much alike from here on (0.6)",
+    )
     answers.add_argument("--port", type=int, default=0, help="default: any free one")
     answers.add_argument("--no-browser", action="store_true", help="only print the address")
     answers.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
@@ -135,9 +141,15 @@ def run_questions(options) -> int:
         for w in catalogue.WRITTEN.values():
             if w.assignment == assignment:
                 rows.append(
-                    {"id": w.id, "points": w.points, "title": w.title, "extra_credit": False,
-                     "written": True, "words": w.words}
-                )  # fmt: skip
+                    {
+                        "id": w.id,
+                        "points": w.points,
+                        "title": w.title,
+                        "extra_credit": False,
+                        "written": True,
+                        "words": w.words,
+                    }
+                )
     if options.json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return 0
@@ -160,8 +172,9 @@ def run_build(options) -> int:
     assignments = options.assignment or catalogue.ASSIGNMENTS
     unknown = [name for name in assignments if name not in catalogue.ASSIGNMENTS]
     if unknown:
-        return wrong_call(f"no assignment {', '.join(unknown)}; there are "
-                          f"{', '.join(catalogue.ASSIGNMENTS)}")  # fmt: skip
+        return wrong_call(
+            f"no assignment {', '.join(unknown)}; there are {', '.join(catalogue.ASSIGNMENTS)}"
+        )
     try:
         if options.check:
             stale = build.differences()

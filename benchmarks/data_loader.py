@@ -85,8 +85,10 @@ def measure(ways, epochs):
 
 def report(options, images, seconds):
     source = "embedded subset" if options.root == "embedded" else "full dataset"
-    print(f"\n{options.name}, {source}: {images:,} images, batches of {BATCH}, shuffled; "
-          f"median of {options.epochs} epochs.")  # fmt: skip
+    print(
+        f"\n{options.name}, {source}: {images:,} images, batches of {BATCH}, shuffled; "
+        f"median of {options.epochs} epochs."
+    )
     print(f"{machine('torch', 'torchvision')}, {torch.get_num_threads()} threads for torch.\n")
     print("| an epoch through | median, s | fastest to slowest, s | times `Loader` |")
     print("|---|--:|--:|--:|")

@@ -135,8 +135,11 @@ def in_lab(browser, folder):
         page = browser.new_page(viewport={"width": 1300, "height": 1600})
         page.goto(f"{address}/lab/tree/test.ipynb?reset")
         lab.run_all(page)
-        for selector in (".vae-rows input", ".jp-Cell:nth-child(2) .widget-image",
-                         ".jp-Cell:nth-child(3) .jp-OutputArea-output img"):  # fmt: skip
+        for selector in (
+            ".vae-rows input",
+            ".jp-Cell:nth-child(2) .widget-image",
+            ".jp-Cell:nth-child(3) .jp-OutputArea-output img",
+        ):
             page.locator(selector).first.wait_for(timeout=120_000)
         return {name: moves(page, WAYS[name][1]) for name in ("lab", "ipywidgets", "matplotlib")}
 

@@ -102,9 +102,10 @@ def source(assignment: str, functions: bool) -> nbformat.NotebookNode:
         about = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
         imports = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
         notebook.cells = [
-            cell for i, cell in enumerate(notebook.cells)
+            cell
+            for i, cell in enumerate(notebook.cells)
             if i == imports or about[i].get("grade") or about[i].get("solution")
-        ]  # fmt: skip
+        ]
     return notebook
 
 
@@ -249,9 +250,10 @@ def measure(way: str, made: Path, assignment: str, students: int, otter: str | N
 def own_cells(assignment: str, functions: bool) -> float:
     """CPU seconds of a right notebook's own cells, with everything imported: median of 5 forks."""
     cells = [
-        cell.source for cell in demo.perfect(source(assignment, functions)).cells
+        cell.source
+        for cell in demo.perfect(source(assignment, functions)).cells
         if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade")
-    ]  # fmt: skip
+    ]
     late = probes.late({question.probe for question in catalogue.of(assignment).values()})
     runner = """
 import json, os, resource, sys
@@ -273,9 +275,14 @@ print(json.dumps(spent))
 """
     with tempfile.TemporaryDirectory() as scratch:
         done = subprocess.run(
-            [sys.executable, "-c", runner], cwd=scratch, input=json.dumps([cells, late]), text=True,
-            capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
-        )  # fmt: skip
+            [sys.executable, "-c", runner],
+            cwd=scratch,
+            input=json.dumps([cells, late]),
+            text=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=True,
+        )
     return statistics.median(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -284,23 +291,33 @@ def heading(own: float, options) -> None:
     part = ", its functions only" if options.functions else ""
     print(f"Assignment `{options.assignment}`{part}; its own cells take {own:.2f} CPU-s.")
     print(f"{machine('nbgrader', 'torch')}\n")
-    print("| way | students | class, s | a submission, s: median (fastest to slowest) "
-          "| submissions a minute | times nbgrader | CPU-s, class | a submission, once started "
-          "| beyond the own cells "
-          "| peak memory, MB | of the coordinator | mean score |")  # fmt: skip
+    print(
+        "| way | students | class, s | a submission, s: median (fastest to slowest) "
+        "| submissions a minute | times nbgrader | CPU-s, class | a submission, once started "
+        "| beyond the own cells "
+        "| peak memory, MB | of the coordinator | mean score |"
+    )
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|", flush=True)
 
 
 def row_of(row: Measured, own: float, stock: Measured | None) -> str:
     """One line of the table."""
     cells = [
-        WAYS[row.way], f"{row.students:,}", f"{row.wall:.1f}",
+        WAYS[row.way],
+        f"{row.students:,}",
+        f"{row.wall:.1f}",
         f"{statistics.median(row.steps):.2f} ({min(row.steps):.2f} to {max(row.steps):.2f})",
-        f"{60 * row.students / row.wall:.0f}", f"{stock.wall / row.wall:.1f}" if stock else "–",
-        *(["–"] * 3 if row.each is None else
-          [f"{row.cpu:.1f}", f"{row.each:.2f}", f"{row.each - own:.2f}"]),
-        f"{row.memory / 1e6:.0f}", f"{row.coordinator / 1e6:.0f}", f"{row.score:g}",
-    ]  # fmt: skip
+        f"{60 * row.students / row.wall:.0f}",
+        f"{stock.wall / row.wall:.1f}" if stock else "–",
+        *(
+            ["–"] * 3
+            if row.each is None
+            else [f"{row.cpu:.1f}", f"{row.each:.2f}", f"{row.each - own:.2f}"]
+        ),
+        f"{row.memory / 1e6:.0f}",
+        f"{row.coordinator / 1e6:.0f}",
+        f"{row.score:g}",
+    ]
     return f"| {' | '.join(cells)} |"
 
 

@@ -77,9 +77,21 @@ def _is_number(cell):
 # -- the practice report --------------------------------------------------------------------------
 
 PRACTICE = [
-    -222.0131, -193.4818, -180.5705, -166.4317, -154.8852, -146.3868, -139.0776,
-    -134.3981, -130.3842, -126.1567, -122.8824, -120.5947, -119.0836, -117.7239,
-]  # fmt: skip
+    -222.0131,
+    -193.4818,
+    -180.5705,
+    -166.4317,
+    -154.8852,
+    -146.3868,
+    -139.0776,
+    -134.3981,
+    -130.3842,
+    -126.1567,
+    -122.8824,
+    -120.5947,
+    -119.0836,
+    -117.7239,
+]
 
 
 class Practice:
@@ -191,10 +203,11 @@ def four(options):
     return {
         "autoencoder": trained(options, "autoencoder", "autoencoder"),
         "VAE, β = 0": trained(options, "vae", "beta-0"),
-        f"VAE, β = {trained(options, 'vae', 'tuned').settings['beta']:g}":
-            trained(options, "vae", "tuned"),
+        f"VAE, β = {trained(options, 'vae', 'tuned').settings['beta']:g}": trained(
+            options, "vae", "tuned"
+        ),
         "VAE, β = 10": trained(options, "vae", "beta-10"),
-    }  # fmt: skip
+    }
 
 
 @torch.no_grad()
@@ -223,8 +236,13 @@ def beta(options):
     for value in (0.0, 10.0):
         model = averaged(vae, value, options.folder / "beta" / "runs")
         result = on_test(model.encode, model.decode, x)
-        rows.append([f"the report's: mean squared error + {value:g} · mean KL",
-                     f"{value * nz / 784:.3g}", *_result(result)])  # fmt: skip
+        rows.append(
+            [
+                f"the report's: mean squared error + {value:g} · mean KL",
+                f"{value * nz / 784:.3g}",
+                *_result(result),
+            ]
+        )
         if value == 10 and result["kl"] >= 1:
             missed.append(f"KL at β = 10 in the report's convention: {result['kl']:.2f}")
     for value in (0, 10):
@@ -232,8 +250,14 @@ def beta(options):
         result = on_test(run.posterior, run.decode, x)
         rows.append([f"ours: β = {value}", value, *_result(result)])
     say(f"\n{len(x):,} test images, {len(vae['train'].images):,} training images, nz = {nz}.")
-    head = ["loss", "as a β over sums", "KL", "active dimensions", "reconstruction",
-            "squared error a pixel, from the mean"]  # fmt: skip
+    head = [
+        "loss",
+        "as a β over sums",
+        "KL",
+        "active dimensions",
+        "reconstruction",
+        "squared error a pixel, from the mean",
+    ]
     table(head, rows)
 
     judge, rows, points = Judge("MNIST", options.folder), [], {}
@@ -249,8 +273,16 @@ def beta(options):
             judged = judge.samples(vae["prior_samples"](model.decode, 2000, nz))
             kept = judge.accuracy(model.reconstruct(x).detach(), y)
             elbo = -result["reconstruction"] - result["kl"]
-            rows.append([f"{value:g}", f"{elbo:.1f}", f"{result['reconstruction']:.1f}",
-                         f"{result['kl']:.1f}", f"{kept:.1%}", *judged.values()])  # fmt: skip
+            rows.append(
+                [
+                    f"{value:g}",
+                    f"{elbo:.1f}",
+                    f"{result['reconstruction']:.1f}",
+                    f"{result['kl']:.1f}",
+                    f"{kept:.1%}",
+                    *judged.values(),
+                ]
+            )
     finally:
         os.chdir(here)
     label = f"{GRID_EPOCHS} epochs each, nz = {nz}"
@@ -259,17 +291,23 @@ def beta(options):
     table(head, rows)
     figure = plots.curves(
         {label: [d for _, d in points.values()]},
-        x=[r for r, _ in points.values()], notes={label: [f"β = {value:g}" for value in points]},
+        x=[r for r, _ in points.values()],
+        notes={label: [f"β = {value:g}" for value in points]},
         title="Rate and distortion for β from 0.1 to 10, MNIST test images",
-        xlabel="rate: KL, nats per image", ylabel="distortion: reconstruction, nats per image",
-    )  # fmt: skip
+        xlabel="rate: KL, nats per image",
+        ylabel="distortion: reconstruction, nats per image",
+    )
     (FIGURES / "rate-distortion.png").write_bytes(figure.png())
     return missed
 
 
 def _result(result):
-    return [f"{result['kl']:.2f}", result["active"], f"{result['reconstruction']:.1f}",
-            f"{result['mse']:.4f}"]  # fmt: skip
+    return [
+        f"{result['kl']:.2f}",
+        result["active"],
+        f"{result['reconstruction']:.1f}",
+        f"{result['mse']:.4f}",
+    ]
 
 
 def averaged(vae, beta, folder):
@@ -279,8 +317,9 @@ def averaged(vae, beta, folder):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     loader = data.Loader(*vae["train"], batch_size=128)
     settings = {"beta": beta, "nz": vae["NZ"], "loss": "MSE and KL averaged"}
-    run = training.Run(f"averaged-{beta:g}", model, optimizer, settings, folder=folder,
-                       loader=loader)  # fmt: skip
+    run = training.Run(
+        f"averaged-{beta:g}", model, optimizer, settings, folder=folder, loader=loader
+    )
     for _ in run.epochs(10):
         model.train()
         for x, _ in loader:
@@ -301,10 +340,18 @@ class Judge:
     def __init__(self, dataset, folder):
         torch.manual_seed(0)
         self.features = nn.Sequential(
-            nn.Conv2d(1, 16, 3, 2, 1), nn.BatchNorm2d(16), nn.ReLU(),
-            nn.Conv2d(16, 32, 3, 2, 1), nn.BatchNorm2d(32), nn.ReLU(),
-            nn.Flatten(), nn.Dropout(0.2), nn.Linear(32 * 49, 64), nn.BatchNorm1d(64), nn.ReLU(),
-        )  # fmt: skip
+            nn.Conv2d(1, 16, 3, 2, 1),
+            nn.BatchNorm2d(16),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, 2, 1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(0.2),
+            nn.Linear(32 * 49, 64),
+            nn.BatchNorm1d(64),
+            nn.ReLU(),
+        )
         self.head, epochs = nn.Linear(64, 10), 10
         model = nn.Sequential(self.features, self.head)
         train, self.real = data.load(dataset, train=True), data.load(dataset, train=False)
@@ -312,8 +359,15 @@ class Judge:
         optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, fused=True)
         steps = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, epochs * len(loader))
         settings = {"dataset": dataset, "images": len(train.images)}
-        run = training.Run(dataset, model, optimizer, settings, scheduler=steps, loader=loader,
-                           folder=folder / "judges")  # fmt: skip
+        run = training.Run(
+            dataset,
+            model,
+            optimizer,
+            settings,
+            scheduler=steps,
+            loader=loader,
+            folder=folder / "judges",
+        )
         for _ in run.epochs(epochs):
             model.train()
             losses = []
@@ -327,8 +381,10 @@ class Judge:
             run.log(loss=sum(losses) / len(losses))
         model.eval()
         self.seen = train.images
-        say(f"The judge of {dataset} gets {self.accuracy(*self.real):.1%} of "
-              f"{len(self.real.labels):,} test images right.")  # fmt: skip
+        say(
+            f"The judge of {dataset} gets {self.accuracy(*self.real):.1%} of "
+            f"{len(self.real.labels):,} test images right."
+        )
 
     @torch.no_grad()
     def probabilities(self, x):
@@ -356,8 +412,10 @@ class Judge:
 
     @torch.no_grad()
     def frechet(self, x):
-        (m1, c1), (m2, c2) = (_gauss(torch.cat([self.features(p) for p in part.split(1000)]))
-                              for part in (x, self.seen))  # fmt: skip
+        (m1, c1), (m2, c2) = (
+            _gauss(torch.cat([self.features(p) for p in part.split(1000)]))
+            for part in (x, self.seen)
+        )
         root = torch.linalg.eigvals(c1 @ c2).real.clamp_min(0).sqrt().sum()
         return ((m1 - m2).square().sum() + c1.trace() + c2.trace() - 2 * root).item()
 
@@ -425,11 +483,18 @@ def walks(options):
         unsure = (p.amax(2) < 0.9).double().mean()
         middle = p[:, steps // 2].amax(1).mean()
         ratio = moved.amax(1) / moved.mean(1)
-        rows.append([name, pm(ratio), pm(jumps.sum(1)), pm(jumps.amax(1)), f"{unsure:.1%}",
-                     f"{middle:.3f}"])  # fmt: skip
+        rows.append(
+            [name, pm(ratio), pm(jumps.sum(1)), pm(jumps.amax(1)), f"{unsure:.1%}", f"{middle:.3f}"]
+        )
     say(f"\n{len(pairs)} pairs, {steps} steps; ± is the standard error over pairs.")
-    head = ["walk", "largest step ÷ mean step, in pixels", "classifier's path (1: straight)",
-            "its largest step", "images it is unsure of", "how sure it is half-way"]  # fmt: skip
+    head = [
+        "walk",
+        "largest step ÷ mean step, in pixels",
+        "classifier's path (1: straight)",
+        "its largest step",
+        "images it is unsure of",
+        "how sure it is half-way",
+    ]
     table(head, rows)
 
     features = {"pixels": (train.images.flatten(1), test.images.flatten(1))}
@@ -477,8 +542,15 @@ def grids(options):
         (FIGURES / f"grid-{name.lower()}.png").write_bytes(figure.png(dpi=80))
         across = torch.cat([(tiles.diff(dim=d)).flatten(2).norm(dim=2).flatten() for d in (0, 1)])
         judged = judge.samples(tiles.reshape(-1, 1, 28, 28))
-        rows.append([name, "{} × {}".format(*image.shape), *judged.values(),
-                     f"{across.mean():.2f}", f"{tiles.flatten(2).flatten(0, 1).std(0).mean():.3f}"])
+        rows.append(
+            [
+                name,
+                "{} × {}".format(*image.shape),
+                *judged.values(),
+                f"{across.mean():.2f}",
+                f"{tiles.flatten(2).flatten(0, 1).std(0).mean():.3f}",
+            ]
+        )
     head = ["grid", "pixels", *judged, "distance of neighbours", "spread of a pixel over tiles"]
     table(head, rows)
     return [] if all(row[1] == "588 × 588" for row in rows) else ["a grid of 588 × 588 pixels"]
@@ -511,8 +583,16 @@ def vad(options):
         if report and (ours[0] >= report[0] or ours[1] >= report[1]):
             missed.append(f"VAD, {name}")
         kl = book["scores"][name].get("KL (nats)")
-        rows.append([name, theirs[0], f"{ours[0]:.3f}", theirs[1], f"{ours[1]:.3f}",
-                     f"{kl:.0f}" if kl else "–"])  # fmt: skip
+        rows.append(
+            [
+                name,
+                theirs[0],
+                f"{ours[0]:.3f}",
+                theirs[1],
+                f"{ours[1]:.3f}",
+                f"{kl:.0f}" if kl else "–",
+            ]
+        )
     head = ["latents", "train: report", "ours", "test: report", "ours", "KL (test)"]
     table(head, rows)
 

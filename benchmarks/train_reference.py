@@ -31,10 +31,14 @@ BETAS = {
 def ladder(dataset, epochs, prefix=""):
     """One small convolutional model for every β."""
     return {
-        prefix + ("autoencoder" if beta is None else f"beta-{beta:g}"):
-            {"dataset": dataset, "nz": 12, "beta": beta, "epochs": epochs}
+        prefix + ("autoencoder" if beta is None else f"beta-{beta:g}"): {
+            "dataset": dataset,
+            "nz": 12,
+            "beta": beta,
+            "epochs": epochs,
+        }
         for beta in BETAS[dataset]
-    }  # fmt: skip
+    }
 
 
 # fully connected models: the hidden widths of the encoder, which the decoder mirrors
@@ -77,16 +81,27 @@ class Model(nn.Module):
 def convolutional(nz, codes, width=48):
     """Encoder and decoder of 83,000 weights: 28 → 14 → 7 pixels, and `width` hidden units."""
     encoder = nn.Sequential(
-        nn.Conv2d(1, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.SiLU(),
-        nn.Conv2d(8, 16, 4, 2, 1), nn.BatchNorm2d(16), nn.SiLU(),
-        nn.Flatten(), *hidden(16 * 49, width), nn.Linear(width, codes),
-    )  # fmt: skip
+        nn.Conv2d(1, 8, 4, 2, 1),
+        nn.BatchNorm2d(8),
+        nn.SiLU(),
+        nn.Conv2d(8, 16, 4, 2, 1),
+        nn.BatchNorm2d(16),
+        nn.SiLU(),
+        nn.Flatten(),
+        *hidden(16 * 49, width),
+        nn.Linear(width, codes),
+    )
     decoder = nn.Sequential(
-        *hidden(nz, width), nn.Linear(width, 16 * 49), nn.Unflatten(1, (16, 7, 7)),
-        nn.BatchNorm2d(16), nn.SiLU(),
-        nn.ConvTranspose2d(16, 8, 4, 2, 1), nn.BatchNorm2d(8), nn.SiLU(),
+        *hidden(nz, width),
+        nn.Linear(width, 16 * 49),
+        nn.Unflatten(1, (16, 7, 7)),
+        nn.BatchNorm2d(16),
+        nn.SiLU(),
+        nn.ConvTranspose2d(16, 8, 4, 2, 1),
+        nn.BatchNorm2d(8),
+        nn.SiLU(),
         nn.ConvTranspose2d(8, 1, 4, 2, 1),
-    )  # fmt: skip
+    )
     return encoder, decoder
 
 

@@ -73,9 +73,7 @@ class Ours(nn.Module):
         self.encoder = nn.Sequential(
             nn.Flatten(), *layer(784, width), *layer(width, width), nn.Linear(width, 2 * nz)
         )
-        self.decoder = nn.Sequential(
-            *layer(nz, width), *layer(width, width), nn.Linear(width, 784)
-        )
+        self.decoder = nn.Sequential(*layer(nz, width), *layer(width, width), nn.Linear(width, 784))
         with torch.no_grad():
             self.decoder[-1].bias.copy_(mean.flatten().clamp(0.001, 0.999).logit())
 
@@ -110,8 +108,11 @@ def train(model, batches, optimizer, epochs, test, scheduler=None):
                 scheduler.step()
         seconds += time.process_time() - start
         points.append((seconds, test_elbo(model, test)))
-        print(f"{model.name}: epoch {len(points)}/{epochs}, {seconds:.1f} CPU s, "
-              f"test ELBO {points[-1][1]:.2f}", flush=True)  # fmt: skip
+        print(
+            f"{model.name}: epoch {len(points)}/{epochs}, {seconds:.1f} CPU s, "
+            f"test ELBO {points[-1][1]:.2f}",
+            flush=True,
+        )
     return points
 
 
@@ -175,12 +176,20 @@ def report(label, lines):
         cpu, reached = points[-1]
         print(f"| {name} | {len(points)} | {cpu:.1f} | {reached:.2f} | {cpu / seconds:.3f} |")
     first = min(
-        (cpu for name, points in lines.items() if name != Example.name for cpu, value in points
-         if value >= elbo), default=None,
-    )  # fmt: skip
+        (
+            cpu
+            for name, points in lines.items()
+            if name != Example.name
+            for cpu, value in points
+            if value >= elbo
+        ),
+        default=None,
+    )
     if first is not None:
-        print(f"\nOurs reaches the example's {elbo:.2f} after {first:.1f} CPU s, "
-              f"{seconds / first:.1f} times sooner.\n")  # fmt: skip
+        print(
+            f"\nOurs reaches the example's {elbo:.2f} after {first:.1f} CPU s, "
+            f"{seconds / first:.1f} times sooner.\n"
+        )
 
 
 def notebook(root, epochs, threads):
@@ -193,14 +202,19 @@ def notebook(root, epochs, threads):
         _, run = vae["fit"]("tuned", vae["BETA"], epochs, train=full, test=test)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     elbo = run.curves["test_elbo"][-1]
-    print(f"{epochs} epochs on full MNIST, nz = {vae['NZ']}: test ELBO {elbo:.2f} nats after "
-          f"{wall:.0f} s ({cpu:.0f} CPU s), with saving and evaluation after each epoch.")
+    print(
+        f"{epochs} epochs on full MNIST, nz = {vae['NZ']}: test ELBO {elbo:.2f} nats after "
+        f"{wall:.0f} s ({cpu:.0f} CPU s), with saving and evaluation after each epoch."
+    )
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", default=os.environ.get("COURSE_DATA"),
-                        help="folder of full MNIST in torchvision's layout")  # fmt: skip
+    parser.add_argument(
+        "--root",
+        default=os.environ.get("COURSE_DATA"),
+        help="folder of full MNIST in torchvision's layout",
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--figure", type=Path, default=FIGURE)
     parser.add_argument("--notebook", action="store_true", help="time the vae notebook's own code")
@@ -232,9 +246,10 @@ def main():
     figure = plots.curves(
         {name: [elbo for _, elbo in points] for name, points in lines.items()},
         x={name: [cpu for cpu, _ in points] for name, points in lines.items()},
-        title=f"Test ELBO against training time, {label}", xlabel="CPU seconds, one thread",
+        title=f"Test ELBO against training time, {label}",
+        xlabel="CPU seconds, one thread",
         ylabel="test ELBO, nats per image",
-    )  # fmt: skip
+    )
     figure.axes[0].set_xscale("log")
     figure.axes[0].set_ylim(bottom=-140)
     arguments.figure.parent.mkdir(parents=True, exist_ok=True)

@@ -35,8 +35,18 @@ N = 100 if few else 1000  # training images, and as many test images
 train = data.load("FashionMNIST", train=True, limit=N)
 test = data.load("FashionMNIST", train=False, limit=N)
 x_train, x_test = train.images.to(device), test.images.to(device)
-CLOTHES = ["T-shirt", "trouser", "pullover", "dress", "coat",
-           "sandal", "shirt", "sneaker", "bag", "boot"]  # fmt: skip
+CLOTHES = [
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "boot",
+]
 names = [CLOTHES[y] for y in train.labels[:20]]
 plots.images(x_train[:20], rows=2, title="Fashion-MNIST", titles=names)
 
@@ -160,6 +170,7 @@ print(f"guessing the average image: {score(x_test, average.expand_as(x_test)):.3
 # row an image. The loader hands out images *and their row numbers*, where you are used to labels:
 # the loop must know whose latents to take.
 
+
 # %%
 def reconstruction_loss(logits, x):
     """Bernoulli negative log-likelihood in nats: sum over pixels, mean over images (as always)."""
@@ -243,9 +254,13 @@ start = 0.1 * torch.randn(N, NZ, device=device)
 ad = Fitted(AutoDecoder(NZ).to(device), start)
 optimizer, scheduler = optimizer_for(ad, EPOCHS)
 run = training.Run(
-    "autodecoder", ad, optimizer, {"nz": NZ, "images": N, "loop": autodecoder_epoch},
-    scheduler=scheduler, loader=loader,
-)  # fmt: skip
+    "autodecoder",
+    ad,
+    optimizer,
+    {"nz": NZ, "images": N, "loop": autodecoder_epoch},
+    scheduler=scheduler,
+    loader=loader,
+)
 for _ in run.epochs(EPOCHS):
     losses = autodecoder_epoch(ad, loader, optimizer)
     scheduler.step()
@@ -262,6 +277,7 @@ plots.curves(run.curves, title="Auto-decoder: training loss")
 # </details>
 #
 # ### Training images
+
 
 # %%
 def decode(model, z):
@@ -333,10 +349,7 @@ FIT_STEPS = 3 if few else 100
 z_test = fit_latents(ad.decoder, x_test, NZ, steps=FIT_STEPS, lr=0.1).detach()
 plots.pairs(x_test[:10], decode(ad, z_test[:10]), title="Test images, with fitted latents")
 scores = {
-    "AD": {
-        "train": score(x_train, decode(ad, z_train)),
-        "test": score(x_test, decode(ad, z_test)),
-    }
+    "AD": {"train": score(x_train, decode(ad, z_train)), "test": score(x_test, decode(ad, z_test))}
 }
 plots.table(scores | {"published report": {"train": 0.06, "test": 0.16}}, title=f"Score (B = {B})")
 
@@ -373,8 +386,9 @@ plots.strips(
 lengths = {"N(0, I)": prior, "all ones": special[1:], "train": z_train, "test": z_test}
 plots.bars(
     {name: z.norm(dim=1).mean() for name, z in lengths.items()},
-    title="Mean length of latents: prior samples, ones, fitted", ylabel="length of z",
-)  # fmt: skip
+    title="Mean length of latents: prior samples, ones, fitted",
+    ylabel="length of z",
+)
 
 # %% [markdown]
 # Is the decoder bad, then, or did we ask it about the wrong places? One more experiment. Measure
@@ -397,6 +411,7 @@ plots.strips(
 # - **k-NN accuracy**, a number: the share of images whose ten nearest neighbours are mostly of
 #   their own class. Chance is 10 %. It is measured in the latent space itself and on the map.
 
+
 # %%
 def tsne_map(z):
     """A t-SNE map (N, 2) of latents (N, nz)."""
@@ -414,17 +429,28 @@ def knn_accuracy(z, y, k=10):
 def show_map(name, z, y):
     """The map of latents by class; returns the accuracies in latent space and on the map."""
     at = tsne_map(z)
-    plots.latents(at, y, title=f"{name}: t-SNE of the test latents", names=CLOTHES,
-                  xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")  # fmt: skip
+    plots.latents(
+        at,
+        y,
+        title=f"{name}: t-SNE of the test latents",
+        names=CLOTHES,
+        xlabel="t-SNE 1 (no unit)",
+        ylabel="t-SNE 2 (no unit)",
+    )
     return {"k-NN, latents": knn_accuracy(z, y), "k-NN, map": knn_accuracy(at, y)}
 
 
 scores["AD"] |= show_map("Auto-decoder", z_test, test.labels)
 pixels = knn_accuracy(x_test.flatten(1), test.labels)
 plots.table(
-    {"k-NN accuracy": {"latent space": scores["AD"]["k-NN, latents"],
-                       "map": scores["AD"]["k-NN, map"], "pixels": pixels}}
-)  # fmt: skip
+    {
+        "k-NN accuracy": {
+            "latent space": scores["AD"]["k-NN, latents"],
+            "map": scores["AD"]["k-NN, map"],
+            "pixels": pixels,
+        }
+    }
+)
 
 # %% [markdown] role="rubric" question="autodecoder.fitted_latents"
 # ### In words
@@ -506,6 +532,7 @@ checks.autodecoder.vad_loss(vad_loss)
 # - the parameters at which training starts, and those that give the prior itself.
 #
 # The code below is ready. Read it once: everything later is an instance of `Family`.
+
 
 # %%
 class Family(NamedTuple):
@@ -657,8 +684,14 @@ def fit(family, epochs=EPOCHS):
     torch.manual_seed(0)
     model = Fitted(AutoDecoder(family.nz).to(device), *family.begin(N))
     optimizer, scheduler = optimizer_for(model, epochs)
-    settings = {"nz": family.nz, "images": N, "beta": BETA, "loop": vad_epoch,
-                "rsample": family.rsample, "kl": family.kl}  # fmt: skip
+    settings = {
+        "nz": family.nz,
+        "images": N,
+        "beta": BETA,
+        "loop": vad_epoch,
+        "rsample": family.rsample,
+        "kl": family.kl,
+    }
     name = f"vad-{family.name.lower().replace(' ', '-')}"
     run = training.Run(name, model, optimizer, settings, scheduler=scheduler, loader=loader)
     for epoch in run.epochs(epochs):
@@ -669,11 +702,13 @@ def fit(family, epochs=EPOCHS):
         run.log(reconstruction=reconstruction, kl=kl)
     test_parameters = fit_distributions(model, family, x_test, steps=2 * FIT_STEPS)
     experiments[family.name] = {
-        "family": family, "model": model, "curves": run.curves,
+        "family": family,
+        "model": model,
+        "curves": run.curves,
         "train": family.middle([p.detach() for p in model.latents]),  # (N, nz)
         "test": family.middle(test_parameters),
         "kl": float(family.kl(*test_parameters).mean()),
-    }  # fmt: skip
+    }
 
 
 def fit_distributions(model, family, x, steps, lr=0.1):
@@ -694,11 +729,15 @@ def fit_distributions(model, family, x, steps, lr=0.1):
 
 # %%
 gaussian = Family(
-    "Gaussian", rsample_gaussian, kl_gaussian, normal=True,
+    "Gaussian",
+    rsample_gaussian,
+    kl_gaussian,
+    normal=True,
     start=(constant(0.0), constant(-2.0)),  # mu, logvar
     prior=(constant(0.0), constant(0.0)),
-)  # fmt: skip
+)
 fit(gaussian)
+
 
 # %%
 def walk(name, steps=10):
@@ -806,10 +845,12 @@ checks.autodecoder.kl_exponential(kl_exponential)
 
 # %%
 exponential = Family(
-    "Exponential", rsample_exponential, kl_exponential,
+    "Exponential",
+    rsample_exponential,
+    kl_exponential,
     start=(constant(1.0),),  # log_rate
     prior=(constant(0.0),),
-)  # fmt: skip
+)
 fit(exponential)
 
 # %%
@@ -887,10 +928,12 @@ for closed, row in zip(kl_laplace(mu, log_scale), terms, strict=True):
 
 # %%
 laplace = Family(
-    "Laplace", rsample_laplace, kl_laplace,
+    "Laplace",
+    rsample_laplace,
+    kl_laplace,
     start=(constant(0.0), constant(-1.0)),  # mu, log_scale
     prior=(constant(0.0), constant(0.0)),
-)  # fmt: skip
+)
 fit(laplace)
 
 # %%
@@ -944,10 +987,12 @@ checks.autodecoder.kl_uniform(kl_uniform)
 
 # %%
 uniform = Family(
-    "Uniform", rsample_uniform, kl_uniform,
+    "Uniform",
+    rsample_uniform,
+    kl_uniform,
     start=(constant(0.0), constant(0.0)),  # low_logit, width_logit
     prior=(constant(0.0), constant(20.0)),
-)  # fmt: skip
+)
 fit(uniform)
 
 # %%
@@ -1013,10 +1058,14 @@ checks.autodecoder.kl_full_gaussian(kl_full_gaussian)
 
 # %%
 full_gaussian = Family(
-    "Full Gaussian", rsample_full_gaussian, kl_full_gaussian, normal=True, nz=32,
+    "Full Gaussian",
+    rsample_full_gaussian,
+    kl_full_gaussian,
+    normal=True,
+    nz=32,
     start=(constant(0.0), diagonal(-1.0)),  # mu, tril
     prior=(constant(0.0), diagonal(0.0)),
-)  # fmt: skip
+)
 fit(full_gaussian)
 
 # %%

@@ -78,12 +78,21 @@ class Encoder(nn.Module):
         super().__init__()
         ### BEGIN SOLUTION
         self.layers = nn.Sequential(
-            nn.Conv2d(1, 32, 3, stride=2, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
-            nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.BatchNorm2d(64), nn.ReLU(),
-            nn.Conv2d(64, 128, 3, stride=2), nn.BatchNorm2d(128), nn.ReLU(),
-            nn.Conv2d(128, 256, 3, stride=2), nn.BatchNorm2d(256), nn.ReLU(),
-            nn.Flatten(), nn.Linear(256, nz),
-        )  # fmt: skip
+            nn.Conv2d(1, 32, 3, stride=2, padding=1),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, stride=2, padding=1),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.Conv2d(64, 128, 3, stride=2),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 256, 3, stride=2),
+            nn.BatchNorm2d(256),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(256, nz),
+        )
         ### END SOLUTION
 
     def forward(self, x):
@@ -135,13 +144,20 @@ class Decoder(nn.Module):
         super().__init__()
         ### BEGIN SOLUTION
         self.layers = nn.Sequential(
-            nn.Linear(nz, 256), nn.ReLU(), nn.Unflatten(1, (256, 1, 1)),
-            nn.ConvTranspose2d(256, 128, 3, stride=2), nn.BatchNorm2d(128), nn.ReLU(),
-            nn.ConvTranspose2d(128, 64, 3, stride=2), nn.BatchNorm2d(64), nn.ReLU(),
+            nn.Linear(nz, 256),
+            nn.ReLU(),
+            nn.Unflatten(1, (256, 1, 1)),
+            nn.ConvTranspose2d(256, 128, 3, stride=2),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.ConvTranspose2d(128, 64, 3, stride=2),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
             nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1),
-            nn.BatchNorm2d(32), nn.ReLU(),
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
             nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1),
-        )  # fmt: skip
+        )
         ### END SOLUTION
 
     def forward(self, z):
@@ -251,18 +267,15 @@ checks.autoencoder.reconstruction_loss(reconstruction_loss)
 # %%
 x = test.images
 average = train.images.mean(0, keepdim=True).expand_as(x)  # knows what digits look like on average
-guesses = {
-    "½ everywhere": torch.full_like(x, 0.5),
-    "mean image": average,
-    "the image": x,
-}
+guesses = {"½ everywhere": torch.full_like(x, 0.5), "mean image": average, "the image": x}
 plots.bars(
     {
         name: reconstruction_loss(torch.logit(guess, eps=1e-6), x).item()
         for name, guess in guesses.items()
     },
-    title="Three ways to guess a test image", ylabel="nats per image",
-)  # fmt: skip
+    title="Three ways to guess a test image",
+    ylabel="nats per image",
+)
 
 # %% [markdown]
 # ### `train_epoch` · 4 points · about 15 minutes
@@ -422,9 +435,11 @@ nearest = {name: torch.cdist(z, known).min(dim=1).values for name, z in points.i
 reach = torch.linspace(0, 6, 61)
 plots.curves(
     {name: (d[:, None] < reach).float().mean(0) for name, d in nearest.items()},
-    title="How far is the nearest training code?", x=reach, xlabel="distance in code space",
+    title="How far is the nearest training code?",
+    x=reach,
+    xlabel="distance in code space",
     ylabel="share with one so near",
-)  # fmt: skip
+)
 
 # %% role="test" question="autoencoder.sample_prior"
 

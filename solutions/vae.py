@@ -148,9 +148,11 @@ mu = torch.tensor([[0.0, 0.0], [3.0, 2.0], [-3.0, 2.0]])
 logvar = torch.tensor([[0.0, 0.0], [-3.0, 1.0], [-2.0, -2.0]])
 z = reparametrize(mu.repeat(400, 1), logvar.repeat(400, 1))
 plots.latents(
-    z, torch.arange(3).repeat(400), title="400 samples of three posteriors",
+    z,
+    torch.arange(3).repeat(400),
+    title="400 samples of three posteriors",
     names=["logvar 0, 0", "logvar −3, 1", "logvar −2, −2"],
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ### `kl_gaussian` · 2 points · about 15 minutes
@@ -205,8 +207,10 @@ plots.curves(
         f"σ = {s}": kl_gaussian(means, torch.full_like(means, 2 * math.log(s)))
         for s in (0.1, 1.0, 2.0)
     },
-    title="What one latent dimension costs", x=means[:, 0], xlabel="mean μ of the posterior",
-)  # fmt: skip
+    title="What one latent dimension costs",
+    x=means[:, 0],
+    xlabel="mean μ of the posterior",
+)
 
 # %% [markdown]
 # Moving away from 0 costs, and so does being *sure*: σ = 0.1 is dear wherever it lies.
@@ -252,10 +256,12 @@ estimates, widths = torch.tensor([kl_monte_carlo(mu, logvar, n) for n in sizes])
 exact = kl_gaussian(mu, logvar).expand(len(sizes))
 plots.curves(
     {"your closed form": exact, "estimate, 95 % interval": estimates},
-    title="The closed form, and what samples say", x=[math.log10(n) for n in sizes],
-    xlabel="log₁₀ of the number of samples", ylabel="KL, nats",
+    title="The closed form, and what samples say",
+    x=[math.log10(n) for n in sizes],
+    xlabel="log₁₀ of the number of samples",
+    ylabel="KL, nats",
     errors={"estimate, 95 % interval": widths},
-)  # fmt: skip
+)
 
 # %% [markdown]
 # Does "95 times in 100" hold? Ask 2000 times, with 400 samples each, and count. A value far from
@@ -404,15 +410,24 @@ class VAE(nn.Module):
         ### BEGIN SOLUTION
         self.encoder = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(784, 512), nn.BatchNorm1d(512), nn.SiLU(),
-            nn.Linear(512, 512), nn.BatchNorm1d(512), nn.SiLU(),
+            nn.Linear(784, 512),
+            nn.BatchNorm1d(512),
+            nn.SiLU(),
+            nn.Linear(512, 512),
+            nn.BatchNorm1d(512),
+            nn.SiLU(),
             nn.Linear(512, 2 * nz),
-        )  # fmt: skip
+        )
         self.decoder = nn.Sequential(
-            nn.Linear(nz, 512), nn.BatchNorm1d(512), nn.SiLU(),
-            nn.Linear(512, 512), nn.BatchNorm1d(512), nn.SiLU(),
-            nn.Linear(512, 784), nn.Unflatten(1, (1, 28, 28)),
-        )  # fmt: skip
+            nn.Linear(nz, 512),
+            nn.BatchNorm1d(512),
+            nn.SiLU(),
+            nn.Linear(512, 512),
+            nn.BatchNorm1d(512),
+            nn.SiLU(),
+            nn.Linear(512, 784),
+            nn.Unflatten(1, (1, 28, 28)),
+        )
         ### END SOLUTION
 
     def encode(self, x):
@@ -856,8 +871,9 @@ on_train = [-r - k for r, k in zip(curves["reconstruction"], curves["kl"], stric
 plots.curves(
     {"trained images": on_train[1:], "test images": curves["test_elbo"][1:]},
     title=f"ELBO from epoch 2 on, trained with β = {BETA:g}",
-    ylabel="ELBO, nats per image", x=range(2, len(on_train) + 1),
-)  # fmt: skip
+    ylabel="ELBO, nats per image",
+    x=range(2, len(on_train) + 1),
+)
 
 # %%
 torch.manual_seed(0)
@@ -980,9 +996,12 @@ for name, model in {"β = 0": model_0, f"β = {BETA:g}": tuned, "β = 10": model
     z = reparametrize(mu, logvar)[:, mu.var(0).argmax()].cpu()
     density[name] = torch.histogram(z, edges).hist / len(z) / (edges[1] - edges[0])
 plots.curves(
-    density, title="What the decoder has seen, and what the prior asks for", x=middles,
-    xlabel="z in the most used dimension", ylabel="density",
-)  # fmt: skip
+    density,
+    title="What the decoder has seen, and what the prior asks for",
+    x=middles,
+    xlabel="z in the most used dimension",
+    ylabel="density",
+)
 
 # %% [markdown]
 # *What to look for:* at β = 0 the codes spread far wider than the prior, in each of 16 dimensions,
@@ -994,6 +1013,7 @@ plots.curves(
 # **What.** Every run as a point: the KL is the *rate*, the nats spent on saying which z; the
 # reconstruction loss is the *distortion*, what is still missing. β chooses a point on the curve,
 # the one where its slope is −β: there, one more nat of rate would save β nats of distortion.
+
 
 # %%
 def rate_and_distortion(run):
@@ -1009,9 +1029,10 @@ plots.curves(
     {label: [d for _, d in points.values()] for label, points in lines.items()},
     x={label: [r for r, _ in points.values()] for label, points in lines.items()},
     notes={label: [f"β = {beta:g}" for beta in points] for label, points in lines.items()},
-    title="Rate and distortion on test images", xlabel="rate: KL, nats per image",
+    title="Rate and distortion on test images",
+    xlabel="rate: KL, nats per image",
     ylabel="distortion, nats per image",
-)  # fmt: skip
+)
 
 # %% [markdown]
 # *What to look for:* the ELBO is minus the sum of both axes, so the best point is where a line of
@@ -1130,9 +1151,13 @@ for name, model in {f"β = {BETA:g}": tuned, "β = 10": model_10}.items():
     gains[name], widths[name] = gain.mean(1), 1.96 * gain.std(1) / math.sqrt(len(some))
     print(f"{name}: ELBO {bounds[0].mean():.1f}, bound with k = 64 {bounds[-1].mean():.1f} nats")
 plots.curves(
-    gains, title="More samples, tighter bound", x=[math.log2(k) for k in ks], errors=widths,
-    xlabel="log₂ of the number of samples k", ylabel="gain on the ELBO, nats",
-)  # fmt: skip
+    gains,
+    title="More samples, tighter bound",
+    x=[math.log2(k) for k in ks],
+    errors=widths,
+    xlabel="log₂ of the number of samples k",
+    ylabel="gain on the ELBO, nats",
+)
 
 # %% [markdown]
 # *What to look for:* the ELBO left out at least this much; all of it is the KL of your guess to the

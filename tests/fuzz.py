@@ -26,15 +26,47 @@ from autograder.release import build
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1", "cp037")
 ODD_TEXT = (
-    "", "\x00", "\ud800", "\u202e", "é" * 3000, "\r\n", "'''", "%%bash\nls", "%matplotlib nothing",
-    "!exit 3", "def f(:", "import os; os._exit(1)", "raise SystemExit", "1/0", "\x1b[2J",
+    "",
+    "\x00",
+    "\ud800",
+    "\u202e",
+    "é" * 3000,
+    "\r\n",
+    "'''",
+    "%%bash\nls",
+    "%matplotlib nothing",
+    "!exit 3",
+    "def f(:",
+    "import os; os._exit(1)",
+    "raise SystemExit",
+    "1/0",
+    "\x1b[2J",
     "#" * 10**5,
-    "kl_gaussian = None", "get_ipython().reset(new_session=False)",
-)  # fmt: skip
+    "kl_gaussian = None",
+    "get_ipython().reset(new_session=False)",
+)
 ODD_VALUES = (
-    None, True, False, 0, -1, 1.5, 1e308, 10**40, "", "x", [], {}, [[]], [None], {"": {}},
-    {"nbgrader": {}}, "../../..", "vae-kl_gaussian", float("nan"), float("inf"),
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    1e308,
+    10**40,
+    "",
+    "x",
+    [],
+    {},
+    [[]],
+    [None],
+    {"": {}},
+    {"nbgrader": {}},
+    "../../..",
+    "vae-kl_gaussian",
+    float("nan"),
+    float("inf"),
+)
 
 
 def mutant(notebook: dict, rng: random.Random) -> bytes:
@@ -142,10 +174,19 @@ def odd_metadata(notebook, rng):
     if cells:
         about = {
             name: copy.deepcopy(rng.choice(ODD_VALUES))
-            for name in ("grade", "solution", "locked", "task", "points", "schema_version",
-                         "checksum", "cell_type", "grade_id")
+            for name in (
+                "grade",
+                "solution",
+                "locked",
+                "task",
+                "points",
+                "schema_version",
+                "checksum",
+                "cell_type",
+                "grade_id",
+            )
             if rng.random() < 0.6
-        }  # fmt: skip
+        }
         rng.choice(cells)["metadata"] = {"nbgrader": about}
 
 
@@ -155,9 +196,19 @@ def other_version(notebook, rng):
 
 
 STRUCTURE = (
-    change_a_value, change_a_text, drop_a_value, rename_a_key, graft, nest, shuffle_cells,
-    repeat_cells, drop_cells, odd_source, odd_metadata, other_version,
-)  # fmt: skip
+    change_a_value,
+    change_a_text,
+    drop_a_value,
+    rename_a_key,
+    graft,
+    nest,
+    shuffle_cells,
+    repeat_cells,
+    drop_cells,
+    odd_source,
+    odd_metadata,
+    other_version,
+)
 
 
 def cut(data, rng):

@@ -10,9 +10,15 @@ import urllib.request
 
 import nbformat
 
-OPTIONS = ["--no-browser", "--ServerApp.token=", "--ServerApp.password=", "--allow-root",
-           "--LabApp.expose_app_in_browser=True", "--ServerApp.disable_check_xsrf=True",
-           "--LabApp.news_url=None"]  # fmt: skip
+OPTIONS = [
+    "--no-browser",
+    "--ServerApp.token=",
+    "--ServerApp.password=",
+    "--allow-root",
+    "--LabApp.expose_app_in_browser=True",
+    "--ServerApp.disable_check_xsrf=True",
+    "--LabApp.news_url=None",
+]
 IDLE = """() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext
             ?.session?.kernel?.status === 'idle'"""
 

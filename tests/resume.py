@@ -30,8 +30,16 @@ from autograder.release import build
 from tests.autograder.conftest import KL, Course
 from tests.autograder.course import test_grading as tools
 
-ANSWERS = [KL, KL.replace("0.5 * ", ""), "", "import os; os._exit(1)", KL + "\n# again\n",
-           KL.replace("- 1", ""), "def f(:", KL.replace("sum(1)", "mean(1)")]  # fmt: skip
+ANSWERS = [
+    KL,
+    KL.replace("0.5 * ", ""),
+    "",
+    "import os; os._exit(1)",
+    KL + "\n# again\n",
+    KL.replace("- 1", ""),
+    "def f(:",
+    KL.replace("sum(1)", "mean(1)"),
+]
 BY_HAND = {"student3": 1.5, "student6": 0.25}
 
 
@@ -58,10 +66,11 @@ def outcome(root: Path) -> dict:
             grades = [g for notebook in submission.notebooks for g in notebook.grades]
             path = root / "autograded" / submission.student_id / "vae" / "vae.ipynb"
             found[submission.student_id] = {
-                "grades": sorted((g.name, g.auto_score, g.manual_score, g.extra_credit or 0)
-                                 for g in grades),
+                "grades": sorted(
+                    (g.name, g.auto_score, g.manual_score, g.extra_credit or 0) for g in grades
+                ),
                 "records": tools.records(path.read_text()) if path.exists() else None,
-            }  # fmt: skip
+            }
     return found
 
 
@@ -70,8 +79,11 @@ def begin(root: Path, *arguments) -> subprocess.Popen:
     with open(root.parent / "said", "ab") as said:
         return subprocess.Popen(
             tools.command("--course-dir", root, *arguments),
-            cwd=build.ROOT, env=tools.ENVIRONMENT, stdout=said, stderr=said,
-        )  # fmt: skip
+            cwd=build.ROOT,
+            env=tools.ENVIRONMENT,
+            stdout=said,
+            stderr=said,
+        )
 
 
 def when_grading(run: subprocess.Popen, root: Path, students: int = 2) -> bool:
@@ -124,10 +136,22 @@ def lose_scheduler(root: Path, workers: int, rng, *_) -> str:
     words = ["scheduler", "--host", address, "--no-dashboard"]
     scheduler = subprocess.Popen([*dask, *words], **silent)
     there = [
-        subprocess.Popen([*dask, "worker", address, "--nthreads", "1", "--no-dashboard",
-                          "--no-nanny", "--death-timeout", "10"], **silent)
+        subprocess.Popen(
+            [
+                *dask,
+                "worker",
+                address,
+                "--nthreads",
+                "1",
+                "--no-dashboard",
+                "--no-nanny",
+                "--death-timeout",
+                "10",
+            ],
+            **silent,
+        )
         for _ in range(workers)
-    ]  # fmt: skip
+    ]
     try:
         run = begin(root, "--scheduler", address)
         in_time = when_grading(run, root)
@@ -167,9 +191,12 @@ def lock_database(root: Path, workers: int, rng, *_) -> str:
 
 
 DISTURBANCES: dict[str, Callable] = {
-    "kill": kill_coordinator, "workers": kill_workers, "scheduler": lose_scheduler,
-    "disk": fill_disk, "lock": lock_database,
-}  # fmt: skip
+    "kill": kill_coordinator,
+    "workers": kill_workers,
+    "scheduler": lose_scheduler,
+    "disk": fill_disk,
+    "lock": lock_database,
+}
 
 
 def cmdline(process: psutil.Process) -> bytes:

@@ -23,10 +23,18 @@ AUTOGRADE_BATCHES = 3  # an epoch of Loader under NBGRADER_EXECUTION=autograde: 
 CLASSES = {
     "MNIST": [str(digit) for digit in range(10)],
     "FashionMNIST": [
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
     ],
-}  # fmt: skip
+}
 
 # The original files: where they are, and the MD5 of each as published (and as torchvision has it).
 MIRRORS = {

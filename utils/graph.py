@@ -62,12 +62,27 @@ class Untraceable(Exception):
 # -- running a graph ------------------------------------------------------------------------------
 
 PLAIN = {
-    "relu": F.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "silu": F.silu, "mish": F.mish,
-    "exp": torch.exp, "log": torch.log, "log1p": torch.log1p, "log_sigmoid": F.logsigmoid,
-    "sqrt": torch.sqrt, "neg": torch.neg, "abs": torch.abs,
-    "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "pow": torch.pow,
-    "minimum": torch.minimum, "maximum": torch.maximum, "matmul": torch.matmul,
-}  # fmt: skip
+    "relu": F.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "silu": F.silu,
+    "mish": F.mish,
+    "exp": torch.exp,
+    "log": torch.log,
+    "log1p": torch.log1p,
+    "log_sigmoid": F.logsigmoid,
+    "sqrt": torch.sqrt,
+    "neg": torch.neg,
+    "abs": torch.abs,
+    "add": torch.add,
+    "sub": torch.sub,
+    "mul": torch.mul,
+    "div": torch.div,
+    "pow": torch.pow,
+    "minimum": torch.minimum,
+    "maximum": torch.maximum,
+    "matmul": torch.matmul,
+}
 
 
 def run(program, weights, x):

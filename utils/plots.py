@@ -20,8 +20,18 @@ from matplotlib.patheffects import withStroke
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"]
 DASHES = ["-", "--", "-.", ":"]
 # Ten classes: Paul Tol's "muted" scheme and grey.
-CLASSES = ["#332288", "#88ccee", "#44aa99", "#117733", "#999933",
-           "#ddcc77", "#cc6677", "#882255", "#aa4499", "#888888"]  # fmt: skip
+CLASSES = [
+    "#332288",
+    "#88ccee",
+    "#44aa99",
+    "#117733",
+    "#999933",
+    "#ddcc77",
+    "#cc6677",
+    "#882255",
+    "#aa4499",
+    "#888888",
+]
 MARKERS = ["o", "s", "^", "v", "D", "P", "X", "<", ">", "*"]
 SIZE = 13  # points, on figures about 8 inches wide
 
@@ -84,14 +94,19 @@ def images(x, rows=None, cols=None, titles=None, title="", alt=""):
         raise ValueError(f"{len(titles)} titles for {len(x)} images")
     inches = max(0.55, min(1.1, 9 / cols))
     lead = 1.3 if titles is not None else 1.0
-    figure = _figure(inches * cols, inches * rows * lead, title, alt or f"{title or 'Montage'}: "
-                     f"{len(x)} images in {rows} rows.")  # fmt: skip
+    figure = _figure(
+        inches * cols,
+        inches * rows * lead,
+        title,
+        alt or f"{title or 'Montage'}: {len(x)} images in {rows} rows.",
+    )
     if titles is None:
         axes = figure.add_subplot()
         _show(axes, _montage(x, rows, cols))
     else:
-        for axes, image, text in zip(figure.subplots(rows, cols, squeeze=False).flat, x, titles,
-                                     strict=False):  # fmt: skip
+        for axes, image, text in zip(
+            figure.subplots(rows, cols, squeeze=False).flat, x, titles, strict=False
+        ):
             _show(axes, image)
             axes.set_title(str(text), fontsize=SIZE - 3, pad=2)
         for axes in figure.axes[len(x) :]:
@@ -115,8 +130,9 @@ def strips(rows, title="", alt=""):
     inches = max(0.4, min(0.95, 9 / steps))
     alt = alt or f"{title or 'Strips'}: rows {', '.join(map(str, rows))}, {steps} images each."
     figure = _figure(inches * steps + 1.2, inches * len(arrays) * 1.1, title, alt)
-    for axes, label, x in zip(figure.subplots(len(arrays), 1, squeeze=False).flat, rows, arrays,
-                              strict=True):  # fmt: skip
+    for axes, label, x in zip(
+        figure.subplots(len(arrays), 1, squeeze=False).flat, rows, arrays, strict=True
+    ):
         _show(axes, _montage(x, 1, steps))
         axes.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=SIZE)
     return _show_now(figure)
@@ -140,16 +156,23 @@ def grid(
         half_x = (right - left) / max(image.shape[1] / 28 - 1, 1) / 2
         half_y = (top - bottom) / max(image.shape[0] / 28 - 1, 1) / 2
         extent = (left - half_x, right + half_x, bottom - half_y, top + half_y)
-    axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, extent=extent, interpolation="nearest",
-                aspect="auto")  # fmt: skip
+    axes.imshow(
+        image, cmap="gray_r", vmin=0, vmax=1, extent=extent, interpolation="nearest", aspect="auto"
+    )
     _label(axes, xlabel, ylabel)
     return _show_now(figure)
 
 
 def curves(
-    lines, title="", ylabel="nats per image", xlabel="epoch", x=None, errors=None, notes=None,
+    lines,
+    title="",
+    ylabel="nats per image",
+    xlabel="epoch",
+    x=None,
+    errors=None,
+    notes=None,
     alt="",
-):  # fmt: skip
+):
     """Lines over the epochs: {"label": [one number an epoch], …} or `run.curves`.
 
     `x` gives other abscissae: one list for all lines, or {"label": list}. `errors` are half-widths
@@ -167,11 +190,18 @@ def curves(
         axes.plot(where, values, label=label, linewidth=2.2, marker=marker, markersize=4, **style)
         if errors and label in errors:
             half = np.asarray([float(error) for error in errors[label]])
-            axes.fill_between(where, values - half, values + half, color=style["color"],
-                              alpha=0.2, linewidth=0)  # fmt: skip
+            axes.fill_between(
+                where, values - half, values + half, color=style["color"], alpha=0.2, linewidth=0
+            )
         for at, value, note in zip(where, values, (notes or {}).get(label, []), strict=False):
-            axes.annotate(str(note), (at, value), xytext=(6, 4), textcoords="offset points",
-                          fontsize=SIZE - 2, color=style["color"])  # fmt: skip
+            axes.annotate(
+                str(note),
+                (at, value),
+                xytext=(6, 4),
+                textcoords="offset points",
+                fontsize=SIZE - 2,
+                color=style["color"],
+            )
     if x is None:
         axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
@@ -199,14 +229,34 @@ def latents(
     size = np.clip(24000 / max(len(z), 1), 8, 40)
     for c in present:
         points, i = z[y == c], c % 10
-        axes.scatter(*points.T, s=size, marker=MARKERS[i], color=CLASSES[i], alpha=0.6,
-                     linewidths=0, label=called[c], rasterized=True)  # fmt: skip
+        axes.scatter(
+            *points.T,
+            s=size,
+            marker=MARKERS[i],
+            color=CLASSES[i],
+            alpha=0.6,
+            linewidths=0,
+            label=called[c],
+            rasterized=True,
+        )
     for c in present:
         middle = np.median(z[y == c], 0)
-        axes.text(*middle, called[c], fontsize=SIZE, weight="bold", ha="center", va="center",
-                  path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
-    axes.legend(fontsize=SIZE - 2, markerscale=max(1, 6 / size**0.5), loc="center left",
-                bbox_to_anchor=(1, 0.5), frameon=False)  # fmt: skip
+        axes.text(
+            *middle,
+            called[c],
+            fontsize=SIZE,
+            weight="bold",
+            ha="center",
+            va="center",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
+        )
+    axes.legend(
+        fontsize=SIZE - 2,
+        markerscale=max(1, 6 / size**0.5),
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+        frameon=False,
+    )
     axes.grid(alpha=0.3)
     _label(axes, xlabel, ylabel)
     return _show_now(figure)
@@ -257,9 +307,13 @@ class Table(Shown):
         lines = [["", *map(str, self.columns)]]
         lines += [[str(n), *cells] for n, cells in zip(self.names, self.cells, strict=True)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        text = [line[0].ljust(widths[0]) + "".join(
-            f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True)
-        ) for line in lines]  # fmt: skip
+        text = [
+            line[0].ljust(widths[0])
+            + "".join(
+                f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True)
+            )
+            for line in lines
+        ]
         return "\n".join([self.title, *text] if self.title else text)
 
     __repr__ = __str__

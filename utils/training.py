@@ -69,9 +69,17 @@ class Run:
     _stopped = None  # the run whose loop body was left early, until that has been explained
 
     def __init__(
-        self, name, model, optimizer=None, settings=None, *,
-        scheduler=None, loader=None, folder="runs", fresh=False,
-    ):  # fmt: skip
+        self,
+        name,
+        model,
+        optimizer=None,
+        settings=None,
+        *,
+        scheduler=None,
+        loader=None,
+        folder="runs",
+        fresh=False,
+    ):
         if not name or Path(name).name != name:
             raise TrainingError(f"'{name}' cannot be a folder's name; use letters, digits and -")
         self.name, self.model, self.folder = name, model, Path(folder) / name
@@ -122,9 +130,13 @@ class Run:
         if self.finished >= count:
             return
         bar = tqdm(
-            total=count, initial=self.finished, desc=self.name, unit="epoch", file=sys.stdout,
+            total=count,
+            initial=self.finished,
+            desc=self.name,
+            unit="epoch",
+            file=sys.stdout,
             bar_format="{desc}: {n_fmt}/{total_fmt} |{bar:20}| {elapsed}<{remaining}{postfix}",
-        )  # fmt: skip
+        )
         if self.finished == 0:
             self._save_state()  # so that a run stopped in epoch 1 starts from the same weights
         try:
@@ -357,8 +369,9 @@ def _describe(part, numbers):
         key: value
         for key, value in numbers.items()
         if isinstance(value, bool | int | float | str | tuple)
-        and not key.startswith("_") and key not in moving
-    }  # fmt: skip
+        and not key.startswith("_")
+        and key not in moving
+    }
     return f"{type(part).__name__}({', '.join(f'{k}={v}' for k, v in kept.items())})"
 
 

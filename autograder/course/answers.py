@@ -47,10 +47,11 @@ class WordLimit(Configurable):
     """What an answer over the limit means, in nbgrader_config.py: `c.WordLimit.policy = "cut"`."""
 
     policy = Enum(
-        ("note", "cut", "penalty"), "note",
+        ("note", "cut", "penalty"),
+        "note",
         help="'note' says so; 'cut' marks what stands behind the limit as not to be read; "
         "'penalty' takes `penalty` points off for every started `step` per cent over it.",
-    ).tag(config=True)  # fmt: skip
+    ).tag(config=True)
     penalty = Float(0.5, min=0, help="points").tag(config=True)
     step = Float(20, min=1, help="per cent of the limit").tag(config=True)
 
@@ -134,8 +135,13 @@ class Answer:
     @property
     def entered(self) -> dict:
         """What a person has entered."""
-        return {"marks": self.marks, "score": self.score, "criteria": self.criteria,
-                "comment": self.comment, "waiting": self.waiting}  # fmt: skip
+        return {
+            "marks": self.marks,
+            "score": self.score,
+            "criteria": self.criteria,
+            "comment": self.comment,
+            "waiting": self.waiting,
+        }
 
 
 class Refused(Exception):
@@ -221,10 +227,18 @@ class Desk:
         marks, criteria, comment = parsed(said, asked, grade.manual_score)
         person = submission.student
         return Answer(
-            grade.id, person.id, _full_name(person), path, text, count(text), marks,
+            grade.id,
+            person.id,
+            _full_name(person),
+            path,
+            text,
+            count(text),
+            marks,
             None if grade.needs_manual_grade and marks is None else grade.score,
-            bool(grade.needs_manual_grade), criteria, comment,
-        )  # fmt: skip
+            bool(grade.needs_manual_grade),
+            criteria,
+            comment,
+        )
 
     def picture(self, key: str, name: str) -> tuple[str, bytes]:
         """(type, content) of a picture in an answer; LookupError where there is none."""
@@ -251,8 +265,10 @@ class Desk:
         """
         asked, answer = self.find(key)
         if sent.get("was") != answer.entered:
-            raise Refused(f"Not saved. Somebody has changed it meanwhile to {_told(answer)}. "
-                          "Enter yours again to replace that.")  # fmt: skip
+            raise Refused(
+                f"Not saved. Somebody has changed it meanwhile to {_told(answer)}. "
+                "Enter yours again to replace that."
+            )
         criteria = {
             c.title: _mark(sent.get("criteria", {}).get(c.title), c.points, c.title)
             for c in asked.criteria
@@ -336,11 +352,12 @@ def read(path: Path) -> dict[str, dict]:
     notebook = json.loads(path.read_text("utf-8"))
     named = {
         cell["metadata"].get("nbgrader", {}).get("grade_id"): {
-            "source": "".join(cell["source"]), "attachments": cell.get("attachments", {})
+            "source": "".join(cell["source"]),
+            "attachments": cell.get("attachments", {}),
         }
         for cell in notebook["cells"]
         if cell["cell_type"] == "markdown"
-    }  # fmt: skip
+    }
     named.pop(None, None)
     return named
 
@@ -446,8 +463,11 @@ def arranged(asked: Asked, answers: list[Answer], threshold: float) -> tuple[lis
     pairs = alike[:-1, :-1][np.triu_indices(len(full), 1)]
     explained = {"pairs": len(pairs), "threshold": threshold}
     if len(pairs):
-        explained |= {"median": float(np.median(pairs)), "high": float(np.quantile(pairs, 0.95)),
-                      "marked": int((pairs >= threshold).sum())}  # fmt: skip
+        explained |= {
+            "median": float(np.median(pairs)),
+            "high": float(np.quantile(pairs, 0.95)),
+            "marked": int((pairs >= threshold).sum()),
+        }
     return found, explained
 
 
@@ -486,8 +506,10 @@ class _Handler(tornado.web.RequestHandler):
 
     def write_error(self, status_code, **about):
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        said = {403: "Open the address that `python -m autograder answers` printed.",
-                404: "There is nothing here."}  # fmt: skip
+        said = {
+            403: "Open the address that `python -m autograder answers` printed.",
+            404: "There is nothing here.",
+        }
         self.finish(said.get(status_code, "The gradebook could not be read; the terminal says why"))
 
 
@@ -504,12 +526,22 @@ class _Page(_Handler):
         comments: dict[str, int] = {}
         for said in (part for a in answers for part in a.comment.split("\n\n") if part):
             comments[said] = comments.get(said, 0) + 1
-        self.finish(_page().render(
-            asked=asked, questions=desk.questions, groups=groups, explained=explained,
-            comments=sorted(comments, key=lambda c: -comments[c])[:50], limit=desk.limit,
-            assignment=desk.course.assignment, token=self.settings["token"], total=len(answers),
-            waiting=sum(a.waiting for a in answers), shown=_shown, html=prose.html,
-        ))  # fmt: skip
+        self.finish(
+            _page().render(
+                asked=asked,
+                questions=desk.questions,
+                groups=groups,
+                explained=explained,
+                comments=sorted(comments, key=lambda c: -comments[c])[:50],
+                limit=desk.limit,
+                assignment=desk.course.assignment,
+                token=self.settings["token"],
+                total=len(answers),
+                waiting=sum(a.waiting for a in answers),
+                shown=_shown,
+                html=prose.html,
+            )
+        )
 
 
 @lru_cache(maxsize=2000)
@@ -580,8 +612,10 @@ def application(desk: Desk, token: str, port: int) -> tornado.web.Application:
             (r"/page/(.*)", tornado.web.StaticFileHandler, {"path": str(PAGES)}),
             (r"/([^/]*)", _Page),
         ],
-        desk=desk, token=token, cookie=f"answers-{port}",
-    )  # fmt: skip
+        desk=desk,
+        token=token,
+        cookie=f"answers-{port}",
+    )
 
 
 def listen(desk: Desk, port: int = 0):
@@ -604,8 +638,10 @@ def serve(assignment: str, root: Path, alike: float = ALIKE, port: int = 0, brow
             raise WrongCall("--alike is a similarity above 0 and at most 1")
         desk = Desk(Course(root, assignment), alike)
         if not any(desk.answers(name) for name in desk.questions):
-            raise WrongCall(f"no submission of {assignment} is graded yet: "
-                                    f"`nbgrader autograde {assignment}` first")  # fmt: skip
+            raise WrongCall(
+                f"no submission of {assignment} is graded yet: "
+                f"`nbgrader autograde {assignment}` first"
+            )
         asyncio.run(_forever(desk, port, browser))
     except (WrongCall, OSError) as error:
         print(f"autograder answers: {error}", file=sys.stderr)
@@ -617,9 +653,11 @@ def serve(assignment: str, root: Path, alike: float = ALIKE, port: int = 0, brow
 
 async def _forever(desk: Desk, port: int, browser: bool) -> None:
     _, address = listen(desk, port)
-    print(f"{desk.course.assignment}: {len(desk.questions)} questions in words, at\n\n"
-          f"    {address}\n\nThe address is a key: whoever has it can grade. Ctrl-C ends it.",
-          flush=True)  # fmt: skip
+    print(
+        f"{desk.course.assignment}: {len(desk.questions)} questions in words, at\n\n"
+        f"    {address}\n\nThe address is a key: whoever has it can grade. Ctrl-C ends it.",
+        flush=True,
+    )
     if browser:
         import webbrowser
 

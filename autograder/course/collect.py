@@ -216,8 +216,11 @@ def _compared(manifest: bytes, files: dict) -> list[str]:
         hashes = {name: about["sha256"] for name, about in told.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return [f"its {MANIFEST} cannot be read"]
-    odd = [n for n, h in hashes.items()
-           if n not in files or hashlib.sha256(files[n][0]).hexdigest() != h]  # fmt: skip
+    odd = [
+        n
+        for n, h in hashes.items()
+        if n not in files or hashlib.sha256(files[n][0]).hexdigest() != h
+    ]
     odd += [n for n in files if n not in hashes]
     return [f"changed after it was packed: {', '.join(map(repr, sorted(odd)))}"] if odd else []
 
@@ -298,8 +301,9 @@ class People:
             number = re.sub(r"\D", "", row.get("Identifier") or row.get("ID") or "")
             told = ("SIS Login ID", "SIS User ID", "ID number", "Username", "Email address")
             known = [self.by.get(f"id {(row.get(k) or '').strip().casefold()}") for k in told]
-            names = [self.by.get(f"name {_letters(row.get(k) or '')}")
-                     for k in ("Student", "Full name")]  # fmt: skip
+            names = [
+                self.by.get(f"name {_letters(row.get(k) or '')}") for k in ("Student", "Full name")
+            ]
             match = next((found for found in [*known, *names] if found), None)
             if number and match:
                 self.by[f"number {number}"] |= match
@@ -312,8 +316,9 @@ class People:
                 return next(iter(found))
             if found:
                 raise Unusable(f"may be {' or '.join(sorted(found))}; a --roster tells them apart")
-        raise Unusable("is not in the gradebook: `nbgrader db student add` or `import`, or give a "
-                       "--roster")  # fmt: skip
+        raise Unusable(
+            "is not in the gradebook: `nbgrader db student add` or `import`, or give a --roster"
+        )
 
 
 def _letters(name: str) -> str:
@@ -376,8 +381,10 @@ def _collect(course, found: list[Entry], people: People, wanted) -> tuple[str, i
         if theirs[0].late:
             notes.append("late, says Canvas")
         lines.append(f"{student}: {'; '.join([outcome, *notes])}")
-    lines.append(f"{course.assignment}: {taken} collected, {len(owners)} of the gradebook's "
-                 f"students in the file, {missed} not collected")  # fmt: skip
+    lines.append(
+        f"{course.assignment}: {taken} collected, {len(owners)} of the gradebook's "
+        f"students in the file, {missed} not collected"
+    )
     return "\n".join(lines), missed
 
 

@@ -67,10 +67,20 @@ class Course:
                 if not released.notebooks:
                     raise MissingEntry
                 self.asked = digest_of(
-                    [[n.name, c.name, c.source, c.cell_type, c.checksum, c.locked,
-                      [g.max_score for g in n.grade_cells if g.name == c.name]]
-                     for n in released.notebooks for c in n.source_cells]
-                )  # fmt: skip
+                    [
+                        [
+                            n.name,
+                            c.name,
+                            c.source,
+                            c.cell_type,
+                            c.checksum,
+                            c.locked,
+                            [g.max_score for g in n.grade_cells if g.name == c.name],
+                        ]
+                        for n in released.notebooks
+                        for c in n.source_cells
+                    ]
+                )
                 self.notebooks = [notebook.name for notebook in released.notebooks]
                 self.cells = {c.name for n in released.notebooks for c in n.grade_cells}
                 return {student.id for student in gradebook.students}
@@ -141,9 +151,10 @@ class Course:
         """Hash of all that grades depend on besides submission, seed and the questions."""
         folder = self.directory.format_path(self.directory.source_directory, ".", self.assignment)
         laid_over = {
-            str(p): p for p in sorted(Path(folder).rglob("*"))
+            str(p): p
+            for p in sorted(Path(folder).rglob("*"))
             if p.is_file() and p.suffix != ".ipynb" and "runs" not in p.parts
-        }  # fmt: skip
+        }
         settings = {k: v for k, v in self.config.items() if "Late" in k or k == "Execute"}
         return digest_of([worker.grader(), self.asked, worker.hash_of(laid_over), repr(settings)])
 
@@ -166,9 +177,7 @@ class Course:
         """
         converter = self._converter(student, seed)
         found = {}
-        with (
-            contextlib.chdir(self.root), _quickly(), tempfile.TemporaryDirectory() as scratch
-        ):  # fmt: skip
+        with contextlib.chdir(self.root), _quickly(), tempfile.TemporaryDirectory() as scratch:
             self._lay_out(student, converter, Path(scratch))
             limits = self.runner.limits()
             files, _ = examiner.files_of(Path(scratch), limits.disk // 2)
@@ -192,9 +201,15 @@ class Course:
                 key = execute.key_of(cells, Path(scratch), files, self.assignment, seed)
                 contents = {name: (Path(scratch) / name).read_bytes() for name in files}
                 found[key] = worker.Job(
-                    cells, contents, self.assignment, seed,
-                    self.runner.sandbox, limits, (str(self.root),), kept or {},
-                )  # fmt: skip
+                    cells,
+                    contents,
+                    self.assignment,
+                    seed,
+                    self.runner.sandbox,
+                    limits,
+                    (str(self.root),),
+                    kept or {},
+                )
         return found
 
     def _lay_out(self, student: str, converter, target: Path) -> None:
@@ -282,8 +297,9 @@ class Course:
         with self.gradebook() as gradebook, contextlib.suppress(MissingEntry):
             submission = gradebook.find_submission(self.assignment, student)
             grades = [g for notebook in submission.notebooks for g in notebook.grades]
-            return {g.name for g in grades
-                    if g.manual_score is not None and not g.needs_manual_grade}  # fmt: skip
+            return {
+                g.name for g in grades if g.manual_score is not None and not g.needs_manual_grade
+            }
         return set()
 
     def keep_looked_at(self, student: str, cells: set[str]) -> None:

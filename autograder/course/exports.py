@@ -44,8 +44,12 @@ class _Export(ExportPlugin):
                 csv.writer(file).writerows(rows)
         except OSError as error:
             raise ExportError(f"cannot write {target}: {error.strerror}") from None
-        self.log.info("%s: %d students, %s", target, len(rows) - self.headers,
-                      ", ".join(a.name for a in assignments))  # fmt: skip
+        self.log.info(
+            "%s: %d students, %s",
+            target,
+            len(rows) - self.headers,
+            ", ".join(a.name for a in assignments),
+        )
         open_answers = sum(a.num_submissions and self._waiting(gradebook, a) for a in assignments)
         if open_answers:
             self.log.warning("%d submissions have answers that nobody graded yet", open_answers)
@@ -59,12 +63,16 @@ class _Export(ExportPlugin):
     def _chosen(self, gradebook) -> list:
         known = {a.name: a for a in gradebook.assignments}
         if not known:
-            raise ExportError("the gradebook has no assignment: is it the right one? "
-                              "--CourseDirectory.root=DIR names the course")  # fmt: skip
+            raise ExportError(
+                "the gradebook has no assignment: is it the right one? "
+                "--CourseDirectory.root=DIR names the course"
+            )
         unknown = [name for name in self.assignment if name not in known]
         if unknown:
-            raise ExportError(f"no assignment {', '.join(unknown)} in the gradebook: "
-                              f"it has {', '.join(known) or 'none'}")  # fmt: skip
+            raise ExportError(
+                f"no assignment {', '.join(unknown)} in the gradebook: "
+                f"it has {', '.join(known) or 'none'}"
+            )
         return [known[name] for name in self.assignment] or list(known.values())
 
     def _waiting(self, gradebook, assignment) -> int:
@@ -109,8 +117,10 @@ class _Export(ExportPlugin):
             raise ExportError(why) from None
         lacking = [name for name in needed if name not in fields]
         if lacking:
-            raise ExportError(f"the roster {self.roster} has no column {', '.join(lacking)}; "
-                              "export it from the LMS again and do not edit it")  # fmt: skip
+            raise ExportError(
+                f"the roster {self.roster} has no column {', '.join(lacking)}; "
+                "export it from the LMS again and do not edit it"
+            )
         return fields, people
 
     def _matched(self, gradebook, people: list[dict], keys: tuple[str, ...]) -> list[tuple]:
@@ -163,8 +173,11 @@ class Canvas(_Export):
         if self.roster:
             fields, people = self._read_roster("Student", "ID")
             # Canvas puts up to two rows that are no students on top
-            people = [p for p in people if (p["Student"] or "").strip() and "Points Possible"
-                      not in p["Student"]]  # fmt: skip
+            people = [
+                p
+                for p in people
+                if (p["Student"] or "").strip() and "Points Possible" not in p["Student"]
+            ]
             pairs = self._matched(gradebook, people, ("SIS Login ID", "SIS User ID", "ID"))
         else:
             fields, pairs = [], [(self._person(s), s) for s in self._students(gradebook)]
@@ -212,8 +225,10 @@ class Moodle(_Export):
 
     def _worksheet(self, gradebook, fields, people, columns):
         if len(columns) != 1:
-            raise ExportError("a grading worksheet has one column for one assignment: name it with "
-                              "--assignment, and ask for no questions")  # fmt: skip
+            raise ExportError(
+                "a grading worksheet has one column for one assignment: name it with "
+                "--assignment, and ask for no questions"
+            )
         yield fields
         for person, student in self._matched(gradebook, people, ("ID number", "Email address")):
             score = self._score(gradebook, columns[0], student.id) if student else ""

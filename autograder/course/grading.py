@@ -143,9 +143,13 @@ def pool(workers: int, scheduler: str | None) -> Iterator:
         if scheduler is None:
             scheduler = stack.enter_context(
                 LocalCluster(
-                    n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
-                    dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
-                )  # fmt: skip
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    memory_limit=0,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
             )
         try:
             client = stack.enter_context(Client(scheduler, timeout=CONNECT_SECONDS))
@@ -173,9 +177,13 @@ def _same_kit(client) -> None:
 
 
 def grade(
-    assignment: str, root: Path, workers: int = 1, scheduler: str | None = None,
-    json_file: Path | None = None, sandbox: bool = True,
-) -> int:  # fmt: skip
+    assignment: str,
+    root: Path,
+    workers: int = 1,
+    scheduler: str | None = None,
+    json_file: Path | None = None,
+    sandbox: bool = True,
+) -> int:
     """Grade what changed; exit status 0 all graded, 1 some failed or the run stopped, 2 wrong
     call.
     """
@@ -199,15 +207,19 @@ def grade(
     except (SQLAlchemyError, InvalidEntry) as error:
         signs = [why.format(root=root) for sign, why in MACHINE.items() if sign in str(error)]
         why = signs[0] if signs else f"cannot use the gradebook: {reason(error)}"
-        print(f"autograder grade: {why}. What is graded is kept; run it again to go on.",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"autograder grade: {why}. What is graded is kept; run it again to go on.",
+            file=sys.stderr,
+        )
         return 1
     for row in rows:
         if row["status"] == "failed" and not (stopped and row["error"] == stopped):
             print(f"{row['student']}: {row['error']}", file=sys.stderr)
     if stopped:
-        print(f"autograder grade: {stopped}. What is graded is kept; run it again to go on.",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"autograder grade: {stopped}. What is graded is kept; run it again to go on.",
+            file=sys.stderr,
+        )
     if json_file:
         try:
             write_json(json_file, rows)
@@ -221,8 +233,11 @@ def grade(
 def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dict], str | None]:
     rows, tasks = {}, []
     rules, students, now = course.rules, course.handed_in(), course.results()
-    prints = {q: made for q, made in fingerprint.of(course.assignment).items()
-              if catalogue.grade_id(q) in course.cells}  # fmt: skip
+    prints = {
+        q: made
+        for q, made in fingerprint.of(course.assignment).items()
+        if catalogue.grade_id(q) in course.cells
+    }
     for student in students:
         problem = course.problem(student)
         if problem:
@@ -259,8 +274,12 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
     scores, most = course.results(), course.most()
     told = [_row(student, rows[student], scores.get(student, {}), most) for student in sorted(rows)]
     print(_summary(course.assignment, told, len(tasks)))
-    changes = [line for task in tasks if task.why and rows[task.student]["status"] == "graded"
-               for line in _changes(task, now[task.student], scores[task.student])]  # fmt: skip
+    changes = [
+        line
+        for task in tasks
+        if task.why and rows[task.student]["status"] == "graded"
+        for line in _changes(task, now[task.student], scores[task.student])
+    ]
     if any(task.why for task in tasks):
         print("\n".join(["marks that changed:", *changes] if changes else ["no marks changed"]))
     return told, stopped
@@ -303,9 +322,15 @@ def _run(course, ledger, tasks, rows, workers, scheduler) -> str | None:
         client = stack.enter_context(pool(min(workers, max(len(tasks), 1)), scheduler))
         ready = on_workers(course, tasks, client) if client else here(course, tasks)
         bar = stack.enter_context(
-            tqdm(total=len(tasks), desc=course.assignment, unit=" submission", postfix=tally,
-                 mininterval=0.1 if sys.stderr.isatty() else 10, disable=not tasks)
-        )  # fmt: skip
+            tqdm(
+                total=len(tasks),
+                desc=course.assignment,
+                unit=" submission",
+                postfix=tally,
+                mininterval=0.1 if sys.stderr.isatty() else 10,
+                disable=not tasks,
+            )
+        )
         try:
             for task, error, seconds in ready:
                 rows[task.student] = _finish(course, ledger, task, error, seconds)
@@ -331,9 +356,13 @@ def _finish(course, ledger, task: Task, error: str | None, seconds: float) -> di
     if error is not None:
         return {"status": "failed", "error": error, "seconds": seconds}
     ledger.write(
-        assignment=course.assignment, student=task.student, done=task.key, seed=task.seed,
-        seconds=seconds, about=task.about,
-    )  # fmt: skip
+        assignment=course.assignment,
+        student=task.student,
+        done=task.key,
+        seed=task.seed,
+        seconds=seconds,
+        about=task.about,
+    )
     return {"status": "graded", "seconds": seconds}
 
 
@@ -342,9 +371,13 @@ def _row(student: str, row: dict, scores: dict, most: float) -> dict:
     graded = row["status"] == "graded"
     score = sum(scores.values()) if graded else None if row["status"] == "failed" else 0.0
     told = {
-        "student": student, "status": row["status"], "score": score, "max_score": most,
-        "seconds": row.get("seconds", 0.0), "questions": scores if graded else {},
-    }  # fmt: skip
+        "student": student,
+        "status": row["status"],
+        "score": score,
+        "max_score": most,
+        "seconds": row.get("seconds", 0.0),
+        "questions": scores if graded else {},
+    }
     return {**told, "error": row["error"]} if "error" in row else told
 
 

@@ -309,10 +309,15 @@ def page(course: Course) -> str:
     """The report as HTML."""
     shown = picture(course)
     return _template().render(
-        shown=shown, flags=flags(course, shown), says=says, now=_now(), fewest=FEWEST,
-        alike=answers.ALIKE, times=sorted(p.seconds for p in shown.people if p.seconds is not None),
+        shown=shown,
+        flags=flags(course, shown),
+        says=says,
+        now=_now(),
+        fewest=FEWEST,
+        alike=answers.ALIKE,
+        times=sorted(p.seconds for p in shown.people if p.seconds is not None),
         median=statistics.median,
-    )  # fmt: skip
+    )
 
 
 def _now() -> str:

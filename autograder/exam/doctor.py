@@ -31,30 +31,32 @@ FORBIDDEN = (
 TRIED = {
     "no network": ("[n for _, n in socket.if_nameindex() if n != 'lo']", []),
     "this machine's files are not there": ("[p for p in {secret!r} if os.path.exists(p)]", []),
-    "the answer key is not there": (
-        "bool(importlib.util.find_spec('autograder.key'))", False
-    ),
+    "the answer key is not there": ("bool(importlib.util.find_spec('autograder.key'))", False),
     "system and environment are read-only": (
-        "[p for p in ('/', '/usr', '/etc', '/dev', sys.prefix) if os.access(p, os.W_OK)]", []
+        "[p for p in ('/', '/usr', '/etc', '/dev', sys.prefix) if os.access(p, os.W_OK)]",
+        [],
     ),
     "other processes cannot be seen": (
-        "max(int(p) for p in os.listdir('/proc') if p.isdigit()) < 99", True
+        "max(int(p) for p in os.listdir('/proc') if p.isdigit()) < 99",
+        True,
     ),
     "no capabilities, and no way to gain one": (
         "re.findall(r'(?:CapPrm|CapEff|CapBnd|NoNewPrivs):\\s*(\\w+)', status())",
         ["0" * 16, "0" * 16, "0" * 16, "1"],
     ),
     "dangerous system calls are refused": (
-        "[libc.unshare(0x10000000), libc.ptrace(0, 0, 0, 0), libc.memfd_create(b'', 0)]", [-1] * 3
+        "[libc.unshare(0x10000000), libc.ptrace(0, 0, 0, 0), libc.memfd_create(b'', 0)]",
+        [-1] * 3,
     ),
     "memory is limited": ("tried(lambda: bytearray(2 * {memory}))", "MemoryError"),
     "file size is limited": ("tried(lambda: open('big', 'wb').truncate(2 * {file}))", "OSError"),
     "disk space is limited": ("tried(fill)", "OSError"),
     "processes are limited": ("tried(crowd)", "BlockingIOError"),
     "open files are limited": (
-        "tried(lambda: [open('/dev/null') for _ in range(9999)])", "OSError"
+        "tried(lambda: [open('/dev/null') for _ in range(9999)])",
+        "OSError",
     ),
-}  # fmt: skip
+}
 
 PRELUDE = """
 import ctypes, importlib.util, json, os, re, signal, socket, subprocess, sys
@@ -118,8 +120,10 @@ def findings() -> list[Finding]:
         secret += [str(p) for p in Path.home().iterdir() if p.is_file()][:20]
         for name, (expression, wanted) in TRIED.items():
             for word, value in (
-                ("{secret!r}", repr(secret)), ("{memory}", limits.memory), ("{file}", limits.file)
-            ):  # fmt: skip
+                ("{secret!r}", repr(secret)),
+                ("{memory}", limits.memory),
+                ("{file}", limits.file),
+            ):
                 expression = expression.replace(word, str(value))
             got = _evaluate(inside, f"print(json.dumps({expression}))")
             found.append(Finding(name, got == wanted, "" if got == wanted else f"got {got!r}"))

@@ -62,9 +62,14 @@ class Gone(Exception):
 
 
 def examine(
-    cells: Sequence[Cell], folder: Path, files: list[str], name: str, seed: int, warm: Warm,
+    cells: Sequence[Cell],
+    folder: Path,
+    files: list[str],
+    name: str,
+    seed: int,
+    warm: Warm,
     kept: Mapping[str, dict] | None = None,
-) -> Examined:  # fmt: skip
+) -> Examined:
     """Run the cells in order and grade each question where its cell stands.
 
     folder, files: the submission's own files, copied into the box. name: of the folder there.
@@ -131,9 +136,13 @@ class Isolated:
             self.notes.append(f"code cell {position + 1}: {gone}")
             line = f"ProcessEnded: {gone}"
             return [
-                {"output_type": "error", "ename": "ProcessEnded", "evalue": str(gone),
-                 "traceback": [line]}
-            ]  # fmt: skip
+                {
+                    "output_type": "error",
+                    "ename": "ProcessEnded",
+                    "evalue": str(gone),
+                    "traceback": [line],
+                }
+            ]
 
     def ask(self, probe: str, inputs: dict, stand_ins=None, seconds: float = 20.0) -> dict:
         """Have a probe run beside the student's code; evidence, or {"error": sentence}."""

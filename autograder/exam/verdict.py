@@ -42,9 +42,17 @@ def failed(question_id: str, why: str, mode: str) -> dict:
     worth = float(catalogue.find(question_id).points)
     feedback = f"{question_id}: 0 of {worth:g} points\n  {printable(why)}"
     return {
-        "question": question_id, "score": 0.0, "points": worth, "passed": False, "mistake": None,
-        "feedback": feedback, "seed": None, "stood_in": [], "status": "failed", "mode": mode,
-    }  # fmt: skip
+        "question": question_id,
+        "score": 0.0,
+        "points": worth,
+        "passed": False,
+        "mistake": None,
+        "feedback": feedback,
+        "seed": None,
+        "stood_in": [],
+        "status": "failed",
+        "mode": mode,
+    }
 
 
 def points(record: dict) -> float:

@@ -39,9 +39,12 @@ class Warm:
     """
 
     def __init__(
-        self, limits: Limits | None = None, hidden: list[Path] = (), as_root: bool | None = None,
+        self,
+        limits: Limits | None = None,
+        hidden: list[Path] = (),
+        as_root: bool | None = None,
         late: tuple[str, ...] = (),
-    ):  # fmt: skip
+    ):
         self.limits = limits or Limits()
         self.hidden = [PACKAGE, PACKAGE.parent / "solutions", *map(Path, hidden)]
         self.folder = Path(tempfile.mkdtemp(prefix="kit-"))

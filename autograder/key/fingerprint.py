@@ -32,9 +32,10 @@ def affected(assignment: str, changed: set[str]) -> set[str]:
     found, reached = catalogue.of(assignment), set(changed)
     while True:
         more = {
-            name for name, question in found.items()
+            name
+            for name, question in found.items()
             if reached & {f"{assignment}.{other}" for other in question.builds_on}
-        }  # fmt: skip
+        }
         if more <= reached:
             return reached
         reached |= more

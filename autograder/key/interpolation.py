@@ -777,8 +777,9 @@ def _draw_probe(rng):
     for label, nz, each in (("large", 12, 150), ("small", 16, 100)):
         axes = np.linalg.qr(rng.normal(size=(nz, nz)))[0]
         centres, side = 6 * axes[:10], 5 * axes[10]
-        parts = _part(rng, centres, side, each, 0.08, False), _part(
-            rng, centres, side, 3 * each // 2, 0.3, True
+        parts = (
+            _part(rng, centres, side, each, 0.08, False),
+            _part(rng, centres, side, 3 * each // 2, 0.3, True),
         )
         for part, (z, y) in zip(("train", "test"), parts, strict=True):
             inputs[f"{label}.z_{part}"], inputs[f"{label}.y_{part}"] = z, y
@@ -1131,8 +1132,10 @@ SLERP = Question(
             "fallback",
             0.15,
             "where both point the same way, it is the straight walk",
-            lambda got, want, inputs: _forms(_PARALLEL)(got, want, inputs)
-            or _on_walks(_PARALLEL, _like_lerp)(got, want, inputs),
+            lambda got, want, inputs: (
+                _forms(_PARALLEL)(got, want, inputs)
+                or _on_walks(_PARALLEL, _like_lerp)(got, want, inputs)
+            ),
         ),
         Check("manners", 0.1, "the arguments are left as they were", inputs_unchanged),
     ),

@@ -1306,9 +1306,7 @@ def _same_spread(a, b):
 
 
 def _varies(got, mode):
-    return np.ptp(got[f"sampled.{mode}"], 0).max() > 1e-5 * (
-        1 + np.abs(got["centre.eval"]).max()
-    )
+    return np.ptp(got[f"sampled.{mode}"], 0).max() > 1e-5 * (1 + np.abs(got["centre.eval"]).max())
 
 
 def _unsteady(got):

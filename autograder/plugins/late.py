@@ -1,9 +1,9 @@
 """Late policies as an nbgrader plug-in: a grace period, so much a day, a floor, or zero.
 
-    c.AssignLatePenalties.plugin_class = "autograder.plugins.late.LatePolicy"
-    c.LatePolicy.grace_minutes = 15
-    c.LatePolicy.percent_a_day = 10
-    c.LatePolicy.floor_percent = 50
+c.AssignLatePenalties.plugin_class = "autograder.plugins.late.LatePolicy"
+c.LatePolicy.grace_minutes = 15
+c.LatePolicy.percent_a_day = 10
+c.LatePolicy.floor_percent = 50
 """
 
 from __future__ import annotations

@@ -147,7 +147,8 @@ def _mathml(tex: str, display: str) -> str | None:
         return None
     for element in elements:
         tag = element.tag.removeprefix("{http://www.w3.org/1998/Math/MathML}")
-        if not re.fullmatch("m[a-z]+", tag) or any("href" in a or a.startswith("on")
-                                                   for a in element.attrib):  # fmt: skip
+        if not re.fullmatch("m[a-z]+", tag) or any(
+            "href" in a or a.startswith("on") for a in element.attrib
+        ):
             return None
     return made

@@ -78,8 +78,9 @@ def train(assignment: str) -> Path:
     """
     folder = TRAINED / assignment
     finished = folder / "finished"
-    notebook = perfect(nbformat.read(
-        build.ROOT / "solutions" / assignment / f"{assignment}.ipynb", 4))  # fmt: skip
+    notebook = perfect(
+        nbformat.read(build.ROOT / "solutions" / assignment / f"{assignment}.ipynb", 4)
+    )
     last = max(
         (i for i, c in enumerate(notebook.cells) if _tests_a_run(c)), default=-1
     )  # what comes after the last question about a run need not be trained

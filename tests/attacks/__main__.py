@@ -29,8 +29,24 @@ want = 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar).sum(1)
 assert torch.allclose(kl_gaussian(mu, logvar), want)
 ### END HIDDEN TESTS"""
 # What only makes sense against this kit's own channel, or never ends under nbgrader.
-OURS = ("wire", "evidence", "probe", "every check", "result", "record", "answer", "modules", "echo",
-        "vsock", "internet", "host", "disk", "log", "every file", "own memory")  # fmt: skip
+OURS = (
+    "wire",
+    "evidence",
+    "probe",
+    "every check",
+    "result",
+    "record",
+    "answer",
+    "modules",
+    "echo",
+    "vsock",
+    "internet",
+    "host",
+    "disk",
+    "log",
+    "every file",
+    "own memory",
+)
 
 
 def stock(root: Path) -> Config:

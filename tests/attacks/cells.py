@@ -116,7 +116,7 @@ for port in (22, 80, 111, 8000, 8888, 5000):
     "leave the virtual machine by vsock": "import socket; socket.socket(40, 1).connect((2, 1024)); found('v')",
     "read the kernel log": "found(open('/dev/kmsg').read(10))",
     "read the disk": "found(open('/dev/vda', 'rb').read(10))",
-}  # fmt: skip
+}
 
 FORGING = {
     "display a record": """
@@ -210,7 +210,7 @@ builtins.isinstance = lambda *a: True
 builtins.float = lambda *a: 2.0
 builtins.max = builtins.min = lambda *a, **k: 2.0
 """,
-    "break json": "import json; json.dumps = lambda *a, **k: '{\"plain\": {\"score\": 2}, \"shapes\": {}}'",
+    "break json": 'import json; json.dumps = lambda *a, **k: \'{"plain": {"score": 2}, "shapes": {}}\'',
     "evidence of everything": """
 from autograder.student import probes
 probes.run = lambda name, names, inputs: {k: True for k in (
@@ -279,7 +279,7 @@ class Lies(dict):
 get_ipython().user_ns.__class__
 get_ipython().user_ns = Lies()
 """,
-}  # fmt: skip
+}
 
 ESCAPING = {
     "become root": "os.setuid(0); found('root')",
@@ -305,7 +305,7 @@ found(open('link').read())
     "the kernel keyring": "if CDLL.syscall(250, 0, -3, 1) > 0: found('keyring')",
     "io_uring": "if CDLL.syscall(425, 8, b'\\0' * 120) >= 0: found('io_uring')",
     "bpf": "if CDLL.syscall(321, 0, b'\\0' * 120, 120) >= 0: found('bpf')",
-}  # fmt: skip
+}
 
 EXHAUSTING = {
     "a memory bomb": "x = []\nwhile True: x.append(bytearray(10**8))",
@@ -416,7 +416,7 @@ while True:
     "crash when asked": "def kl_gaussian(mu, logvar):\n    import ctypes; ctypes.string_at(0)",
     "recursion": "def f(): f()\nimport sys; sys.setrecursionlimit(10**9); f()",
     "leave by every door": "import sys; exit(); quit(); sys.exit(0)",
-}  # fmt: skip
+}
 
 SPEAKING = {
     "terminal escapes": "print('\\x1b]0;pwned\\x07\\x1b[2J\\x1b[31m' 'ESCAPED')",
@@ -427,7 +427,7 @@ SPEAKING = {
     "half characters": "print('\\ud800 \\udfff')",
     "text that runs backwards": "print('\\u202e' 'erocs')",
     "widgets": "display({'application/vnd.jupyter.widget-view+json': {'model_id': 'x'}}, raw=True)",
-}  # fmt: skip
+}
 
 ALL = {
     f"{aim}: {name}": source

@@ -47,9 +47,9 @@ def a_test_of_markdown(nb):
 
 
 def a_test_of_another_question(nb):
-    nb.cells[3].source = (
-        'from autograder.plugins import incell; incell.grade("explore.digit_statistics")'
-    )
+    nb.cells[
+        3
+    ].source = 'from autograder.plugins import incell; incell.grade("explore.digit_statistics")'
 
 
 def a_checksum_of_ones_own(nb):
@@ -93,11 +93,21 @@ def an_answer_by_hand(nb):
 
 
 FORGED = [
-    more_points, nothing_to_test, a_test_that_is_an_answer, an_unlocked_test, a_test_of_markdown,
-    a_test_of_another_question, a_checksum_of_ones_own, a_test_more, a_forged_output,
-    a_grade_id_that_climbs, a_kernel_of_ones_own, a_problem_of_ones_own, deep_metadata,
+    more_points,
+    nothing_to_test,
+    a_test_that_is_an_answer,
+    an_unlocked_test,
+    a_test_of_markdown,
+    a_test_of_another_question,
+    a_checksum_of_ones_own,
+    a_test_more,
+    a_forged_output,
+    a_grade_id_that_climbs,
+    a_kernel_of_ones_own,
+    a_problem_of_ones_own,
+    deep_metadata,
     an_answer_by_hand,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("forge", FORGED, ids=lambda f: f.__name__)

@@ -53,8 +53,10 @@ def make(root: Path) -> Path:
         for student, text in ANSWERS.items():
             gradebook.add_student(student, first_name=student.title(), last_name="Ö'Neil, Jr.")
             notebook = demo.with_cells(right, {"vae-beta_0": text, "vae-beta_10": "A blur."})
-            records = {q: _record(q, *LOST.get(student, {}).get(q, (None, None)))
-                       for q in catalogue.of(ASSIGNMENT)}  # fmt: skip
+            records = {
+                q: _record(q, *LOST.get(student, {}).get(q, (None, None)))
+                for q in catalogue.of(ASSIGNMENT)
+            }
             for cell in notebook.cells:
                 name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
                 name = catalogue.question_id(name)
@@ -78,10 +80,17 @@ def _record(question: str, score, mistake) -> dict:
     worth = float(catalogue.find(question).points)
     score = worth if score is None else score
     return {
-        "question": question, "score": score, "points": worth, "passed": score == worth,
-        "mistake": mistake, "feedback": f"{question}: {score:g} of {worth:g} points", "seed": 1,
-        "stood_in": [], "status": "graded", "mode": "isolated",
-    }  # fmt: skip
+        "question": question,
+        "score": score,
+        "points": worth,
+        "passed": score == worth,
+        "mistake": mistake,
+        "feedback": f"{question}: {score:g} of {worth:g} points",
+        "seed": 1,
+        "stood_in": [],
+        "status": "graded",
+        "mode": "isolated",
+    }
 
 
 def course(root: Path) -> Course:
@@ -99,4 +108,3 @@ def grade_of(book: Gradebook, student: str, cell: str = "vae-beta_0"):
 
 def comment_of(book: Gradebook, student: str, cell: str = "vae-beta_0"):
     return book.find_comment(cell, ASSIGNMENT, ASSIGNMENT, student)
-

@@ -25,8 +25,11 @@ def graded(name, source, kind=new_code_cell, **about):
     about = {"grade": False, "solution": False, "locked": False, "task": False, **about}
     cell = kind(source)
     cell.metadata["nbgrader"] = {
-        "grade_id": name, "schema_version": 3, "cell_type": cell.cell_type, **about
-    }  # fmt: skip
+        "grade_id": name,
+        "schema_version": 3,
+        "cell_type": cell.cell_type,
+        **about,
+    }
     return cell
 
 

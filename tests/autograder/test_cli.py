@@ -34,8 +34,14 @@ def autograder(*arguments):
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("students")
     paths = {}
-    for name, text in {"right": RIGHT, "twice": TWICE, "crash": CRASH, "prints": PRINTS,
-                       "exits": EXITS, "broken": BROKEN}.items():  # fmt: skip
+    for name, text in {
+        "right": RIGHT,
+        "twice": TWICE,
+        "crash": CRASH,
+        "prints": PRINTS,
+        "exits": EXITS,
+        "broken": BROKEN,
+    }.items():
         paths[name] = folder / f"{name}.py"
         paths[name].write_text(text)
     return paths
@@ -43,8 +49,12 @@ def files(tmp_path_factory):
 
 def test_one_json_object_a_file_in_order_and_nothing_else(files):
     order = ["crash", "right", "broken", "prints", "exits", "twice"]
-    called = autograder("check", "vae.kl_gaussian", "--json",
-                        *[a for name in order for a in ("--file", files[name])])  # fmt: skip
+    called = autograder(
+        "check",
+        "vae.kl_gaussian",
+        "--json",
+        *[a for name in order for a in ("--file", files[name])],
+    )
     rows = dict(zip(order, map(json.loads, called.stdout.splitlines()), strict=True))
     assert called.returncode == 1
     fields = {"question", "score", "points", "passed", "mistake", "feedback"}

@@ -377,8 +377,9 @@ def test_a_notebook_shows_the_message_without_a_traceback():
     cell = "from utils import data; data.load('CIFAR10')"
     shown = subprocess.run(
         [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", "-c", cell],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
     assert "DataError: There is no dataset 'CIFAR10'." in shown.stdout + shown.stderr
     assert "Traceback" not in shown.stdout + shown.stderr
 

@@ -81,16 +81,30 @@ def test_functional_style_vae():
 
 def test_convolutional_modules():
     encoder = nn.Sequential(
-        nn.Conv2d(1, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(inplace=True),
-        nn.Conv2d(8, 8, 3, padding=1, groups=2), nn.GroupNorm(2, 8), nn.ELU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 3, 2, 1, bias=False), nn.AvgPool2d(2), nn.SiLU(), nn.Flatten(),
+        nn.Conv2d(1, 8, 3, 2, 1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(8, 8, 3, padding=1, groups=2),
+        nn.GroupNorm(2, 8),
+        nn.ELU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, 2, 1, bias=False),
+        nn.AvgPool2d(2),
+        nn.SiLU(),
+        nn.Flatten(),
         nn.Linear(64, 5),
-    )  # fmt: skip
+    )
     decoder = nn.Sequential(
-        nn.Linear(5, 32), nn.BatchNorm1d(32), nn.GELU(), nn.Unflatten(1, (8, 2, 2)),
-        nn.ConvTranspose2d(8, 8, 4, 2, 1), nn.Softplus(), nn.Upsample(scale_factor=3.5),
-        nn.Tanh(), nn.ConvTranspose2d(8, 1, 4, 2, 1),
-    )  # fmt: skip
+        nn.Linear(5, 32),
+        nn.BatchNorm1d(32),
+        nn.GELU(),
+        nn.Unflatten(1, (8, 2, 2)),
+        nn.ConvTranspose2d(8, 8, 4, 2, 1),
+        nn.Softplus(),
+        nn.Upsample(scale_factor=3.5),
+        nn.Tanh(),
+        nn.ConvTranspose2d(8, 1, 4, 2, 1),
+    )
     made = agree(warm(Pair(encoder, decoder)))
     assert made["kind"] == "autoencoder" and made["nz"] == 5
 
@@ -182,8 +196,9 @@ class Foreign(Pair):
         return self.encoder(x) * torch.tensor([1.0, 2.0, 3.0])
 
 
-@pytest.mark.parametrize("model, what", [(Sampling, "randn"), (Mixing, "mean"), (Odd, "erf"),
-                                         (Foreign, "neither")])  # fmt: skip
+@pytest.mark.parametrize(
+    "model, what", [(Sampling, "randn"), (Mixing, "mean"), (Odd, "erf"), (Foreign, "neither")]
+)
 def test_what_cannot_be_expressed_is_named(model, what):
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 3))
     with pytest.raises(graph.Untraceable, match=what):

@@ -161,8 +161,16 @@ def test_a_run_without_encoder_decodes():
         loaded.encode(torch.rand(2, 1, 28, 28))
 
 
-KIT = ["autoencoder", "beta-0", "beta-10", "tuned", "plane", "plane-autoencoder",
-       "fashion-plane", "fashion-plane-autoencoder"]  # fmt: skip
+KIT = [
+    "autoencoder",
+    "beta-0",
+    "beta-10",
+    "tuned",
+    "plane",
+    "plane-autoencoder",
+    "fashion-plane",
+    "fashion-plane-autoencoder",
+]
 
 
 @pytest.mark.parametrize("name", KIT)

@@ -74,8 +74,11 @@ def test_a_run_leaves_weights_curves_and_settings(capsys):
     run = start(settings={"beta": 0.5})
     assert train(run) == [1, 2, 3, 4]
     assert sorted(p.name for p in run.folder.iterdir()) == [
-        "curves.csv", "graph.json", "run.json", "weights.safetensors",
-    ]  # fmt: skip
+        "curves.csv",
+        "graph.json",
+        "run.json",
+        "weights.safetensors",
+    ]
     assert runs.read_curves(run.folder) == run.curves and len(run.curves["loss"]) == 4
     info = json.loads((run.folder / "run.json").read_text())
     assert info["settings"] == {"nz": 2, "beta": 0.5} and info["finished"] == info["epochs"] == 4
@@ -92,8 +95,9 @@ def test_a_finished_run_is_loaded_instead_of_trained(capsys):
     assert train(second) == []
     assert "already trained (4 epochs)" in capsys.readouterr().out
     assert second.curves == first.curves
-    for a, b in zip(first.model.state_dict().values(), second.model.state_dict().values(),
-                    strict=True):  # fmt: skip
+    for a, b in zip(
+        first.model.state_dict().values(), second.model.state_dict().values(), strict=True
+    ):
         assert torch.equal(a, b)
 
 

@@ -20,16 +20,20 @@ from utils.checks import (
 # Three posteriors over three latent dimensions, by what their second parameter means.
 MU = torch.tensor([[0.5, -1.0, 2.0], [3.0, 0.0, 4.0], [-0.2, 0.7, 0.1]])
 SCALE = torch.tensor([[0.3, -1.2, 0.8], [0.0, 0.0, 0.0], [-2.0, 1.0, -0.5]])
-TRIL = torch.tensor([
-    [[0.3, 9.0, 9.0], [0.5, -1.2, 9.0], [-0.7, 0.4, 0.8]],
-    [[0.0, 1.0, 1.0], [2.0, 0.0, 1.0], [0.0, -1.0, 0.0]],
-    [[-2.0, 5.0, -5.0], [0.0, 1.0, 3.0], [0.6, 0.0, -0.5]],
-])  # fmt: skip
-COVARIANCE = torch.tensor([
-    [[1.8221, 0.6749, -0.9449], [0.6749, 0.3407, -0.2295], [-0.9449, -0.2295, 5.6030]],
-    [[1.0, 2.0, 0.0], [2.0, 5.0, -1.0], [0.0, -1.0, 2.0]],
-    [[0.0183, 0.0, 0.0812], [0.0, 7.3891, 0.0], [0.0812, 0.0, 0.7279]],
-])  # fmt: skip
+TRIL = torch.tensor(
+    [
+        [[0.3, 9.0, 9.0], [0.5, -1.2, 9.0], [-0.7, 0.4, 0.8]],
+        [[0.0, 1.0, 1.0], [2.0, 0.0, 1.0], [0.0, -1.0, 0.0]],
+        [[-2.0, 5.0, -5.0], [0.0, 1.0, 3.0], [0.6, 0.0, -0.5]],
+    ]
+)
+COVARIANCE = torch.tensor(
+    [
+        [[1.8221, 0.6749, -0.9449], [0.6749, 0.3407, -0.2295], [-0.9449, -0.2295, 5.6030]],
+        [[1.0, 2.0, 0.0], [2.0, 5.0, -1.0], [0.0, -1.0, 2.0]],
+        [[0.0183, 0.0, 0.0812], [0.0, 7.3891, 0.0], [0.0812, 0.0, 0.7279]],
+    ]
+)
 
 
 def challenge(function):
@@ -68,9 +72,11 @@ def AutoDecoder(build):
         decoder.eval()
         z = torch.randn(5, nz, device=device_of(decoder), requires_grad=True)
         logits = tensor(
-            decoder(z), (5, 1, 28, 28), f"AutoDecoder({nz})(z) for z of shape (5, {nz})",
+            decoder(z),
+            (5, 1, 28, 28),
+            f"AutoDecoder({nz})(z) for z of shape (5, {nz})",
             "Print the shape after every layer and compare with the table.",
-        )  # fmt: skip
+        )
         attached(logits, "The logits")
         grad = torch.autograd.grad(logits[1].square().sum(), z, retain_graph=True)[0]
         require(grad[1].abs().sum() > 0, "The images do not depend on z.")

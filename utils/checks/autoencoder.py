@@ -35,9 +35,11 @@ def Decoder(decoder):
     net = model(decoder, "Decoder", 7)
     logits, seen = _watch(net, LARGE * torch.randn(5, 7))
     tensor(
-        logits, (5, 1, 28, 28), "The decoded batch of 5 codes",
+        logits,
+        (5, 1, 28, 28),
+        "The decoded batch of 5 codes",
         "Go through the table from the bottom up; the hint has the size formula.",
-    )  # fmt: skip
+    )
     _stages(seen, STAGES[::-1], "Decoder")
     require(
         logits.min() < 0,

@@ -157,9 +157,11 @@ def kl_between(kl):
 def bernoulli_log_likelihood(likelihood):
     """likelihood(x, logits): (B,), never positive, symmetric, finite for logits of ±200."""
     value = tensor(
-        likelihood(X, LOGITS.clone().requires_grad_()), (2,), "The result for 2 images",
+        likelihood(X, LOGITS.clone().requires_grad_()),
+        (2,),
+        "The result for 2 images",
         "One value an image: reduce over everything but the batch.",
-    )  # fmt: skip
+    )
     attached(value, "The result")
     said = f"For two grey images log p(x|z) should be {shown(LIKELIHOOD)}, but is {shown(value)}"
     require(

@@ -690,9 +690,7 @@ def one_of(loaded, build):
     """The explorer of a trained run; of several, under a menu to choose from."""
     if len(loaded) == 1:
         return build(loaded[0])
-    menu = widgets.Dropdown(
-        options=[(run.folder.name, run) for run in loaded], description="model"
-    )
+    menu = widgets.Dropdown(options=[(run.folder.name, run) for run in loaded], description="model")
     box = widgets.VBox()
 
     def show():

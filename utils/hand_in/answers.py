@@ -76,9 +76,11 @@ class Answer:
 
 def told(count: int, limit: int | None) -> str:
     """A count against its limit, in words."""
-    said = f"{count} word{'' if count == 1 else 's'}" if limit is None else (
-        f"{count} of {limit} words"
-    )  # fmt: skip
+    said = (
+        f"{count} word{'' if count == 1 else 's'}"
+        if limit is None
+        else (f"{count} of {limit} words")
+    )
     return f"{said}: {count - limit} too many" if limit and count > limit else said
 
 

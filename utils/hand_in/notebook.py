@@ -161,8 +161,12 @@ def locate(where="", holding: str = "") -> Path:
     """
     if where:
         path = Path(where)
-        beside = [path, path / f"{path.resolve().name}.ipynb", Path(f"{where}.ipynb"),
-                  Path("assignments", where, f"{where}.ipynb")]  # fmt: skip
+        beside = [
+            path,
+            path / f"{path.resolve().name}.ipynb",
+            Path(f"{where}.ipynb"),
+            Path("assignments", where, f"{where}.ipynb"),
+        ]
         return next((p for p in beside if p.is_file()), beside[1] if path.is_dir() else beside[2])
     session = os.environ.get("JPY_SESSION_NAME", "")  # set by Jupyter's server
     if session.endswith(".ipynb") and os.path.isfile(session):

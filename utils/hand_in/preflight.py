@@ -97,8 +97,11 @@ def look(where="") -> Result:
         result.lose("everything: it holds none of the cells that are graded")
     elif path.name != f"{assignment}.ipynb":
         name = f"{assignment}.ipynb"
-        result.lose(f"everything: the notebook was renamed, and only {name} is collected: "
-                    f"call it {name} again", *result.points)  # fmt: skip
+        result.lose(
+            f"everything: the notebook was renamed, and only {name} is collected: "
+            f"call it {name} again",
+            *result.points,
+        )
     else:
         newer = [p.name for p in copies if p.stat().st_mtime > path.stat().st_mtime]
         result.look += [f"{name} is newer, but only {path.name} is handed in" for name in newer]
@@ -123,16 +126,23 @@ def _released(result, nb, assignment):
     for name in dict.fromkeys(nb.released):
         graded = name if name in result.points else f"{assignment}-{name}"
         if names.count(name) > 1:
-            result.look.append(f"the cell {name} is there {names.count(name)} times, and only "
-                               "one of them counts: delete the others")  # fmt: skip
+            result.look.append(
+                f"the cell {name} is there {names.count(name)} times, and only "
+                "one of them counts: delete the others"
+            )
         elif name not in names and name.startswith(("check-", "rubric-", f"{assignment}-")):
             gone.append(name)
         elif name not in names:
-            result.lose(f"the cell {name}, which you should fill in, was deleted: take it from a "
-                        "fresh copy of the notebook", graded)  # fmt: skip
+            result.lose(
+                f"the cell {name}, which you should fill in, was deleted: take it from a "
+                "fresh copy of the notebook",
+                graded,
+            )
     if gone:
-        result.look.append("deleted cells, which are put back when your work is graded, without "
-                           f"what they would have told you: {_list(gone)}")  # fmt: skip
+        result.look.append(
+            "deleted cells, which are put back when your work is graded, without "
+            f"what they would have told you: {_list(gone)}"
+        )
     for cell in nb.cells:
         kind = cell.about.get("cell_type")
         if cell.name and kind in ("code", "markdown") and kind != cell.kind:
@@ -141,8 +151,10 @@ def _released(result, nb, assignment):
         elif cell.is_("locked") and "checksum" in cell.about and not cell.untouched:
             changed.append(_place(cell))
     if changed:
-        result.look.append("cells that should stay as they were and were changed; they are put "
-                           f"back when your work is graded: {_list(changed)}")  # fmt: skip
+        result.look.append(
+            "cells that should stay as they were and were changed; they are put "
+            f"back when your work is graded: {_list(changed)}"
+        )
 
 
 def _steps(result, nb, assignment):
@@ -181,18 +193,24 @@ def _answers(result, nb):
             result.lose(f"the answer {answer.id} is empty", name)
         elif answer.limit and answer.words > answer.limit:
             told = answers.told(answer.words, answer.limit)
-            result.look.append(f"the answer {answer.id} is too long, {told}; what is beyond the "
-                               "limit may not be read")  # fmt: skip
+            result.look.append(
+                f"the answer {answer.id} is too long, {told}; what is beyond the "
+                "limit may not be read"
+            )
         for picture, bundle in answer.cell.attachments.items():
             kinds = list(bundle) if isinstance(bundle, dict) else []
             if any(kind not in ("image/png", "image/jpeg") for kind in kinds) or not kinds:
-                result.look.append(f"the picture {picture} in the answer {answer.id} is neither "
-                                   "PNG nor JPEG, and the pictures of this answer are not shown "
-                                   "to who grades it: paste it as PNG")  # fmt: skip
+                result.look.append(
+                    f"the picture {picture} in the answer {answer.id} is neither "
+                    "PNG nor JPEG, and the pictures of this answer are not shown "
+                    "to who grades it: paste it as PNG"
+                )
         if answers.beside(answer.source):
-            result.look.append(f"the answer {answer.id} shows a picture that is not part of the "
-                               f"notebook ({_short(answers.beside(answer.source)[0])}): paste it "
-                               "into the cell instead")  # fmt: skip
+            result.look.append(
+                f"the answer {answer.id} shows a picture that is not part of the "
+                f"notebook ({_short(answers.beside(answer.source)[0])}): paste it "
+                "into the cell instead"
+            )
 
 
 def _runs(result, nb):
@@ -235,8 +253,10 @@ def _order(result, nb):
     if idle:
         more = f" and {len(idle) - 1} more" if len(idle) > 1 else ""
         were = "were" if more else "was"
-        result.look.append(f"{_place(idle[0])}{more} {were} not run; pictures that they would "
-                           "have shown are missing in the report")  # fmt: skip
+        result.look.append(
+            f"{_place(idle[0])}{more} {were} not run; pictures that they would "
+            "have shown are missing in the report"
+        )
     for cell in code:
         if cell.error and cell not in ours:
             result.look.append(f"{_place(cell)} ended with an error: {_short(cell.error)}")
@@ -305,8 +325,11 @@ def unsaved(result: Result, running: int) -> None:
     except notebook.Unreadable:
         return
     if saved < running - 1:
-        result.look.insert(0, "the notebook was not saved since you ran cells: save it (Ctrl+S, on "
-                              "a Mac Cmd+S) and run this cell again")  # fmt: skip
+        result.look.insert(
+            0,
+            "the notebook was not saved since you ran cells: save it (Ctrl+S, on "
+            "a Mac Cmd+S) and run this cell again",
+        )
 
 
 def main(arguments=None) -> int:

@@ -64,8 +64,11 @@ def make(where="", target=None) -> Path | None:
 def run_files(nb: notebook.Notebook) -> dict[str, Path]:
     """{name in the submission: file} of all runs that are graded."""
     wanted = dict.fromkeys(run for runs in nb.runs.values() for run in runs)
-    files = {f"runs/{run}/{file}": nb.path.parent / "runs" / run / file
-             for run in wanted for file in RUN_FILES}  # fmt: skip
+    files = {
+        f"runs/{run}/{file}": nb.path.parent / "runs" / run / file
+        for run in wanted
+        for file in RUN_FILES
+    }
     return {name: path for name, path in files.items() if path.is_file()}
 
 

@@ -16,11 +16,19 @@ EACH = 30  # test images of every class
 
 # dataset: runs, in the order of the menus
 MODELS = {
-    "MNIST": [*(f"beta-{beta}" for beta in (0, 0.1, 0.3, 0.6, 1, 2, 5, 10)),
-              "autoencoder", "plane", "plane-autoencoder"],
-    "FashionMNIST": [*(f"fashion-beta-{beta}" for beta in (0, 0.1, 0.3, 1, 10)),
-                     "fashion-autoencoder", "fashion-plane", "fashion-plane-autoencoder"],
-}  # fmt: skip
+    "MNIST": [
+        *(f"beta-{beta}" for beta in (0, 0.1, 0.3, 0.6, 1, 2, 5, 10)),
+        "autoencoder",
+        "plane",
+        "plane-autoencoder",
+    ],
+    "FashionMNIST": [
+        *(f"fashion-beta-{beta}" for beta in (0, 0.1, 0.3, 1, 10)),
+        "fashion-autoencoder",
+        "fashion-plane",
+        "fashion-plane-autoencoder",
+    ],
+}
 
 
 def write(target: Path) -> int:

@@ -17,10 +17,16 @@ PACKAGES = ("common", "autoencoder", "vae", "interpolation", "autodecoder", "exp
 # What is imported late, for a second or more: by an optimizer's first step or where operations are
 # watched, and by a student's code.
 LATE = {
-    "torch._dynamo": ("autoencoder.network", "autoencoder.training", "vae.training",
-                      "autodecoder.decoder", "autodecoder.fitting", "interpolation.scores"),
+    "torch._dynamo": (
+        "autoencoder.network",
+        "autoencoder.training",
+        "vae.training",
+        "autodecoder.decoder",
+        "autodecoder.fitting",
+        "interpolation.scores",
+    ),
     "sklearn.linear_model": ("interpolation.scores", "autodecoder.fitting"),
-}  # fmt: skip
+}
 
 
 def late(asked: set[str]) -> tuple[str, ...]:

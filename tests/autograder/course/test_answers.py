@@ -77,8 +77,10 @@ def test_a_grader_works_by_keyboard_and_nothing_in_an_answer_runs(own_class, vis
         assert page.locator("math").count() > 0 and page.locator(".text script").count() == 0
     score, comment, waiting = entered(own_class, "anna")
     assert score == 1.5 and not waiting
-    assert comment == ("Marks: observation 1 of 1; the objective 0.5 of 1; the samples 0 of 1\n\n"
-                       "Where do samples fall?")  # fmt: skip
+    assert comment == (
+        "Marks: observation 1 of 1; the objective 0.5 of 1; the samples 0 of 1\n\n"
+        "Where do samples fall?"
+    )
     assert entered(own_class, "björn") == (None, "Where do samples fall?", True)
 
 
@@ -145,8 +147,9 @@ def test_alike_answers_are_found_across_students_and_against_the_reference(grade
     marked = {a.student: [label for label, _ in a.alike] for a in everybody if a.alike}
     labels = {a.label: a.student for a in everybody}
     assert {s: [labels[label] for label in found] for s, found in marked.items()} == {
-        "anna": ["björn"], "björn": ["anna"]
-    }  # fmt: skip
+        "anna": ["björn"],
+        "björn": ["anna"],
+    }
     copied = desk.answers("vae-well_tuned")  # everybody handed in the reference answer
     answers.arranged(desk.questions["vae-well_tuned"], copied, answers.ALIKE)
     assert all(a.reference > 0.99 for a in copied)

@@ -76,12 +76,16 @@ def test_moodle_with_accents_a_kit_zip_and_an_unknown_student(released, capsys):
     target = released.root / "vae-submission.zip"
     submit.write(target, "vae", {name: released.root / "work" / name for name in runs})
     own = target.read_bytes()
-    status, said = run(released, capsys, {
-        "Anna Ångström_8001_assignsubmission_file_/vae-submission.zip": own,
-        "Anna Ångström_8001_assignsubmission_onlinetext_/onlinetext.html": b"hello",
-        "Bob O'Hara, Jr._8002_assignsubmission_file_/my best work.ipynb": released("bob"),
-        "Nobody Known_8003_assignsubmission_file_/vae.ipynb": released("nobody"),
-    })  # fmt: skip
+    status, said = run(
+        released,
+        capsys,
+        {
+            "Anna Ångström_8001_assignsubmission_file_/vae-submission.zip": own,
+            "Anna Ångström_8001_assignsubmission_onlinetext_/onlinetext.html": b"hello",
+            "Bob O'Hara, Jr._8002_assignsubmission_file_/my best work.ipynb": released("bob"),
+            "Nobody Known_8003_assignsubmission_file_/vae.ipynb": released("nobody"),
+        },
+    )
     assert status == 1 and "not collected: Nobody Known (8003): is not in the gradebook" in said
     anna = handed_in(released, "anna")
     assert anna.pop("timestamp.txt").endswith(b"UTC") and anna == runs
@@ -108,12 +112,16 @@ def test_a_zip_of_the_runs_alone_is_put_where_grading_looks(released, capsys):
 
 
 def test_canvas_takes_the_latest_attempt_and_says_who_was_late(released, capsys):
-    status, said = run(released, capsys, {
-        "ångströmanna_501_90001_vae.ipynb": released("first"),
-        "ångströmanna_501_90002_vae-1.ipynb": released("second"),
-        "ångströmanna_501_90003_vae-10.ipynb": released("latest"),
-        "oharajrbob_LATE_502_90004_vae-2.ipynb": released("bob"),
-    })  # fmt: skip
+    status, said = run(
+        released,
+        capsys,
+        {
+            "ångströmanna_501_90001_vae.ipynb": released("first"),
+            "ångströmanna_501_90002_vae-1.ipynb": released("second"),
+            "ångströmanna_501_90003_vae-10.ipynb": released("latest"),
+            "oharajrbob_LATE_502_90004_vae-2.ipynb": released("bob"),
+        },
+    )
     assert status == 0, said
     assert handed_in(released, "anna")["vae.ipynb"] == released("latest")
     assert "the latest of 3 counts; not taken: 'vae.ipynb', 'vae-1.ipynb'" in said
@@ -161,16 +169,24 @@ def test_hostile_and_broken_submissions_cost_themselves_only(released, capsys, m
     link = zipfile.ZipInfo("bob_502_2_vae.ipynb", (2026, 3, 1, 0, 0, 0))
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     bomb = packed({"vae.ipynb": released("b"), "zeros": bytes(2**22)})
-    status, said = run(released, capsys, {
-        "anna_501_1_x.zip": packed({"../../anna/evil.ipynb": b"", "vae.ipynb": released("a")}),
-        link: b"/etc/passwd",
-        "jan_503_3_x.zip": bomb,
-        "jan_504_4_x.zip": b"no zip at all",
-        "jan_504_5_vae.ipynb": released("jan2"),
-    })  # fmt: skip
+    status, said = run(
+        released,
+        capsys,
+        {
+            "anna_501_1_x.zip": packed({"../../anna/evil.ipynb": b"", "vae.ipynb": released("a")}),
+            link: b"/etc/passwd",
+            "jan_503_3_x.zip": bomb,
+            "jan_504_4_x.zip": b"no zip at all",
+            "jan_504_5_vae.ipynb": released("jan2"),
+        },
+    )
     assert status == 1
-    for line in ("anna: '../../anna/evil.ipynb' is no name", "bob: 'vae.ipynb' is a link",
-                 "jan1: unpacked it has more than", "jan2: 'x.zip' is no zip file"):  # fmt: skip
+    for line in (
+        "anna: '../../anna/evil.ipynb' is no name",
+        "bob: 'vae.ipynb' is a link",
+        "jan1: unpacked it has more than",
+        "jan2: 'x.zip' is no zip file",
+    ):
         assert f"not collected: {line}" in said
     assert not list(released.root.rglob("*.ipynb"))
 

@@ -41,8 +41,12 @@ def grade(root, *arguments):
     told.unlink(missing_ok=True)
     done = subprocess.run(
         command("--course-dir", root, "--json", told, *arguments),
-        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+        cwd=build.ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     lines = told.read_text().splitlines() if told.exists() else []
     rows = {row["student"]: row for row in map(json.loads, lines)}
     return done.returncode, rows, done.stdout + done.stderr
@@ -160,8 +164,12 @@ def grade_corrected(root, question):
     arguments = command("--course-dir", root)[3:]
     done = subprocess.run(
         [sys.executable, "-c", CORRECTED, question, *arguments],
-        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+        cwd=build.ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     return done.returncode, done.stdout
 
 
@@ -204,8 +212,11 @@ def test_killed_run_continues_to_the_grades_of_an_undisturbed_one(
     for lines in (2, 4):  # killed when nbgrader has begun with a submission
         run = subprocess.Popen(
             command("--course-dir", root, "--workers", workers),
-            cwd=build.ROOT, env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=build.ROOT,
+            env=ENVIRONMENT,
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
         while run.poll() is None and len(ledger.read_bytes().splitlines()) < lines:
             time.sleep(0.005)
         run.send_signal(signal.SIGKILL)
@@ -293,12 +304,18 @@ def test_what_is_no_submission_fails_alone(graded, tmp_path):
 @pytest.mark.long
 def test_full_disk_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
     root = copy(class_of_five, tmp_path / "course")
-    full = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
-            "from autograder.cli import main; sys.exit(main(sys.argv[1:]))")  # fmt: skip
+    full = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)); "
+        "from autograder.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", full, "grade", "vae", "--course-dir", str(root)],
-        cwd=build.ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
+        cwd=build.ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
     assert done.returncode == 1
     one_line(done.stderr, LEDGER)
     status, rows, said = grade(root)
@@ -348,13 +365,18 @@ def cluster(scratch, kit):
     dask = [sys.executable, "-m", "dask"]
     with open(scratch / "dask.log", "ab") as log:
         parts = [
-            subprocess.Popen([*dask, *words], cwd=kit, stdout=log, stderr=log,
-                             env={**ENVIRONMENT, "PYTHONPATH": str(kit)})
+            subprocess.Popen(
+                [*dask, *words],
+                cwd=kit,
+                stdout=log,
+                stderr=log,
+                env={**ENVIRONMENT, "PYTHONPATH": str(kit)},
+            )
             for words in (
                 ["scheduler", "--host", address, "--no-dashboard"],
                 ["worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"],
             )
-        ]  # fmt: skip
+        ]
         try:
             yield address
         finally:

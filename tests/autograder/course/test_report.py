@@ -19,8 +19,9 @@ def test_numbers_are_those_of_gradebook_and_records(course):
     items = {item.name: item for item in shown.items}
     assert len(shown.people) == len(classroom.ANSWERS) and shown.most == 33
     assert items["vae.kl_gaussian"].shares.mean() == pytest.approx((6 * 2 + 1 + 1) / 18)
-    assert items["vae.kl_gaussian"].made() == [("half-missing", ["Anna Ö'Neil, Jr.",
-                                                                 "Chloé Ö'Neil, Jr."])]  # fmt: skip
+    assert items["vae.kl_gaussian"].made() == [
+        ("half-missing", ["Anna Ö'Neil, Jr.", "Chloé Ö'Neil, Jr."])
+    ]
     assert items["vae.beta_0"].waiting == 9 and not items["vae.beta_0"].shares.size
     assert shown.discrimination(items["vae.reparametrize"]) is None  # everybody had it right
     r, error = shown.discrimination(items["vae.elbo"])

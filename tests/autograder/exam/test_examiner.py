@@ -78,11 +78,14 @@ def test_terminal_escapes_do_not_come_through(examine):
         ("import os; os._exit(3)", "exit status 3"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "still running"),
-("import signal\nfor n in (14, 27): signal.signal(n, signal.SIG_IGN)\nwhile True: pass", "still"),
+        (
+            "import signal\nfor n in (14, 27): signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
+            "still",
+        ),
         ("while True: pass", "took too long"),
         ("x = bytearray(2 * 2**30)", "MemoryError"),
     ],
-)  # fmt: skip
+)
 def test_a_cell_that_kills_or_hangs_costs_itself_only(examine, cell, says):
     examined = examine("before = 1", cell, KL, TEST, "before")
     assert says in shown(examined.outputs[1])
@@ -243,9 +246,15 @@ def test_a_thousand_long_names_are_no_trouble(examine, tmp_path):
 
 def test_untrusted_evidence_is_made_plain():
     got = examiner.evidence(
-        {"evidence.a": "\x1b[1m", "evidence.b": 10**400, "evidence.c": [[object()]], "other": 1,
-         "evidence.d": np.array(["x"]), "evidence.e": np.ones(2)}
-    )  # fmt: skip
+        {
+            "evidence.a": "\x1b[1m",
+            "evidence.b": 10**400,
+            "evidence.c": [[object()]],
+            "other": 1,
+            "evidence.d": np.array(["x"]),
+            "evidence.e": np.ones(2),
+        }
+    )
     assert set(got) == set("abcde") and got["b"] is None and got["d"] is None
     assert "\x1b" not in got["a"] and got["e"].tolist() == [1, 1]
 

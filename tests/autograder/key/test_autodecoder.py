@@ -235,9 +235,11 @@ def test_score_is_the_frobenius_norm_over_elements_and_falls_with_the_root_of_th
 def test_fitted_latents_find_the_ones_that_made_the_images_and_leave_the_decoder():
     torch.manual_seed(0)
     decoder = torch.nn.Sequential(
-        torch.nn.Linear(2, 9), torch.nn.BatchNorm1d(9), torch.nn.Linear(9, 784),
+        torch.nn.Linear(2, 9),
+        torch.nn.BatchNorm1d(9),
+        torch.nn.Linear(9, 784),
         torch.nn.Unflatten(1, (1, 28, 28)),
-    )  # fmt: skip
+    )
     before = {key: value.clone() for key, value in decoder.state_dict().items()}
     z = torch.randn(5, 2)
     x = torch.sigmoid(decoder.eval()(z).detach())

@@ -17,9 +17,12 @@ PRINT = (
 
 def prints(root, hashseed=0):
     done = subprocess.run(
-        [sys.executable, "-c", PRINT], cwd=root, capture_output=True, text=True,
+        [sys.executable, "-c", PRINT],
+        cwd=root,
+        capture_output=True,
+        text=True,
         env={**os.environ, "PYTHONPATH": str(root), "PYTHONHASHSEED": str(hashseed)},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

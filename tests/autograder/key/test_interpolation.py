@@ -63,8 +63,10 @@ def test_interpolate_decodes_every_row_once():
     images = interpolation.interpolate(
         lambda x: x.flatten(1)[:, :2] * 4,
         lambda z: z.sum(1).view(-1, 1, 1, 1).expand(-1, 1, 28, 28),
-        torch.zeros(1, 1, 28, 28), torch.ones(1, 1, 28, 28), 5,
-    )  # fmt: skip
+        torch.zeros(1, 1, 28, 28),
+        torch.ones(1, 1, 28, 28),
+        5,
+    )
     oracle = 1 / (1 + np.exp(-np.array([0.0, 2, 4, 6, 8])))
     np.testing.assert_allclose(images[:, 0, 3, 3], oracle, rtol=1e-6)
 

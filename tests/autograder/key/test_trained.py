@@ -158,9 +158,12 @@ def _hostile(submission, change):
 
 
 def test_a_graph_that_asks_for_all_memory_is_refused(submission):
-    _hostile(submission, lambda p: p["ops"].insert(
-        0, {"op": "full", "in": [], "out": "%99", "shape": [10**6, 10**3], "value": 1.0}
-    ))  # fmt: skip
+    _hostile(
+        submission,
+        lambda p: p["ops"].insert(
+            0, {"op": "full", "in": [], "out": "%99", "shape": [10**6, 10**3], "value": 1.0}
+        ),
+    )
     assert "memory" in evaluate(submission)["tuned.problem"]
 
 

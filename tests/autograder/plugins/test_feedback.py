@@ -35,8 +35,11 @@ def pages(graded_class, tmp_path_factory):
     data = {"text/html": html, "application/javascript": "alert(1)", "text/plain": "a table"}
     notebook.cells.insert(0, new_code_cell("show()", outputs=[new_output("display_data", data)]))
     test = next(c for c in notebook.cells if classroom_name(c) == "vae-elbo")
-    failure = {"ename": "TimeoutError", "evalue": "too long", "traceback": [
-        'File "/course/autograder/key/question.py", line 7', SECRET]}  # fmt: skip
+    failure = {
+        "ename": "TimeoutError",
+        "evalue": "too long",
+        "traceback": ['File "/course/autograder/key/question.py", line 7', SECRET],
+    }
     test.outputs = [new_output("error", **failure)]
     nbformat.write(notebook, path)
 

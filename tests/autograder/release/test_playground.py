@@ -12,8 +12,19 @@ from utils import data, graph
 from utils.explore import browser
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-THREE = [(90, 70), (120, 50), (170, 50), (195, 85), (175, 120), (135, 135), (180, 150),
-         (200, 190), (165, 230), (115, 232), (85, 205)]  # fmt: skip
+THREE = [
+    (90, 70),
+    (120, 50),
+    (170, 50),
+    (195, 85),
+    (175, 120),
+    (135, 135),
+    (180, 150),
+    (200, 190),
+    (165, 230),
+    (115, 232),
+    (85, 205),
+]
 DIGITS = '[data-explorer="{}"]'
 
 
@@ -125,8 +136,7 @@ def test_the_picture_is_what_torch_decodes(page):
     z = explorer.locator(".vae-rows input").evaluate_all("all => all.map((s) => s.valueAsNumber)")
     run = playground.find("beta-1")
     packed = browser.pack(run, "", small=True)
-    logits = graph.run(run._graph["decode"], browser.unpack_weights(packed),
-                       torch.tensor([z]))[0]  # fmt: skip
+    logits = graph.run(run._graph["decode"], browser.unpack_weights(packed), torch.tensor([z]))[0]
     shown = pixels(explorer.locator(".vae-large"))
     # sliders hold z to 0.01, and a canvas holds 256 shades
     assert np.abs(shown - torch.sigmoid(logits)[0, 0].numpy()).max() < 0.06
@@ -266,8 +276,10 @@ def test_every_control_has_a_name(page):
 
 def test_a_browser_that_lacks_something_says_so_in_a_sentence(visit, page_file, tmp_path):
     broken = page_file.read_text("utf8").replace(
-        "const packed = JSON", "HTMLCanvasElement.prototype.getContext = () => null;\n"
-        "const packed = JSON", 1)  # fmt: skip
+        "const packed = JSON",
+        "HTMLCanvasElement.prototype.getContext = () => null;\nconst packed = JSON",
+        1,
+    )
     (tmp_path / "index.html").write_text(broken, encoding="utf8")
     page = visit((tmp_path / "index.html").as_uri())
     assert "This browser cannot draw" in page.get_by_role("alert").first.inner_text()

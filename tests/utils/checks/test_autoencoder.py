@@ -37,9 +37,17 @@ def decoder(*tail, widths=(256, 128, 64, 32)):
         def __init__(self, nz):
             a, b, c, d = widths
             super().__init__(
-                nn.Linear(nz, a), nn.Unflatten(1, (a, 1, 1)), up(a, b), nn.ReLU(), up(b, c),
-                nn.ReLU(), up(c, d, 4, 1), nn.ReLU(), up(d, 1, 4, 1), *tail,
-            )  # fmt: skip
+                nn.Linear(nz, a),
+                nn.Unflatten(1, (a, 1, 1)),
+                up(a, b),
+                nn.ReLU(),
+                up(b, c),
+                nn.ReLU(),
+                up(c, d, 4, 1),
+                nn.ReLU(),
+                up(d, 1, 4, 1),
+                *tail,
+            )
 
     return Decoder
 
@@ -94,9 +102,11 @@ def loop_with(order="clear backward step", keep=float, mode=True, early=False):
         for x, _ in loader:
             loss = loss_fn(model, x)
             actions = {
-                "clear": optimizer.zero_grad, "backward": loss.backward, "step": optimizer.step,
+                "clear": optimizer.zero_grad,
+                "backward": loss.backward,
+                "step": optimizer.step,
                 "up": (-loss).backward,
-            }  # fmt: skip
+            }
             for name in order.split():
                 actions[name]()
             losses.append(keep(loss))

@@ -8,9 +8,7 @@ from utils import checks
 
 # Where a visible check asks for more than the marks do: it says so, and costs nothing.
 STRICTER = {
-    "a curve is logged as losses, which are positive": {
-        "vae.train_epoch: log-likelihood logged",
-    },
+    "a curve is logged as losses, which are positive": {"vae.train_epoch: log-likelihood logged"},
     "the notebook's own later cells need the form that the contract states": {
         "vae.train_epoch: encode, sample, decode",
         "autodecoder.AutoDecoder: a function that builds a Sequential",

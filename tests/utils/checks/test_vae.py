@@ -56,9 +56,13 @@ def monte_carlo(factor=lambda n: 1.96 / math.sqrt(n), sign=1, draw="q"):
 
 
 def make(
-    heads=lambda mu, logvar: (mu, logvar), draw=sample, tail=nn.Identity, squash=torch.sigmoid,
-    order=lambda logits, mu, logvar: (logits, mu, logvar), latent=lambda mu, logvar: mu,
-):  # fmt: skip
+    heads=lambda mu, logvar: (mu, logvar),
+    draw=sample,
+    tail=nn.Identity,
+    squash=torch.sigmoid,
+    order=lambda logits, mu, logvar: (logits, mu, logvar),
+    latent=lambda mu, logvar: mu,
+):
     """A VAE class with one part replaced."""
 
     class VAE(nn.Module):
@@ -86,9 +90,13 @@ def make(
 
 
 def loop(
-    order="clear backward step", mode=True, weigh=lambda beta: beta, log=lambda r, k, beta: (r, k),
-    keep=float, sign=-1,
-):  # fmt: skip
+    order="clear backward step",
+    mode=True,
+    weigh=lambda beta: beta,
+    log=lambda r, k, beta: (r, k),
+    keep=float,
+    sign=-1,
+):
     """A training loop with one part replaced."""
 
     def train_epoch(model, loader, optimizer, beta):
@@ -98,8 +106,10 @@ def loop(
             logits, mu, logvar = model(x)
             objective = sign * elbo(x, logits, mu, logvar, weigh(beta))
             actions = {
-                "clear": optimizer.zero_grad, "backward": objective.backward, "step": optimizer.step
-            }  # fmt: skip
+                "clear": optimizer.zero_grad,
+                "backward": objective.backward,
+                "step": optimizer.step,
+            }
             r, k = -likelihood(x, logits).mean(), kl(mu, logvar).mean()
             terms.append(tuple(keep(v) for v in log(r, k, beta)))
             for name in order.split():

@@ -88,29 +88,38 @@ CASES = {name: (MAP, op(name, MAP), {}) for name in UNARY} | {
     "clamp min": (MAP, op("clamp", MAP, min=0.1, max=None), {}),
     "clamp max": (MAP, op("clamp", MAP, min=None, max=0.1), {}),
     "linear": (
-        ROW, op("linear", [3], weight="w", bias="b"),
+        ROW,
+        op("linear", [3], weight="w", bias="b"),
         {"w": torch.randn(3, 7), "b": torch.randn(3)},
     ),
     "linear on a map": (
-        MAP, op("linear", [4, 6, 3], weight="w", bias=None), {"w": torch.randn(3, 5)},
+        MAP,
+        op("linear", [4, 6, 3], weight="w", bias=None),
+        {"w": torch.randn(3, 5)},
     ),
     "matmul": (ROW, op("matmul", [3], ["%0", "w"]), {"w": torch.randn(7, 3)}),
     "batch_norm": (MAP, op("batch_norm", MAP, **affine(4)[0]), affine(4)[1]),
     "batch_norm of rows": (ROW, op("batch_norm", ROW, **affine(7)[0]), affine(7)[1]),
     "layer_norm": (
-        MAP, op("layer_norm", MAP, weight="w", bias="b", eps=1e-5, dims=2),
+        MAP,
+        op("layer_norm", MAP, weight="w", bias="b", eps=1e-5, dims=2),
         {"w": torch.randn(6, 5), "b": torch.randn(6, 5)},
     ),
     "layer_norm, plain": (ROW, op("layer_norm", ROW, weight=None, bias=None, eps=1e-5, dims=1), {}),
     "group_norm": (
-        MAP, op("group_norm", MAP, weight="w", bias="b", eps=1e-5, groups=2),
+        MAP,
+        op("group_norm", MAP, weight="w", bias="b", eps=1e-5, groups=2),
         {"w": torch.randn(4), "b": torch.randn(4)},
     ),
     "max_pool2d": (
-        MAP, op("max_pool2d", [4, 3, 3], kernel=[3, 2], stride=[2, 2], padding=[1, 1]), {},
+        MAP,
+        op("max_pool2d", [4, 3, 3], kernel=[3, 2], stride=[2, 2], padding=[1, 1]),
+        {},
     ),
     "avg_pool2d": (
-        MAP, op("avg_pool2d", [4, 3, 3], kernel=[3, 2], stride=[2, 2], padding=[1, 1]), {},
+        MAP,
+        op("avg_pool2d", [4, 3, 3], kernel=[3, 2], stride=[2, 2], padding=[1, 1]),
+        {},
     ),
     "upsample_nearest": (MAP, op("upsample_nearest", [4, 14, 17]), {}),
     "upsample_bilinear": (MAP, op("upsample_bilinear", [4, 13, 9], align_corners=False), {}),
@@ -137,7 +146,7 @@ CASES = {name: (MAP, op(name, MAP), {}) for name in UNARY} | {
     "mean": (MAP, op("mean", [6], dims=[1, 3]), {}),
     "sum": (MAP, op("sum", [4, 6], dims=[3]), {}),
     "full": (ROW, op("full", [3], [], value=0.75), {}),
-}  # fmt: skip
+}
 for title, shape, (arguments, weights) in [
     ("conv2d", (6, 6, 5), conv(6, 4, 1, 1)),
     ("conv2d, strided and padded", (6, 3, 4), conv(6, 4, 3, 2, stride=[2, 1], padding=[1, 0])),
@@ -147,11 +156,14 @@ for title, shape, (arguments, weights) in [
     CASES[title] = (MAP, op("conv2d", shape, **arguments), weights)
 for title, shape, (arguments, weights) in [
     ("conv_transpose2d", (6, 8, 6), transposed(4, 6, 3, 2)),
-    ("conv_transpose2d, strided and padded", (6, 12, 10),
-     transposed(4, 6, 3, 4, stride=[2, 2], padding=[1, 1], output_padding=[1, 0])),
+    (
+        "conv_transpose2d, strided and padded",
+        (6, 12, 10),
+        transposed(4, 6, 3, 4, stride=[2, 2], padding=[1, 1], output_padding=[1, 0]),
+    ),
     ("conv_transpose2d in groups", (6, 7, 6), transposed(4, 3, 2, 2, groups=2)),
     ("conv_transpose2d, dilated", (6, 8, 7), transposed(4, 6, 2, 2, dilation=[2, 2])),
-]:  # fmt: skip
+]:
     CASES[title] = (MAP, op("conv_transpose2d", shape, **arguments), weights)
 
 
@@ -186,19 +198,25 @@ class Convolutional(nn.Module):
         super().__init__()
         sizes = [1, width, 2 * width, 4 * width, 8 * width]
         stages = zip(sizes, sizes[1:], strict=False)
-        self.stages = nn.Sequential(*[
-            nn.Sequential(nn.Conv2d(a, b, 3, 2, int(i < 2)), nn.BatchNorm2d(b), nn.ReLU())
-            for i, (a, b) in enumerate(stages)
-        ])  # fmt: skip
+        self.stages = nn.Sequential(
+            *[
+                nn.Sequential(nn.Conv2d(a, b, 3, 2, int(i < 2)), nn.BatchNorm2d(b), nn.ReLU())
+                for i, (a, b) in enumerate(stages)
+            ]
+        )
         self.mu, self.logvar = nn.Linear(8 * width, nz), nn.Linear(8 * width, nz)
         self.up = nn.Linear(nz, 8 * width)
         self.decoder = nn.Sequential(
             nn.Unflatten(1, (8 * width, 1, 1)),
-            nn.ConvTranspose2d(8 * width, 4 * width, 3), nn.BatchNorm2d(4 * width), nn.ReLU(),
-            nn.ConvTranspose2d(4 * width, 2 * width, 3, 2), nn.ReLU(),
-            nn.ConvTranspose2d(2 * width, width, 4, 2, 1), nn.ReLU(),
+            nn.ConvTranspose2d(8 * width, 4 * width, 3),
+            nn.BatchNorm2d(4 * width),
+            nn.ReLU(),
+            nn.ConvTranspose2d(4 * width, 2 * width, 3, 2),
+            nn.ReLU(),
+            nn.ConvTranspose2d(2 * width, width, 4, 2, 1),
+            nn.ReLU(),
             nn.ConvTranspose2d(width, 1, 4, 2, 1),
-        )  # fmt: skip
+        )
 
     def encode(self, x):
         h = self.stages(x).flatten(1)
@@ -210,9 +228,12 @@ class Convolutional(nn.Module):
 
 def trained(tmp_path, model, name="model", nz=None):
     runs.write(
-        tmp_path / name, model.state_dict(), {"loss": [1.0]},
-        {"settings": {}, "epochs": 1, "finished": 1}, graph.trace(model, nz),
-    )  # fmt: skip
+        tmp_path / name,
+        model.state_dict(),
+        {"loss": [1.0]},
+        {"settings": {}, "epochs": 1, "finished": 1},
+        graph.trace(model, nz),
+    )
     return runs.Trained(tmp_path / name, "yours")
 
 

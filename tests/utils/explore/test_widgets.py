@@ -52,8 +52,10 @@ def test_a_widget_carries_all_that_the_browser_needs(name):
 
 def test_the_codes_belong_to_the_images():
     content = widgets.latents("beta-0").content
-    images, codes = (browser.unpack_weights(content[key] if key == "images" else content[key][0])
-                     for key in ("images", "models"))  # fmt: skip
+    images, codes = (
+        browser.unpack_weights(content[key] if key == "images" else content[key][0])
+        for key in ("images", "models")
+    )
     x = images["pixels"].reshape(-1, 1, 28, 28) / 255
     mu, logvar = runs.load("beta-0").posterior(x)
     torch.testing.assert_close(codes["codes.mu"], mu, rtol=1e-3, atol=1e-2)
@@ -104,6 +106,7 @@ def test_weights_that_are_not_numbers_are_said(tmp_path):
 
 
 # -- in JupyterLab --------------------------------------------------------------------------------
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):

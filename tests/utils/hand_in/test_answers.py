@@ -69,8 +69,13 @@ def test_the_browser_counts_alike(texts):
         const {{ texts, rules }} = JSON.parse(await new Response(process.stdin).text());
         console.log(JSON.stringify(texts.map((text) => words(text, rules))));"""
     given = json.dumps({"texts": texts, "rules": answers.NOT_WORDS})
-    made = subprocess.run([node, "--input-type=module", "-e", script], input=given, text=True,
-                          capture_output=True, check=True)  # fmt: skip
+    made = subprocess.run(
+        [node, "--input-type=module", "-e", script],
+        input=given,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     assert json.loads(made.stdout) == [answers.words(text) for text in texts]
 
 

@@ -153,12 +153,35 @@ def test_the_grader_reads_as_much_as_students_are_told():
 
 ODD = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9)
 KEYS = st.sampled_from(
-    ["cells", "cell_type", "source", "metadata", "nbgrader", "grade_id", "outputs", "course",
-     "points", "grade", "solution", "locked", "checksum", "attachments", "execution_count",
-     "answer", "words", "runs", "released", "data", "image/png", "text/plain", "output_type"]
-)  # fmt: skip
-VALUES = st.recursive(ODD, lambda v: st.lists(v, max_size=4) | st.dictionaries(KEYS, v),
-                      max_leaves=5)  # fmt: skip
+    [
+        "cells",
+        "cell_type",
+        "source",
+        "metadata",
+        "nbgrader",
+        "grade_id",
+        "outputs",
+        "course",
+        "points",
+        "grade",
+        "solution",
+        "locked",
+        "checksum",
+        "attachments",
+        "execution_count",
+        "answer",
+        "words",
+        "runs",
+        "released",
+        "data",
+        "image/png",
+        "text/plain",
+        "output_type",
+    ]
+)
+VALUES = st.recursive(
+    ODD, lambda v: st.lists(v, max_size=4) | st.dictionaries(KEYS, v), max_leaves=5
+)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

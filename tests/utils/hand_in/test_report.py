@@ -33,8 +33,11 @@ def shows(title):
 TITLES = {  # below which cell of the release
     "autoencoder": {"check-sample_prior": ["25 codes from N(0, I), decoded"]},
     "vae": {
-        f"check-run-{run}": [f"β = {beta}: training", f"β = {beta}: test reconstructions",
-                             f"β = {beta}: 16 prior samples"]
+        f"check-run-{run}": [
+            f"β = {beta}: training",
+            f"β = {beta}: test reconstructions",
+            f"β = {beta}: 16 prior samples",
+        ]
         for run, beta in (("beta-0", 0), ("beta-10", 10), ("tuned", 0.7))
     },
     "interpolation": {
@@ -42,7 +45,7 @@ TITLES = {  # below which cell of the release
     },
     "autodecoder": {"autodecoder-tsne": []},
     "explore": {},
-}  # fmt: skip
+}
 SCORES = plots.Table({"VAD": {"train": 0.051, "test": 0.06}}, "Auto-decoder and variational …")
 
 
@@ -96,8 +99,12 @@ def test_the_notebooks_make_what_the_report_looks_for(part):
         if cell.name and part.below:
             break
         below += cell.source
-    shown = {"25 codes": "25 codes from N(0, I)", "β = ": "report(", "From": 'title=f"From {',
-             "Auto-decoder": "Auto-decoder and variational"}  # fmt: skip
+    shown = {
+        "25 codes": "25 codes from N(0, I)",
+        "β = ": "report(",
+        "From": 'title=f"From {',
+        "Auto-decoder": "Auto-decoder and variational",
+    }
     (wanted,) = [text for title, text in shown.items() if part.titles.startswith(title)]
     assert wanted in below
 
@@ -129,25 +136,30 @@ ODD = {
     "right to left": "בטא גדול מדי: **השחזורים** מטושטשים.\n\n- النموذج يتجاهل المتغير",
     "emoji and scripts": "🙂 🚀 漢字 naïve ½ \ue000\ue0017\ue001 \u202e \0 \x1b[31m",
     "formulas": r"$\undefined{x$ and $$\frac{1}{2}\sum_j \mu_j^2$$, $\hspace{99999}$ and $"
-                + "{" * 300 + "$",
+    + "{" * 300
+    + "$",
     "many formulas": " ".join(f"$x_{{{n}}}$" for n in range(1_500)),
     "nesting": ">" * 500 + "- " * 500 + "**" * 3000 + "[" * 3000,
     "lists": "\n".join("  " * n + "- deep" for n in range(40)),
     "table": "|a|b|\n|-|-|\n|1|2|\n| $x$ | <b> |\n",
     "code": "```\n$not math$ <b>\n```\nand `$x$`",
     "pictures": "![a](attachment:none.png) ![b](../../secret.png) ![c](https://example.org/x.png) "
-                "![d](data:image/png;base64,!!!!)",
-}  # fmt: skip
+    "![d](data:image/png;base64,!!!!)",
+}
 
 
 @pytest.fixture(scope="module")
 def odd():
     """A report with every odd answer in it."""
     prose.formula.cache_clear()
-    yield report.Report("Odd", "", [
-        (name, [report.Written("What?", answers.own(answer)[: report.LONGEST], "")])
-        for name, answer in ODD.items()
-    ])  # fmt: skip
+    yield report.Report(
+        "Odd",
+        "",
+        [
+            (name, [report.Written("What?", answers.own(answer)[: report.LONGEST], "")])
+            for name, answer in ODD.items()
+        ],
+    )
     prose.formula.cache_clear()
 
 

@@ -26,8 +26,11 @@ def test_it_holds_the_notebook_the_graded_runs_and_true_hashes(course, capsys):
             content = archive.read(f"vae/{name}")
             assert hashlib.sha256(content).hexdigest() == about["sha256"]
             assert len(content) == about["bytes"]
-    runs = {f"runs/{run}/{file}" for run in ("beta-0", "beta-10", "tuned")
-            for file in ("run.json", "weights.safetensors", "curves.csv")}  # fmt: skip
+    runs = {
+        f"runs/{run}/{file}"
+        for run in ("beta-0", "beta-10", "tuned")
+        for file in ("run.json", "weights.safetensors", "curves.csv")
+    }
     assert set(manifest["files"]) == {"vae.ipynb"} | runs
     assert names == {f"vae/{name}" for name in [*manifest["files"], "manifest.json"]}
 

@@ -62,10 +62,9 @@ def pack(run, title, images=None, *, encoder=True, small=False):
 def pack_images(dataset, images, labels):
     """Test images as a dict that explorers.js reads."""
     tensors = {"pixels": (images[:, 0] * 255).round(), "labels": labels}
-    return {
-        "dataset": dataset,
-        "classes": data.CLASSES[dataset],
-    } | pack_tensors(tensors, dict.fromkeys(tensors, "u1"))
+    return {"dataset": dataset, "classes": data.CLASSES[dataset]} | pack_tensors(
+        tensors, dict.fromkeys(tensors, "u1")
+    )
 
 
 def pack_tensors(tensors, forms):

@@ -46,18 +46,38 @@ class Part:
 
 EXPERIMENT = r"β = \S+: (training|test reconstructions|16 prior samples)"
 PARTS = (
-    Part("Autoencoder: samples", "autoencoder", "check-sample_prior", r"25 codes from N\(0, I\)", 1,
-         ("autoencoder.prior_samples",), "autoencoder"),
+    Part(
+        "Autoencoder: samples",
+        "autoencoder",
+        "check-sample_prior",
+        r"25 codes from N\(0, I\)",
+        1,
+        ("autoencoder.prior_samples",),
+        "autoencoder",
+    ),
     Part("VAE with β = 0", "vae", "check-run-beta-0", EXPERIMENT, 3, ("vae.beta_0",), "beta-0"),
     Part("VAE with β = 10", "vae", "check-run-beta-10", EXPERIMENT, 3, ("vae.beta_10",), "beta-10"),
-    Part("VAE with a tuned β", "vae", "check-run-tuned", EXPERIMENT, 3,
-         ("vae.well_tuned",), "tuned"),
-    Part("Interpolations: autoencoder and VAE", "interpolation", "interpolation-interpolate",
-         r"From \d to \d|My pair", 3, ("interpolation.difference",)),
-    Part("Auto-decoders", "autodecoder", "", r"Auto-decoder and variational", 1,
-         ("autodecoder.fitted_latents", "autodecoder.tsne")),
+    Part(
+        "VAE with a tuned β", "vae", "check-run-tuned", EXPERIMENT, 3, ("vae.well_tuned",), "tuned"
+    ),
+    Part(
+        "Interpolations: autoencoder and VAE",
+        "interpolation",
+        "interpolation-interpolate",
+        r"From \d to \d|My pair",
+        3,
+        ("interpolation.difference",),
+    ),
+    Part(
+        "Auto-decoders",
+        "autodecoder",
+        "",
+        r"Auto-decoder and variational",
+        1,
+        ("autodecoder.fitted_latents", "autodecoder.tsne"),
+    ),
     Part("Exploration", "explore", answers=("explore.hypothesis",)),
-)  # fmt: skip
+)
 
 
 @dataclass
@@ -124,11 +144,19 @@ def collect(folder=None, name: str = "") -> Report:
             continue
         written = {a.id: a for a in answers.find(nb.cells)}
         told.update(part.answers)
-        chapters.append((part.heading, shown(part, nb) + [
-            block for id in part.answers for block in answered(id, written.get(id), nb)
-        ]))  # fmt: skip
-    rest = [(id, a, nb) for nb in found.values() for a in answers.find(nb.cells)
-            if (id := a.id) not in told]  # fmt: skip
+        chapters.append(
+            (
+                part.heading,
+                shown(part, nb)
+                + [block for id in part.answers for block in answered(id, written.get(id), nb)],
+            )
+        )
+    rest = [
+        (id, a, nb)
+        for nb in found.values()
+        for a in answers.find(nb.cells)
+        if (id := a.id) not in told
+    ]
     if rest:
         chapters.append(("Other answers", [b for each in rest for b in answered(*each)]))
     runs = run_table([nb.path.parent / "runs" for nb in found.values()])
@@ -169,8 +197,12 @@ def shown(part: Part, nb) -> list:
             blocks.append(Note(f"The run {folder} cannot be drawn ({type(error).__name__})."))
     lacking = part.wanted - sum(not isinstance(block, Note) for block in blocks)
     what = "1 picture or table" if lacking == 1 else f"{lacking} pictures or tables"
-    return [*blocks, Note(f"Missing: {what}. Run all cells of {nb.path.name}, save it, and make "
-                          "the report again.")]  # fmt: skip
+    return [
+        *blocks,
+        Note(
+            f"Missing: {what}. Run all cells of {nb.path.name}, save it, and make the report again."
+        ),
+    ]
 
 
 def redrawn(folder: Path) -> list[Picture]:
@@ -190,11 +222,16 @@ def redrawn(folder: Path) -> list[Picture]:
         curves = {k: v for k, v in run.curves.items() if not k.startswith("test_")}
         made = [
             plots.curves(curves, title=f"{name}: training"),
-            plots.pairs(digits, torch.sigmoid(run.decode(run.encode(digits))),
-                        title=f"{name}: test reconstructions"),
-            plots.images(torch.sigmoid(run.decode(torch.randn(16, run.nz))),
-                         title=f"{name}: 16 prior samples"),
-        ]  # fmt: skip
+            plots.pairs(
+                digits,
+                torch.sigmoid(run.decode(run.encode(digits))),
+                title=f"{name}: test reconstructions",
+            ),
+            plots.images(
+                torch.sigmoid(run.decode(torch.randn(16, run.nz))),
+                title=f"{name}: 16 prior samples",
+            ),
+        ]
         return [picture(figure.png(), figure.alt) for figure in made]
 
 
@@ -317,11 +354,15 @@ def run_table(folders: list[Path]) -> Table | None:
             settings = info["settings"]
             number = [last.get(key, "") for key in ("reconstruction", "kl")]
             number[0] = number[0] or last.get("test", "")
-            rows.append([
-                folder.name, str(settings.get("nz", "")), str(settings.get("beta", "")),
-                f"{info['finished']} of {info['epochs']}", *(f"{float(n):.1f}" if n else "–"
-                                                             for n in number),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    folder.name,
+                    str(settings.get("nz", "")),
+                    str(settings.get("beta", "")),
+                    f"{info['finished']} of {info['epochs']}",
+                    *(f"{float(n):.1f}" if n else "–" for n in number),
+                ]
+            )
     return Table("Nats per image, as logged in training", rows[: TABLE[0]]) if rows[1:] else None
 
 

@@ -35,9 +35,19 @@ blockquote { border-left: 3px solid #ccc; margin-left: 0; padding-left: 1rem; }
 </style>
 </head>
 """
-SIMPLE = {"strong": "strong", "emphasis": "em", "strikethrough": "del", "paragraph": "p",
-          "block_text": "div", "block_quote": "blockquote", "list_item": "li", "table": "table",
-          "table_head": "thead", "table_body": "tbody", "table_row": "tr"}  # fmt: skip
+SIMPLE = {
+    "strong": "strong",
+    "emphasis": "em",
+    "strikethrough": "del",
+    "paragraph": "p",
+    "block_text": "div",
+    "block_quote": "blockquote",
+    "list_item": "li",
+    "table": "table",
+    "table_head": "thead",
+    "table_body": "tbody",
+    "table_row": "tr",
+}
 
 
 def html(report: Report) -> str:

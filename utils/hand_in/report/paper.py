@@ -21,8 +21,12 @@ from matplotlib.ft2font import FT2Font
 from utils.hand_in.report import Note, Picture, Report, Table, Written, prose
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-STYLES = {"": "DejaVuSans", "B": "DejaVuSans-Bold", "I": "DejaVuSans-Oblique",
-          "BI": "DejaVuSans-BoldOblique"}  # fmt: skip
+STYLES = {
+    "": "DejaVuSans",
+    "B": "DejaVuSans-Bold",
+    "I": "DejaVuSans-Oblique",
+    "BI": "DejaVuSans-BoldOblique",
+}
 REGULAR = {"normal", "regular", *range(300, 501)}  # weights of a font as matplotlib tells them
 TEXT, LINE = 10, 5.2  # points; mm from line to line
 MM = 25.4 / 72  # of a point
@@ -60,10 +64,9 @@ class Paper(FPDF):
     def printable(self, text: str) -> str:
         """A text in characters that its fonts have."""
         return "".join(
-            character if character == "\n" or ord(character) in self.drawable
-            else _named(character)
+            character if character == "\n" or ord(character) in self.drawable else _named(character)
             for character in text.replace("\t", "    ")
-        )  # fmt: skip
+        )
 
     def text_style(self, style="", size=TEXT, colour=(0, 0, 0), family="DejaVu"):
         self.set_font(family, "" if family == "Mono" else style, size)
@@ -76,8 +79,9 @@ class Paper(FPDF):
 
     def line_of(self, text: str, style="", size=TEXT, colour=(0, 0, 0), gap=1.5):
         self.text_style(style, size, colour)
-        self.multi_cell(0, size * 0.52, self.printable(text), align="L", new_x=XPos.LMARGIN,
-                        new_y=YPos.NEXT)  # fmt: skip
+        self.multi_cell(
+            0, size * 0.52, self.printable(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT
+        )
         self.ln(gap)
 
 
@@ -136,8 +140,13 @@ def _table(paper: Paper, rows: list[list[str]]) -> None:
     paper.text_style(size=8 if columns < 8 else 6.5)
     widths = [2.2 if columns > 3 else 1.2] + [1] * (columns - 1)
     sides = ["LEFT"] + ["RIGHT"] * (columns - 1)
-    with paper.table(borders_layout="HORIZONTAL_LINES", line_height=5, padding=(0.6, 1),
-                     col_widths=widths, text_align=sides) as table:  # fmt: skip
+    with paper.table(
+        borders_layout="HORIZONTAL_LINES",
+        line_height=5,
+        padding=(0.6, 1),
+        col_widths=widths,
+        text_align=sides,
+    ) as table:
         for row in rows:
             line = table.row()
             for cell in [*row, *[""] * (columns - len(row))]:
@@ -176,8 +185,11 @@ def _token(paper: Paper, token: dict, pictures: dict) -> None:
         paper.multi_cell(0, 4.4, code, align="L", new_x=XPos.LMARGIN)
         paper.ln(2)
     elif kind == "table":
-        lines = [row for part in children for row in
-                 ([part] if part["type"] == "table_head" else part["children"])]  # fmt: skip
+        lines = [
+            row
+            for part in children
+            for row in ([part] if part["type"] == "table_head" else part["children"])
+        ]
         rows = [[prose.plain(cell) for cell in line["children"]] for line in lines]
         _table(paper, [row[:12] for row in rows[:60]])
     elif token.get("raw"):
@@ -250,8 +262,9 @@ def _math(paper: Paper, token: dict) -> None:
     top = paper.y if token["display"] else paper.y - above
     after = paper.x + width, paper.y
     with _still(paper):
-        paper.image(io.BytesIO(drawn.png), x=paper.x, y=top, w=width, h=height,
-                    alt_text=token["raw"])  # fmt: skip
+        paper.image(
+            io.BytesIO(drawn.png), x=paper.x, y=top, w=width, h=height, alt_text=token["raw"]
+        )
     if token["display"]:
         paper.set_xy(paper.l_margin, top + height + 1)
     else:
@@ -310,9 +323,10 @@ def _other_font(text: str) -> Path | None:
     best, most = None, 0
     fonts = font_manager.fontManager.ttflist if missing else ()
     upright = {
-        font.fname for font in fonts
+        font.fname
+        for font in fonts
         if font.style == "normal" and font.weight in REGULAR and "Last Resort" not in font.name
-    }  # fmt: skip
+    }
     for path in sorted(upright):
         with contextlib.suppress(OSError, RuntimeError):  # a file that is gone, or no font
             font = FT2Font(path)

@@ -40,8 +40,9 @@ def tree(source: str) -> list[dict]:
     formulas = []
 
     def taken_out(match):
-        formulas.append({"type": "math", "raw": (match[1] or match[2]).strip(),
-                         "display": match[1] is not None})  # fmt: skip
+        formulas.append(
+            {"type": "math", "raw": (match[1] or match[2]).strip(), "display": match[1] is not None}
+        )
         return f"\ue000{len(formulas) - 1}\ue001"
 
     source = re.sub("[\ue000\ue001\0]", "", source)
@@ -50,8 +51,10 @@ def tree(source: str) -> list[dict]:
         read = mistune.create_markdown(renderer=None, plugins=["strikethrough", "table"])
         return [_restored(token, formulas) for token in read(marked)]
     except (RecursionError, ValueError, LookupError):
-        return [{"type": "paragraph", "children": [{"type": "text", "raw": part}]}
-                for part in source.split("\n\n")]  # fmt: skip
+        return [
+            {"type": "paragraph", "children": [{"type": "text", "raw": part}]}
+            for part in source.split("\n\n")
+        ]
 
 
 def _restored(token: dict, formulas: list[dict]) -> dict:
@@ -64,8 +67,11 @@ def _restored(token: dict, formulas: list[dict]) -> dict:
 
     if token["type"] == "text":
         parts = MARK.split(token["raw"])  # text, number, text, number, …
-        children = [{"type": "text", "raw": part} if i % 2 == 0 else formulas[int(part)]
-                    for i, part in enumerate(parts) if part or i % 2]  # fmt: skip
+        children = [
+            {"type": "text", "raw": part} if i % 2 == 0 else formulas[int(part)]
+            for i, part in enumerate(parts)
+            if part or i % 2
+        ]
         return {"type": "span", "children": children}
     made = dict(token)
     if "raw" in made:
@@ -109,11 +115,17 @@ def _drawn() -> int:
 def _known(source: str) -> str:
     """A formula in what matplotlib knows of TeX."""
     for pattern, instead in (
-        (r"\s*\n\s*", " "), (r"\\[td]frac(?![a-z])", r"\\frac"),
-        (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"), (r"\\(text|textrm|mbox)\b", r"\\mathrm"),
-        (r"\\(?:big|Big|bigg|Bigg)[lr]?\b", ""), (r"\\middle", ""), (r"\\lVert|\\rVert", r"\\Vert"),
-        (r"\\mid\b", r"\\,|\\,"), (r"\\(?:displaystyle|limits|nonumber)\b", ""),
-        (r"\\!|\\\\", " "), (r"\\top\b", "T"),
-    ):  # fmt: skip
+        (r"\s*\n\s*", " "),
+        (r"\\[td]frac(?![a-z])", r"\\frac"),
+        (r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}"),
+        (r"\\(text|textrm|mbox)\b", r"\\mathrm"),
+        (r"\\(?:big|Big|bigg|Bigg)[lr]?\b", ""),
+        (r"\\middle", ""),
+        (r"\\lVert|\\rVert", r"\\Vert"),
+        (r"\\mid\b", r"\\,|\\,"),
+        (r"\\(?:displaystyle|limits|nonumber)\b", ""),
+        (r"\\!|\\\\", " "),
+        (r"\\top\b", "T"),
+    ):
         source = re.sub(pattern, instead, source)
     return source
