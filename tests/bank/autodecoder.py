@@ -67,7 +67,7 @@ return mu + eps * std / std.detach()"""),
     _m("adds to mu in place", "manners", "in-place", "return mu.add_(torch.exp(0.5 * logvar) * eps)"),
     _m("summed over dimensions", "form", "reduced", "(mu + torch.exp(0.5 * logvar) * eps).sum(1)"),
     _m("returns nothing", "form", "returns-nothing", "z = mu + torch.exp(0.5 * logvar) * eps\nprint(z)\nreturn"),
-)  # fmt: skip
+)
 GAUSSIAN_SAMPLE_VARIANTS = (
     _v("minus the noise", "mu - torch.exp(0.5 * logvar) * eps"),
     _v("root of the variance", "mu + logvar.exp().sqrt() * eps"),
@@ -80,7 +80,7 @@ logvar = logvar.clamp(-20, 20)
 print(mu.shape, logvar.shape)
 return eps.mul(logvar.mul(0.5).exp()).add(mu)"""),
     _v("power of e", "mu + math.e ** (logvar / 2) * eps"),
-)  # fmt: skip
+)
 
 _m, _v = _writer("rsample_exponential", "rsample_exponential(log_rate, u)")
 EXPONENTIAL_SAMPLES = (
@@ -106,7 +106,7 @@ EXPONENTIAL_SAMPLES = (
     _m("averaged", "form", "reduced", "(-torch.log(u) / torch.exp(log_rate)).mean(dim=1)"),
     _m("half of the gradient detached", "gradients", None,
        "-torch.log(u) * (0.5 * torch.exp(-log_rate) + 0.5 * torch.exp(-log_rate).detach())"),
-)  # fmt: skip
+)
 EXPONENTIAL_SAMPLE_VARIANTS = (
     _v("log of u", "-torch.log(u) / torch.exp(log_rate)"),
     _v("log of 1 - u", "-torch.log(1 - u) / torch.exp(log_rate)"),
@@ -118,7 +118,7 @@ EXPONENTIAL_SAMPLE_VARIANTS = (
 rate = log_rate.double().exp()
 return ((-torch.log1p(-u.double())) ** 1.0 / rate).float()"""),
     _v("an exponential of logarithms", "torch.exp(torch.log(-torch.log(u)) - log_rate)"),
-)  # fmt: skip
+)
 
 _m, _v = _writer("rsample_laplace", "rsample_laplace(mu, log_scale, u)")
 CENTRED = "v = u - 0.5\nb = torch.exp(log_scale)\n"
@@ -159,7 +159,7 @@ b = torch.exp(log_scale)
 q = (u + 1.0) - 1.0
 return mu + b * torch.where(q < 0.5, torch.log(2 * q), -torch.log(2 - 2 * q))"""),
     _m("mean over the batch", "form", "reduced", "D.Laplace(mu, log_scale.exp()).icdf(u).mean(0)"),
-)  # fmt: skip
+)
 LAPLACE_SAMPLE_VARIANTS = (
     _v("icdf", "D.Laplace(mu, torch.exp(log_scale)).icdf(u)"),
     _v("mirrored", CENTRED + "return mu + b * torch.sign(v) * torch.log1p(-2 * v.abs())"),
@@ -180,7 +180,7 @@ return (mu - log_scale.double().exp() * torch.sign(v) * torch.log1p(-2 * torch.a
 noise = D.Laplace(torch.zeros_like(mu), torch.ones_like(mu)).icdf(u)
 return D.transforms.AffineTransform(mu, log_scale.exp())(noise)"""),
     _v("u clamped", "D.Laplace(mu, torch.exp(log_scale)).icdf(u.clamp(1e-6, 1 - 1e-6))"),
-)  # fmt: skip
+)
 
 _m, _v = _writer("rsample_uniform", "rsample_uniform(low_logit, width_logit, u)")
 INTERVAL = "w = torch.sigmoid(width_logit)\nlow = torch.sigmoid(low_logit) * (1 - w)\n"
@@ -206,7 +206,7 @@ UNIFORM_SAMPLES = (
     _m("width detached in one place", "gradients", None, INTERVAL + "return low + w.detach() * u"),
     _m("scales u in place", "manners", "in-place", INTERVAL + "u.mul_(w.detach())\nreturn low + u * w / w.detach()"),
     _m("summed", "form", "reduced", INTERVAL + "return (low + w * u).sum(dim=1)"),
-)  # fmt: skip
+)
 UNIFORM_SAMPLE_VARIANTS = (
     _v("icdf", INTERVAL + "return D.Uniform(low, low + w).icdf(u)"),
     _v("from the upper end", INTERVAL + "return low + w - w * u"),
@@ -218,7 +218,7 @@ return torch.sigmoid(low_logit) * room + (1 - room) * u"""),
 s = lambda a: 1 / (1 + torch.exp(-a.double()))
 return (s(low_logit) * (1 - s(width_logit)) + s(width_logit) * u).float()"""),
     _v("clamped into (0, 1)", INTERVAL + "return (low + w * u).clamp(1e-7, 1 - 1e-7)"),
-)  # fmt: skip
+)
 
 _m, _v = _writer("rsample_full_gaussian", "rsample_full_gaussian(mu, tril, eps)")
 FACTOR = """
@@ -237,7 +237,7 @@ FACTORS = (
     ("diagonal as log-variance", "diagonal-halved",
      "L = torch.tril(tril, -1) + torch.diag_embed(torch.exp(0.5 * diagonal))"),
     ("softplus for exp", "softplus", "L = torch.tril(tril, -1) + torch.diag_embed(F.softplus(diagonal))"),
-)  # fmt: skip
+)
 FULL_SAMPLES = (
     *(_m(why, "values", mistake, FACTOR + line + "\n" + APPLY) for why, mistake, line in FACTORS),
     _m("L transposed", "values", "transposed", FACTOR + "return mu + (eps.unsqueeze(1) @ L).squeeze(1)"),
@@ -253,7 +253,7 @@ L = torch.tril(tril, -1) + torch.diag_embed(torch.exp(diagonal))
 tril.data.diagonal(dim1=1, dim2=2).exp_()
 """ + APPLY),
     _m("an axis left over", "form", "shape", FACTOR + "return mu.unsqueeze(2) + L @ eps.unsqueeze(2)"),
-)  # fmt: skip
+)
 FULL_SAMPLE_VARIANTS = (
     _v("einsum, minus the noise", FACTOR + "return mu - torch.einsum('bij,bj->bi', L, eps)"),
     _v("bmm", FACTOR + "return mu + torch.bmm(L, eps[..., None])[..., 0]"),
@@ -275,7 +275,7 @@ return mu + lower.squeeze(-1) + diagonal.exp() * eps"""),
     _v("torch's transform to a lower triangle with positive diagonal", """
 L = D.transforms.LowerCholeskyTransform()(tril)
 return torch.baddbmm(mu.unsqueeze(2), L, eps.unsqueeze(2)).squeeze(2)"""),
-)  # fmt: skip
+)
 
 # -- KL divergences -------------------------------------------------------------------------------
 
@@ -317,7 +317,7 @@ return (log - 1 + inverse).sum(1)"""),
 p = D.Exponential(log_rate.exp())
 z = p.rsample()
 return (p.log_prob(z) - D.Exponential(torch.ones(())).log_prob(z)).sum(1)"""),
-)  # fmt: skip
+)
 EXPONENTIAL_KL_VARIANTS = (
     _v("kl_divergence", """
 return D.kl_divergence(D.Exponential(log_rate.exp()), D.Exponential(torch.ones_like(log_rate))).sum(-1)"""),
@@ -336,7 +336,7 @@ return torch.stack(out)"""),
     _v("mean times dimensions", "(log_rate - 1 + torch.exp(-log_rate)).mean(1) * log_rate.size(1)"),
     _v("einsum", """
 return torch.einsum('bd->b', log_rate) + torch.einsum('bd->b', (-log_rate).exp()) - log_rate.shape[1]"""),
-)  # fmt: skip
+)
 
 _m, _v = _writer("kl_laplace", "kl_laplace(mu, log_scale)")
 B = "b = torch.exp(log_scale)\n"
@@ -390,7 +390,7 @@ return D.kl_divergence(D.Laplace(zero, zero + 1), D.Laplace(mu, log_scale.exp())
     _m("absolute value in place", "manners", "in-place", B + """
 mu.abs_()
 return (mu + b * torch.exp(-mu / b) - log_scale - 1).sum(1)"""),
-)  # fmt: skip
+)
 LAPLACE_KL_VARIANTS = (
     _v("kl_divergence", "D.kl_divergence(D.Laplace(mu, log_scale.exp()), D.Laplace(0.0, 1.0)).sum(-1)"),
     _v("kl_divergence to a tensor prior, Independent", """
@@ -406,7 +406,7 @@ d = torch.maximum(m, -m)
 return (d + s.exp() * (-d / s.exp()).exp() - s - 1).sum(1)"""),
     _v("norms", B + """
 return torch.norm(mu, p=1, dim=1) + (b * torch.exp(-mu.abs() / b) - log_scale).sum(1) - mu.shape[1]"""),
-)  # fmt: skip
+)
 
 _m, _v = _writer("kl_uniform", "kl_uniform(low_logit, width_logit)")
 UNIFORM_KLS = (
@@ -441,7 +441,7 @@ high = low + w
 return torch.log(1 / (high - low)).sum(1)"""),
     _m("by the exponential", "stable", "unstable", "torch.log1p(torch.exp(-width_logit)).sum(1)"),
     _m("a small number for safety", "stable", "unstable", "-torch.log(torch.sigmoid(width_logit) + 1e-8).sum(1)"),
-)  # fmt: skip
+)
 UNIFORM_KL_VARIANTS = (
     _v("softplus", "F.softplus(-width_logit).sum(dim=1)"),
     _v("logaddexp", "torch.logaddexp(torch.zeros(()), -width_logit).sum(1)"),
@@ -452,7 +452,7 @@ return (torch.relu(-w) + torch.log1p(torch.exp(-w.abs()))).sum(1)"""),
     _v("cross-entropy with ones", """
 ones = torch.ones_like(width_logit)
 return F.binary_cross_entropy_with_logits(width_logit, ones, reduction="none").sum(1)"""),
-)  # fmt: skip
+)
 
 _m, _v = _writer("kl_full_gaussian", "kl_full_gaussian(mu, tril)")
 KL = """
@@ -496,7 +496,7 @@ return 0.5 * (full.pow(2).sum((1, 2)) + square - nz - log_det)"""),
     _m("exponentiates the diagonal in place", "manners", "in-place", PARTS + """
 tril.data.diagonal(dim1=1, dim2=2).exp_()
 return 0.5 * (trace + square - nz - log_det)"""),
-)  # fmt: skip
+)
 FULL_KL_VARIANTS = (
     _v("kl_divergence", FACTOR + """
 prior = D.MultivariateNormal(torch.zeros_like(mu), torch.eye(mu.shape[1]))
@@ -518,7 +518,7 @@ return torch.stack(out)"""),
 d = torch.diagonal(tril, dim1=-2, dim2=-1)
 below = torch.tril(tril, -1).square().sum((-2, -1))
 return 0.5 * (below + (torch.exp(2 * d) - 1 - 2 * d + mu ** 2).sum(-1))"""),
-)  # fmt: skip
+)
 
 # -- the loss and the score -----------------------------------------------------------------------
 
@@ -564,7 +564,7 @@ return (bce + beta * kl).mean()"""),
     _m("sigmoid in place", "manners", "in-place", BCE + """
 logits.sigmoid_()
 return (bce + beta * kl).mean()"""),
-)  # fmt: skip
+)
 LOSSES += (
     Mutant("autodecoder.vad_loss", "a beta of 0 is none", "default", "beta-zero", HEAD + """
 def vad_loss(logits, x, kl, beta=None):
@@ -576,7 +576,7 @@ def vad_loss(logits, x, kl, beta=0.1):
     bce = F.binary_cross_entropy_with_logits(logits, x, reduction='sum') / len(x)
     return bce + beta * kl.mean()
 """),
-)  # fmt: skip
+)
 LOSS_VARIANTS = (
     _v("sum over N", "F.binary_cross_entropy_with_logits(logits, x, reduction='sum') / x.size(0) + beta * kl.mean()"),
     _v("mean times 784", "F.binary_cross_entropy_with_logits(logits, x) * 784 + beta * kl.mean()"),
@@ -599,7 +599,7 @@ total = 0
 for l, t, k in zip(logits, x, kl):
     total = total + F.binary_cross_entropy_with_logits(l, t, reduction='sum') + beta * k
 return total / len(x)"""),
-)  # fmt: skip
+)
 
 _m, _v = _writer("batch_rmse_score", "batch_rmse_score(x, x_rec)")
 SHAPES = "assert x.shape == x_rec.shape, 'the shapes differ'\n"
@@ -627,7 +627,7 @@ SCORES = (
        SHAPES + "return (x - x_rec).flatten(1).norm(dim=1) / x[0].numel()"),
     _m("clamps in place", "manners", "in-place", SHAPES + "return torch.norm(x.sub_(x_rec)) / x.numel()"),
     _m("returns nothing", "form", "returns-nothing", SHAPES + "print(torch.norm(x - x_rec) / x.numel())\nreturn"),
-)  # fmt: skip
+)
 SCORE_VARIANTS = (
     _v("assert and norm", SHAPES + "return torch.norm(x - x_rec) / x.numel()"),
     _v("raises ValueError, returns a float", """
@@ -651,7 +651,7 @@ return torch.linalg.matrix_norm(error, ord='fro') / error.numel()"""),
     _v("einsum", SHAPES + """
 d = (x - x_rec).flatten()
 return torch.einsum('i,i->', d, d) ** 0.5 / len(d)"""),
-)  # fmt: skip
+)
 
 # -- the decoder, and latents fitted to it --------------------------------------------------------
 
@@ -722,7 +722,7 @@ DECODERS = (
     _decoder("returns logits and images", "form", "no-tensor",
              (LAST, "out = self.up2(h)\n        return out, torch.sigmoid(out)")),
     _decoder("forgets to return", "form", "returns-nothing", (LAST, "out = self.up2(h)")),
-)  # fmt: skip
+)
 
 MLP = HEAD + """
 class AutoDecoder(nn.Module):
@@ -778,7 +778,7 @@ class AutoDecoder(Base):
         self.layers = nn.ModuleList([nn.Linear(nz, 100), nn.Linear(100, 200)])
         self.out = nn.Linear(200, 28 * 28)
 """),
-)  # fmt: skip
+)
 
 FIT = HEAD + """
 def fit_latents(decoder, x, nz, steps, lr):
@@ -847,7 +847,7 @@ FITS = (
     _fit("shuffles the images", "fits", "order", ("    training = decoder.training\n", "    training = decoder.training\n    x = x[torch.randperm(len(x))]\n")),
     _fit("latent size written in", "form", None, ("torch.zeros(len(x), nz,", "torch.zeros(len(x), 16,")),
     _fit("blanks the images in the end", "as-found", "in-place", ("    return z.detach()", "    x.zero_()\n    return z.detach()")),
-)  # fmt: skip
+)
 FIT_VARIANTS = (
     _fit_variant("plain Adam from zeros"),
     _fit_variant("from random latents, mean loss", ("torch.zeros(len(x), nz, requires_grad=True)", "torch.randn(len(x), nz).requires_grad_()"),
@@ -942,7 +942,7 @@ def fit_latents(decoder, x, nz, steps, lr):
 """),
     _fit_variant("squared error of images", ("F.binary_cross_entropy_with_logits(decoder(z), x, reduction='sum') / len(x)",
                                              "F.mse_loss(torch.sigmoid(decoder(z)), x, reduction='sum')")),
-)  # fmt: skip
+)
 
 ANSWERS = (
     *DECODERS, *DECODER_VARIANTS, *FITS, *FIT_VARIANTS, *GAUSSIAN_SAMPLES, *GAUSSIAN_SAMPLE_VARIANTS,
@@ -950,6 +950,6 @@ ANSWERS = (
     *EXPONENTIAL_KL_VARIANTS, *LAPLACE_SAMPLES, *LAPLACE_SAMPLE_VARIANTS, *LAPLACE_KLS, *LAPLACE_KL_VARIANTS,
     *LOSSES, *LOSS_VARIANTS, *SCORES, *SCORE_VARIANTS, *UNIFORM_SAMPLES, *UNIFORM_SAMPLE_VARIANTS,
     *UNIFORM_KLS, *UNIFORM_KL_VARIANTS, *FULL_SAMPLES, *FULL_SAMPLE_VARIANTS, *FULL_KLS, *FULL_KL_VARIANTS,
-)  # fmt: skip
+)
 MUTANTS = tuple(answer for answer in ANSWERS if isinstance(answer, Mutant))
 VARIANTS = tuple(answer for answer in ANSWERS if isinstance(answer, Variant))

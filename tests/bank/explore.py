@@ -103,7 +103,7 @@ mu -= mu.mean(0)
 return means, stds"""),
     _m("returns nothing", "form", "returns-nothing", _loop().replace("return means, stds", "print(means, stds)")),
     _m("latent size written in", "form", "nz-written-in", _loop().replace("mu.shape[1]", "4")),
-)  # fmt: skip
+)
 
 VARIANTS = (
     _v("stack of selections", """
@@ -144,4 +144,4 @@ n = torch.bincount(y, minlength=10).float()[:, None]
 means = torch.zeros(10, mu.shape[1]).index_add(0, y, mu) / n
 squares = torch.zeros(10, mu.shape[1]).index_add(0, y, (mu - means[y]) ** 2)
 return means, torch.where(n > 1, squares / (n - 1), torch.tensor(float('nan'))).sqrt()"""),
-)  # fmt: skip
+)

@@ -109,7 +109,7 @@ rows = torch.zeros(steps, 16)
 for i in range(steps):
     rows[i] = z0 + i / (steps - 1) * (z1 - z0)
 return rows"""),
-)  # fmt: skip
+)
 
 
 def _lerp_variant(why, body):
@@ -151,7 +151,7 @@ for _ in range(steps - 2):
     z = z + (z1 - z0) / (steps - 1)
     rows.append(z)
 return torch.stack(rows + [z1])"""),
-)  # fmt: skip
+)
 
 
 # -- interpolate ----------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ return torch.sigmoid(decode(z))"""),
     _images("encodes the images with noise on them", "path", "random", """
 z0, z1 = encode(x0 + 0.2 * torch.randn_like(x0))[0], encode(x1 + 0.2 * torch.randn_like(x1))[0]
 return torch.sigmoid(decode(lerp(z0, z1, steps)))"""),
-)  # fmt: skip
+)
 
 IMAGES_VARIANTS = (
     _images_variant("one batch, no_grad", """
@@ -268,7 +268,7 @@ return torch.sigmoid(decode(z))""",
     _images_variant("hands lerp rows with a batch axis", """
 z = lerp(encode(x0), encode(x1), steps)
 return torch.sigmoid(decode(z))"""),
-)  # fmt: skip
+)
 
 
 # -- linear_probe ---------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ z_train.sub_(mean).div_(std)
 z_test.sub_(mean).div_(std)
 """ + FIT + "return model.fit(z_train, y_train).score(z_test, y_test)"),
     _probe("returns nothing", "form", "returns-nothing", FIT + "model.fit(z_train, y_train)"),
-)  # fmt: skip
+)
 
 PROBE_VARIANTS = (
     _probe_variant("logistic regression", FIT + "return model.fit(z_train, y_train).score(z_test, y_test)"),
@@ -441,7 +441,7 @@ def closure():
     return loss
 optimizer.step(closure)
 return ((z_test @ w + b).argmax(1) == y_test).float().mean().item()"""),
-)  # fmt: skip
+)
 
 
 # -- slerp ----------------------------------------------------------------------------------------
@@ -530,7 +530,7 @@ if z1 is not z0:
 a = torch.acos(torch.clamp(torch.dot(z0, z1), -1, 1))
 u = (torch.sin((1 - t) * a) * z0 + torch.sin(t * a) * z1) / torch.sin(a)
 return u * ((1 - t) * n0 + t * n1)"""),
-)  # fmt: skip
+)
 
 SLERP_VARIANTS = (
     _slerp_variant("lengths change evenly", ANGLE + TURN + "return u * ((1 - t) * n0 + t * n1)"),
@@ -562,7 +562,7 @@ for i in range(steps):
 return torch.stack(rows)"""),
     _slerp_variant("builds on a broken lerp: the reference stands in", ANGLE + TURN + """
 return u * ((1 - t) * n0 + t * n1)""", "\ndef lerp(z0, z1, steps):\n    return z0.expand(steps, -1)\n"),
-)  # fmt: skip
+)
 
 MUTANTS = (*LERP_MUTANTS, *IMAGES_MUTANTS, *PROBE_MUTANTS, *SLERP_MUTANTS)
 VARIANTS = (*LERP_VARIANTS, *IMAGES_VARIANTS, *PROBE_VARIANTS, *SLERP_VARIANTS)
