@@ -292,18 +292,40 @@ class Course:
         records = self.records(student).items()
         return {q: r for q, r in records if q not in asked and r["seed"] == seed}
 
-    def looked_at(self, student: str) -> set[str]:
-        """The cells of a student that a person has graded and nobody need look at again."""
+    def looked_at(self, student: str) -> dict[str, str]:
+        """{cell: hash of what was there to see} for cells that a person has graded, and that
+        nobody need look at again.
+        """
         with self.gradebook() as gradebook, contextlib.suppress(MissingEntry):
             submission = gradebook.find_submission(self.assignment, student)
             grades = [g for notebook in submission.notebooks for g in notebook.grades]
-            return {
+            settled = {
                 g.name for g in grades if g.manual_score is not None and not g.needs_manual_grade
             }
-        return set()
+            seen = self._seen(student) if settled else {}
+            return {name: seen[name] for name in settled & seen.keys()}
+        return {}
 
-    def keep_looked_at(self, student: str, cells: set[str]) -> None:
-        """Nothing has changed in these cells: nbgrader asks for another look at every grade."""
+    def _seen(self, student: str) -> dict[str, str]:
+        """What a person who grades sees of each graded cell: the answer, or the result."""
+        seen = {}
+        for name in self.notebooks:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                for cell in nbformat.read(self.result(student, name), as_version=4).cells:
+                    about = cell.metadata.get("nbgrader", {})
+                    if about.get("grade"):
+                        record = verdict.read(cell) or {}
+                        told = [record.get(part) for part in ("status", "score", "mistake")]
+                        answer = [cell.source, cell.get("attachments", {})]
+                        seen[about["grade_id"]] = digest_of([*answer, told])
+        return seen
+
+    def keep_looked_at(self, student: str, before: dict[str, str], asked: set[str]) -> None:
+        """Where nothing has changed for the eye nobody need look again: nbgrader asks for a look
+        at every grade. asked: cells of questions that were corrected.
+        """
+        now = self._seen(student)
+        cells = {n for n, seen in before.items() if now.get(n) == seen and n not in asked}
         with self.gradebook() as gradebook:
             submission = gradebook.find_submission(self.assignment, student)
             for grade in (g for notebook in submission.notebooks for g in notebook.grades):

@@ -347,11 +347,11 @@ def _finish(course, ledger, task: Task, error: str | None, seconds: float) -> di
     if error is None:
         begun = time.monotonic()
         ledger.write(assignment=course.assignment, student=task.student, begun=task.key)
-        seen = course.looked_at(task.student) if task.asked is not None else set()
+        seen = course.looked_at(task.student)
         error = course.autograde(task.student, task.seed)
         if error is None and seen:
-            again = {catalogue.grade_id(question) for question in task.asked}
-            course.keep_looked_at(task.student, seen - again)
+            asked = {catalogue.grade_id(question) for question in task.asked or ()}
+            course.keep_looked_at(task.student, seen, asked)
         seconds = round(seconds + time.monotonic() - begun, 3)
     if error is not None:
         return {"status": "failed", "error": error, "seconds": seconds}
