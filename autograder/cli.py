@@ -192,9 +192,9 @@ def run_build(options) -> int:
 
 def run_release(options) -> int:
     """`release`: the student bundle."""
-    from autograder.release import build
+    from autograder.release import bundle
 
-    print(build.bundle(options.to))
+    print(bundle.write(options.to))
     return 0
 
 

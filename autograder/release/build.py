@@ -1,4 +1,4 @@
-"""One text source a notebook: masters in, source notebooks, release and student bundle out.
+"""One text source a notebook: masters in, source notebooks and release out.
 
 `solutions/<assignment>.py` (jupytext py:percent) is the only file edited by hand. `build` writes
 `solutions/<assignment>/<assignment>.ipynb`, nbgrader's source, and has nbgrader itself make the
@@ -13,7 +13,6 @@ import hashlib
 import logging
 import shutil
 import tempfile
-import zipfile
 from pathlib import Path
 
 import jupytext
@@ -242,41 +241,3 @@ def clean_release(assignment, student, notebooks) -> None:
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.name != f"{folder.name}.ipynb":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def bundle(target: Path, root: Path = ROOT) -> Path:
-    """One zip for students: notebooks, `utils`, data, how to install; nothing only instructors
-    have.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    files = {path: path.relative_to(root) for path in _bundled(root)}
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, name in sorted(files.items()):
-            archive.write(path, f"vae-course/{name}")
-        archive.write(root / "docs" / "for-students.md", "vae-course/README.md")
-        archive.writestr("vae-course/requirements.txt", student_requirements(root))
-        archive.writestr("vae-course/pyproject.toml", _student_pyproject(root))
-    return target
-
-
-def _bundled(root: Path):
-    for assignment in catalogue.ASSIGNMENTS:
-        yield root / "assignments" / assignment / f"{assignment}.ipynb"
-    for path in (root / "utils").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts and path.name != "build.py":
-            yield path
-    yield root / "environment.yml"
-
-
-def student_requirements(root: Path = ROOT) -> str:
-    """requirements.txt without the part under the line that says `instructors`."""
-    students, _, rest = (root / "requirements.txt").read_text().partition("# instructors")
-    assert rest, "requirements.txt lost its line '# instructors'"
-    return students + "-e .\n"
-
-
-def _student_pyproject(root: Path) -> str:
-    text = (root / "pyproject.toml").read_text()
-    return text.partition("[tool.ruff]")[0].replace(
-        'include = ["utils*", "autograder*"]', 'include = ["utils*"]'
-    )

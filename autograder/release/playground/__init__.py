@@ -2,10 +2,12 @@
 
 import base64
 import contextlib
+import html
 import io
 import json
 from pathlib import Path
 
+from autograder.release.bundle import course_url
 from utils import data, runs
 from utils.explore import browser
 
@@ -34,7 +36,9 @@ MODELS = {
 def write(target: Path) -> int:
     """Write the page; its size in bytes. RunError when a run is missing or it grew too large."""
     page = (HERE / "page.html").read_text("utf8")
+    url = html.escape(course_url())
     parts = {
+        "<!--{course}-->": f'<p><a href="{url}">The course</a></p>' if url else "",
         "/*{css}*/": browser.css(),
         "/*{module}*/": browser.module().replace("export ", ""),
         "/*{data}*/": content(),

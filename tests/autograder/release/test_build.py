@@ -1,6 +1,7 @@
 """The release is what the masters give, and hands out nothing that only instructors have."""
 
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import nbformat
 import pytest
 
 from autograder.key import catalogue
-from autograder.release import build
+from autograder.release import build, bundle
 
 ROOT = build.ROOT
 MASTER = """\
@@ -61,7 +62,7 @@ def student_files() -> dict[str, str]:
     """Everything that a student receives, as text: the bundle, its notebooks' cells joined."""
     target = ROOT / "build" / "test-bundle.zip"
     texts = {}
-    with zipfile.ZipFile(build.bundle(target)) as archive:
+    with zipfile.ZipFile(bundle.write(target)) as archive:
         for name in archive.namelist():
             data = archive.read(name)
             if name.endswith(".ipynb"):
@@ -97,6 +98,24 @@ def test_the_bundle_holds_what_students_need_and_nothing_from_the_instructors():
     for name, text in names.items():
         assert not re.search(r"BEGIN (SOLUTION|HIDDEN|MARK)|(from|import) autograder", text), name
     assert "nbgrader" not in names["vae-course/requirements.txt"]
+    assert {f"vae-course/{paper}" for paper in bundle.PAPERS} <= set(members)
+
+
+def test_the_courses_page_is_linked_only_where_it_is_set(tmp_path):
+    url = "https://example.org/vae"
+    for folder in ("utils", "assignments", "docs"):
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("figures", "*.xz")
+        )
+    for path in ROOT.glob("*.*"):
+        shutil.copy(path, tmp_path) if path.is_file() else None
+    shutil.copy(ROOT / "LICENSE", tmp_path)
+    settings = tmp_path / "pyproject.toml"
+    for value, linked in (("", False), (url, True)):
+        text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        settings.write_text(text.replace('url = ""', f'url = "{value}"'), encoding="utf-8")
+        with zipfile.ZipFile(bundle.write(tmp_path / "kit.zip", tmp_path)) as archive:
+            assert (url in archive.read("vae-course/README.md").decode()) == linked
 
 
 @pytest.mark.parametrize("assignment", catalogue.ASSIGNMENTS)

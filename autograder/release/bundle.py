@@ -1,0 +1,52 @@
+"""What students get: one zip with the notebooks, `utils`, the data, the licences."""
+
+from __future__ import annotations
+
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder.key import catalogue
+from autograder.plugins.config import ROOT
+
+PAPERS = ("LICENSE", "LICENSE-TEXTS.md", "THIRD_PARTY.md", "CHANGELOG.md")
+# What has another name in the zip, {name there: name here}.
+RENAMED = {"requirements.txt": "requirements-students.txt"}
+# The one place where the course's address may stand.
+ADDRESS = "pyproject.toml, [tool.course] url"
+
+
+def write(target: Path, root: Path = ROOT) -> Path:
+    """The zip; it holds nothing that only instructors have."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(_files(root)):
+            archive.write(path, f"vae-course/{path.relative_to(root).as_posix()}")
+        for name, here in RENAMED.items():
+            archive.write(root / here, f"vae-course/{name}")
+        archive.writestr("vae-course/README.md", _readme(root))
+    return target
+
+
+def course_url(root: Path = ROOT) -> str:
+    """The address of the course's page; empty where none is set."""
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return settings["tool"]["course"]["url"]
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for assignment in catalogue.ASSIGNMENTS:
+        yield root / "assignments" / assignment / f"{assignment}.ipynb"
+    for path in (root / "utils").rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts and path.name != "build.py":
+            yield path
+    for name in (*PAPERS, "environment.yml", "pyproject.toml"):
+        yield root / name
+
+
+def _readme(root: Path) -> str:
+    """docs/for-students.md, and where the course's page is."""
+    text = (root / "docs" / "for-students.md").read_text(encoding="utf-8")
+    url = course_url(root)
+    return f"{text}\nThe course's page: <{url}>\n" if url else text
