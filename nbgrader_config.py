@@ -50,7 +50,7 @@ c.Autograde.autograde_preprocessors = [
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
     "autograder.plugins.execute.SaveAutoGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
+    "autograder.plugins.late.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 # It takes nothing off unless told to.

@@ -80,11 +80,23 @@ def main(argv: list[str] | None = None) -> int:
     report.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     report.set_defaults(run=run_report)
 
-    collecting = commands.add_parser("collect", help="submissions out of Moodle's or Canvas' zip")
+    collecting = commands.add_parser(
+        "collect", help="submissions out of what a learning platform gives to download"
+    )
     collecting.add_argument("assignment")
-    collecting.add_argument("zip", type=Path, help="as the LMS gives it, all submissions in one")
-    roster = "Canvas' gradebook export or Moodle's grading worksheet"
+    collecting.add_argument("download", type=Path, help="a zip, or the folder it was unpacked to")
+    roster = "a list of the course from the platform: Canvas' gradebook, Moodle's worksheet"
     collecting.add_argument("--roster", type=Path, metavar="CSV", help=roster)
+    collecting.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="ROLE=HEADER",
+        help="of the roster, where they are not found: number, id, name",
+    )
+    collecting.add_argument(
+        "--pattern", help="how names are made, such as '{last}_{first}_{id}/{file}'"
+    )
     collecting.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     collecting.set_defaults(run=run_collect)
 
@@ -242,11 +254,12 @@ def run_report(options) -> int:
 
 
 def run_collect(options) -> int:
-    """`collect`: from the LMS's zip into `submitted/`."""
+    """`collect`: from a platform's download into `submitted/`."""
     from autograder.course import collect
 
     where = options.assignment, options.course_dir
-    return collect.collect(*where, options.zip, options.roster)
+    how = options.roster, options.pattern, options.columns
+    return collect.collect(*where, options.download, *how)
 
 
 def run_demo(options) -> int:

@@ -339,6 +339,33 @@ class Course:
         return any(path.is_file() and _finished(path) for path in paths)
 
 
+def unusable_id(student: str) -> str | None:
+    """Why nothing can be graded under this id; None for any other: nbgrader makes folders and
+    patterns of ids.
+    """
+    odd = sorted(set(student) & set("/\\*?[]+\n\r\t\0"))
+    if odd or student in ("", ".", "..") or verdict.printable(student) != student:
+        what = f"holds {' '.join(map(repr, odd))}" if odd else "is no name for a folder"
+        return f"the id {verdict.printable(student)!r} {what}: give this student another one"
+    if len(student.encode()) > 200:
+        return f"the id {student[:40]!r}… is longer than the 200 bytes of a folder's name"
+    return None
+
+
+def unfinished(submission) -> bool:
+    """Whether grading began with a submission and was interrupted: nothing in one of its notebooks
+    has a mark, or waits for a person's. It counts as not graded, never as 0.
+    """
+    return any(
+        notebook.grades
+        and all(
+            grade.auto_score is None and grade.manual_score is None and not grade.needs_manual_grade
+            for grade in notebook.grades
+        )
+        for notebook in submission.notebooks
+    )
+
+
 def _finished(path: Path) -> bool:
     """Whether questions in an autograded notebook have been asked; none has an output before."""
     try:

@@ -7,11 +7,10 @@ import os
 
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters.base import NbGraderException
-from nbgrader.utils import parse_utc
 
 from autograder.exam import verdict
 from autograder.exam.box import NoBox
-from autograder.plugins import sanitize
+from autograder.plugins import dates, sanitize
 from autograder.plugins.execute import Execute
 
 # What a coordinator has sanitized ahead of nbgrader, {path: (text, resources)}.
@@ -78,10 +77,11 @@ def _doubt_timestamps(converter) -> None:
         try:
             if sanitize.plain(path) and os.path.getsize(path) < 1000:
                 with open(path, encoding="utf-8") as file:
-                    return parse_utc(file.read().strip())
-        except (OSError, ValueError, OverflowError):
-            pass
-        converter.log.warning("%s holds no date, and counts as handed in without one", path)
+                    return dates.parse(file.read())
+            why = "is no plain file"
+        except (OSError, ValueError) as error:
+            why = error
+        converter.log.warning("%s holds no date, and counts as handed in in time: %s", path, why)
         return None
 
     course.get_existing_timestamp = timestamp

@@ -1,17 +1,27 @@
-"""Late policies as an nbgrader plug-in: a grace period, so much a day, a floor, or zero.
+"""Late penalties: a grace period, so much a day, a floor, or zero; and extensions.
 
-c.AssignLatePenalties.plugin_class = "autograder.plugins.late.LatePolicy"
 c.LatePolicy.grace_minutes = 15
 c.LatePolicy.percent_a_day = 10
 c.LatePolicy.floor_percent = 50
+c.LatePolicy.timezone = "Europe/Berlin"
+
+nbgrader computes a penalty once, when it autogrades: from the points of the code alone, and from
+the due date of that day. Here `settle` follows the marks, the due date, the policy and
+`extensions.csv` as they are at the moment; grading, answers, feedback and exports call it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
+from pathlib import Path
 
+from nbgrader.api import Gradebook
 from nbgrader.plugins import LateSubmissionPlugin
-from traitlets import Float
+from nbgrader.preprocessors import AssignLatePenalties as StockAssignLatePenalties
+from traitlets import Float, Unicode
+
+from autograder.plugins import dates, execute
 
 
 class LatePolicy(LateSubmissionPlugin):
@@ -24,15 +34,99 @@ class LatePolicy(LateSubmissionPlugin):
     floor_percent = Float(
         0, min=0, max=100, help="share of the score that is kept however late it is"
     ).tag(config=True)
+    timezone = Unicode(
+        "", help="the course's zone, such as Europe/Berlin; by default this machine's"
+    ).tag(config=True)
 
-    def late_submission_penalty(self, student_id, score, total_seconds_late):
+    def late_submission_penalty(self, student_id, score, total_seconds_late, days=None):
         """Points taken off `score`; 0 within the grace period; all of it when penalty_method is
         'zero'.
+
+        days: started days by the course's clock; by default of 24 hours each.
         """
         if total_seconds_late <= self.grace_minutes * 60:
             return 0.0
         if self.penalty_method == "zero":
             return score
-        days = math.ceil(total_seconds_late / 86_400)
+        days = math.ceil(total_seconds_late / 86_400) if days is None else days
         kept = max(self.floor_percent, 100 - days * self.percent_a_day)
         return score * (100 - kept) / 100
+
+
+class AssignLatePenalties(StockAssignLatePenalties):
+    """nbgrader's step in autograding, with extensions and the course's clock."""
+
+    def preprocess(self, nb, resources):
+        about, course = resources["nbgrader"], execute.course_of(self)
+        with Gradebook(about["db_url"]) as gradebook:
+            where = Path(course.root if course else ".")
+            settle(gradebook, self.config, where, about["assignment"], {about["student"]})
+        return nb, resources
+
+
+def settle(
+    gradebook: Gradebook,
+    config,
+    root: Path,
+    assignment: str,
+    students: Collection[str] | None = None,
+) -> list[str]:
+    """Bring extensions and late penalties of an assignment up to date; a line for each change.
+
+    students: only theirs. WrongCall where `extensions.csv` or the zone cannot be understood.
+    """
+    zone = dates.zone(config)
+    extensions = dates.extensions(root, zone)
+    step = AssignLatePenalties(config=config)
+    step.init_plugin()
+    changes, due = [], gradebook.find_assignment(assignment).duedate
+    for submission in gradebook.assignment_submissions(assignment):
+        student = submission.student_id
+        if students is not None and student not in students:
+            continue
+        said = ""
+        if extensions is not None:
+            until = extensions.get((student, assignment))
+            longer = until - due if until and due else None
+            if (submission.extension or None) != longer:
+                submission.extension = longer
+                said = f"extended to {dates.shown(until, zone)}" if longer else "no extension"
+        elif due is None and submission.extension is not None:
+            submission.extension = None  # nbgrader itself cannot add it to nothing
+        before = sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks)
+        for notebook in submission.notebooks:
+            notebook.late_submission_penalty = _penalty(step, submission, notebook, zone)
+        after = sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks)
+        if abs(before - after) > 1e-6:
+            why = f"{said}, {_lateness(submission, zone)}" if said else _lateness(submission, zone)
+            changes.append(f"{student}: late penalty {_points(before)} → {_points(after)} ({why})")
+        elif said:
+            changes.append(f"{student}: {said}")
+    gradebook.db.commit()
+    return changes
+
+
+def _penalty(step, submission, notebook, zone) -> float | None:
+    """Points off one notebook, as the course's policy has it; None where it is not late."""
+    late = submission.total_seconds_late
+    if late <= 0:
+        return None
+    policy = step.plugin_inst
+    told = {}
+    if isinstance(policy, LatePolicy):
+        told["days"] = dates.days_late(submission.duedate, submission.timestamp, zone)
+    score = notebook.score
+    penalty = policy.late_submission_penalty(submission.student_id, score, late, **told)
+    return None if penalty is None else min(max(penalty, 0.0), score)
+
+
+def _lateness(submission, zone) -> str:
+    due = f"due {dates.shown(submission.duedate, zone)}" if submission.duedate else "no due date"
+    if submission.total_seconds_late <= 0:
+        return f"in time, {due}"
+    days = dates.days_late(submission.duedate, submission.timestamp, zone)
+    return f"late, day {days}, {due}"
+
+
+def _points(value: float) -> str:
+    return f"{value:.4f}".rstrip("0").rstrip(".")

@@ -1,0 +1,1 @@
+"""What `collect` is made of: downloads, files, submissions, rosters, people."""

@@ -1,0 +1,73 @@
+"""Whose is it? The gradebook's students, found by what a platform calls them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+
+from autograder.course.intake.downloads import Entry
+from autograder.course.intake.files import Unusable
+
+ANONYMOUS = re.compile(r"\W*participant\W*|teilnehmer(/in)?|participante|deelnemer", re.I)
+TEST_STUDENT = "studenttest"  # Canvas' own, as its downloads name it
+
+
+class People:
+    """The gradebook's students by id, email and the platform's number; by name where one has it."""
+
+    def __init__(self, students: Iterable):
+        self._ids: dict[str, set[str]] = defaultdict(set)
+        self._names: dict[str, set[str]] = defaultdict(set)
+        self._numbers: dict[str, set[str]] = defaultdict(set)
+        for student in students:
+            first, last = student.first_name or "", student.last_name or ""
+            for known in (student.id, student.lms_user_id, student.email):
+                if known:
+                    self._ids[_id(known)].add(student.id)
+            for name in (first + last, last + first):
+                if name.strip():
+                    self._names[letters(name)].add(student.id)
+
+    def by_id(self, text: str) -> set[str]:
+        """Who has this id, email or number."""
+        return self._ids.get(_id(text), set())
+
+    def by_name(self, text: str) -> set[str]:
+        """Who has this name, whatever its order, accents and case."""
+        return self._names.get(letters(text), set())
+
+    def learn(self, number: str, student: str) -> None:
+        """A roster says that the platform's number means this student."""
+        self._numbers[number].add(student)
+
+    def find(self, entry: Entry) -> str:
+        """Whose submission this is; Unusable where that is nobody, or not certain."""
+        tried = [self._numbers.get(entry.key, set()), *map(self.by_id, entry.ids)]
+        tried += [self.by_id(entry.key), self.by_name(entry.name)]
+        if not any(tried):  # a team's submission bears its name before a person's
+            parts = entry.name.split("-")
+            tried = [self.by_name("-".join(parts[i:])) for i in range(1, len(parts))]
+            entry.notes += [f"taken from {entry.name!r}"] if any(tried) else []
+        for found in tried:
+            if len(found) == 1:
+                return next(iter(found))
+            if found:
+                raise Unusable(f"may be {' or '.join(sorted(found))}; a --roster tells them apart")
+        if ANONYMOUS.fullmatch(entry.name):
+            raise Unusable("is anonymous; the grading worksheet as --roster says who it is")
+        raise Unusable(
+            "is not in the gradebook: `nbgrader db student add` or `import`, or give a --roster"
+        )
+
+
+def letters(name: str) -> str:
+    """Letters and digits without accents or case: platforms keep no more of a name."""
+    plain = unicodedata.normalize("NFKD", name)
+    return "".join(c for c in plain if c.isalnum()).casefold()
+
+
+def _id(text) -> str:
+    """Systems write the same letter in several ways: macOS takes accents apart."""
+    return unicodedata.normalize("NFC", str(text).strip()).casefold()

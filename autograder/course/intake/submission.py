@@ -1,0 +1,241 @@
+"""What is graded of what one person handed in: the notebook's own folder, and the runs.
+
+People hand in a notebook, a zip of its folder, of two folders, of the whole course, a zip in a zip.
+The notebook is found by the cells in it, and the folder that it lies in is the submission. Whatever
+is not taken is said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from autograder.course.intake import files
+from autograder.course.intake.files import Budget, LeftOut, Unusable, Upload
+from autograder.exam.verdict import printable
+from utils.hand_in.notebook import LARGEST as NOTEBOOK
+from utils.hand_in.submit import MANIFEST
+
+FILES = 2000  # of one submission
+CANDIDATES = 200  # notebooks of one submission that are looked into
+RUN = "run.json"  # lies in every run's folder
+STAMP = "timestamp.txt"  # nbgrader's: only ours counts
+AGAIN = re.compile(r"[-_ ]?\(?(\d+)\)?$")  # vae-2, vae (2), vae_2
+CELL = re.compile(rb'"grade_id"\s*:\s*"([^"\\]+)"')
+# Folders of programs, which may hold more files than any submission.
+PROGRAMS = {".git", ".venv", "venv", "node_modules", "site-packages", ".idea", ".vscode"}
+ARCHIVES = (".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
+INSTEAD = {  # of a notebook: what it is, and what to do
+    ARCHIVES: "an archive that cannot be opened here; ask for a zip, or unpack it and collect the "
+    "folder with --pattern",
+    (".html", ".htm", ".pdf", ".docx"): "a page made from a notebook; ask for the notebook itself",
+    (".py",): "code without its notebook; ask for the notebook itself",
+    (".zip",): "a zip that cannot be opened",
+    (".ipynb",): "another notebook, or one without any of its cells",
+}
+
+
+def taken(
+    uploads: Iterable[Upload], wanted: dict[str, set[str]]
+) -> tuple[dict[str, bytes], list[str]]:
+    """({file: content}, notes) of a submission: notebooks under their right names, and what lies
+    beside them.
+
+    wanted: {notebook: names of its nbgrader cells}. Unusable where it holds none of them, or what
+    no honest submission holds.
+    """
+    notes: list[str] = []
+    budget = Budget(files.LARGEST)
+    found = _opened(uploads, budget, notes)
+    chosen = _chosen(found, wanted, budget, notes)
+    if not chosen:
+        lacking = f"it holds no {' or '.join(f'{name}.ipynb' for name in wanted)}"
+        raise Unusable("; ".join([lacking, *_instead(found), *notes]))
+    root = PurePosixPath(next(iter(chosen.values()))).parent
+    places = _places(found, root, set(chosen.values()), notes)
+    if len(places) > FILES:
+        raise Unusable(f"it has more than {FILES:,} files")
+    kept = {}
+    for target, name in (*((f"{n}.ipynb", path) for n, path in chosen.items()), *places.items()):
+        try:
+            kept[target] = found[name].read(budget)
+        except LeftOut as problem:
+            notes.append(f"left out: {problem}")
+    if not any(f"{notebook}.ipynb" in kept for notebook in wanted):
+        raise Unusable("; ".join(dict.fromkeys(notes)))
+    if MANIFEST in kept:
+        notes += _compared(kept.pop(MANIFEST), kept)
+    return kept, list(dict.fromkeys(notes))
+
+
+def _opened(uploads: Iterable[Upload], budget: Budget, notes: list[str]) -> dict[str, Upload]:
+    """{path: file} of all that was handed in; a zip is a folder of its name, and so is a zip in it,
+    but no further.
+    """
+    found: dict[str, Upload] = {}
+    waiting = deque((upload, "", 0) for upload in uploads)
+    programs: dict[str, int] = {}
+    while waiting:
+        if len(waiting) + len(found) > files.LISTED:
+            raise Unusable(f"it has more than {files.LISTED:,} files")
+        upload, above, depth = waiting.popleft()
+        if files.systems(upload.name):
+            continue
+        owner = next((p for p in PurePosixPath(upload.name).parts if p in PROGRAMS), None)
+        if owner:
+            programs[owner] = programs.get(owner, 0) + 1
+            continue
+        try:
+            name = above + files.checked(upload.name)
+            if _is_zip(upload) and depth < 2:
+                archive = files.opened(upload, budget)
+                waiting.extend((m, f"{name}/", depth + 1) for m in files.inside(archive))
+                continue
+        except LeftOut as problem:
+            notes.append(f"left out: {problem}")
+            continue
+        found.setdefault(name, upload)
+    notes += [f"left out: {name}/ ({count:,} files)" for name, count in programs.items()]
+    return found
+
+
+def _is_zip(upload: Upload) -> bool:
+    """By its name and its first bytes: a file of weights is a zip inside, and stays as it is."""
+    return upload.name.lower().endswith((".zip", ".ipynb")) and upload.begins(b"PK")
+
+
+def _chosen(found, wanted, budget: Budget, notes: list[str]) -> dict[str, str]:
+    """{notebook: path of the file that counts}: the latest that holds one of its cells, or else the
+    latest of its name; a file that cannot be read is handed in all the same, and grading says why.
+    """
+    cells, known = {}, {cell.encode() for own in wanted.values() for cell in own}
+    for name in sorted(found, key=lambda name: (name.count("/"), name)):
+        if _may_be_notebook(name, found[name]) and len(cells) < CANDIDATES:
+            try:
+                content = found[name].read(budget)
+            except LeftOut as problem:
+                notes.append(f"left out: {problem}")
+                continue
+            cells[name] = {m[1].decode() for m in CELL.finditer(content) if m[1] in known}
+    chosen = {}
+    for notebook, own in wanted.items():
+        mine = [name for name in cells if cells[name] & own]
+        mine = mine or [name for name in found if _attempt(name, notebook) is not None]
+        mine = [n for n in mine if n.lower().endswith(".ipynb")] or mine
+        if not mine:
+            continue
+        mine.sort(key=lambda name: _order(name, notebook, found[name].time))
+        best = mine[-1]
+        chosen[notebook] = best
+        if PurePosixPath(best).name != f"{notebook}.ipynb":
+            notes.append(f"{best!r} taken as {notebook}.ipynb")
+        older = [repr(name) for name in mine if name != best]
+        if older:
+            notes.append(f"the latest of {len(mine)} counts; not taken: {_some(older)}")
+            for name in mine:
+                if name != best:
+                    del found[name]
+    return chosen
+
+
+def _may_be_notebook(name: str, upload: Upload) -> bool:
+    """vae.ipynb, and what browsers make of it: vae.ipynb.txt, vae.ipynb.zip, vae.json."""
+    path = PurePosixPath(name.lower())
+    likely = ".ipynb" in path.name or (path.suffix == ".json" and path.name not in (RUN, MANIFEST))
+    return likely and upload.size <= NOTEBOOK
+
+
+def _attempt(name: str, notebook: str) -> int | None:
+    """0 for vae.ipynb, 2 for vae-2.ipynb or vae (2).ipynb; None for another name."""
+    path = PurePosixPath(name)
+    if path.suffix.lower() != ".ipynb":
+        return None
+    if path.stem == notebook:
+        return 0
+    number = AGAIN.search(path.stem)
+    rest = path.stem[: number.start()] if number else ""
+    return int(number[1]) if number and rest.strip() == notebook else None
+
+
+def _order(name: str, notebook: str, time: datetime | None):
+    """Later attempts are larger: by the LMS's number on the zip or the notebook, then by time, then
+    the right name first.
+    """
+    attempt = _attempt(name, notebook)
+    top = PurePosixPath(name).parts[0]
+    whole = AGAIN.search(PurePosixPath(top).stem) if top != name else None
+    known = time.timestamp() if time else 0.0
+    return (int(whole[1]) if whole else 0, attempt or 0, known, attempt is not None, name)
+
+
+def _places(found, root: PurePosixPath, notebooks: set[str], notes: list[str]) -> dict[str, str]:
+    """{place in the submission: path} of all but the notebooks: what lies in the root, and runs
+    from elsewhere where the root has none of their name.
+    """
+    above = "" if str(root) == "." else f"{root}/"
+    runs = {}  # folder of a run that grading would not find: where it goes
+    others = {str(PurePosixPath(name).parent) for name in found if name.endswith(".ipynb")}
+    for folder in sorted(str(PurePosixPath(n).parent) for n in found if n.endswith(f"/{RUN}")):
+        run = PurePosixPath(folder).name
+        home = PurePosixPath(folder).parent
+        home = home.parent if home.name == "runs" else home
+        theirs = str(home) in others and home != root  # of another assignment's notebook
+        if not theirs and f"{above}runs/{run}/{RUN}" not in found and run not in runs.values():
+            runs[folder] = run
+    if runs:
+        notes.append(f"runs that lay elsewhere put into runs/: {_some(sorted(runs.values()))}")
+    places, rest = {}, []
+    for name in found:
+        if name in notebooks:
+            continue
+        folder = next((f for f in runs if name.startswith(f"{f}/")), None)
+        if folder:
+            places[f"runs/{runs[folder]}{name[len(folder) :]}"] = name
+        elif name == f"{above}{STAMP}":
+            notes.append(f"its own {STAMP} does not count")
+        elif name.startswith(above) and not name.lower().endswith(".ipynb"):
+            places[name[len(above) :]] = name
+        else:
+            rest.append(repr(printable(name)))
+    broken = [name for name in places.values() if name.lower().endswith(".zip")]
+    notes += [f"{name!r} is no zip file, and was not opened" for name in broken]
+    if rest:
+        notes.append(f"not taken: {_some(rest)}")
+    return places
+
+
+def _instead(found) -> list[str]:
+    """What was handed in where there is no notebook."""
+    told = []
+    for name in list(found)[:3]:
+        lower = name.lower()
+        what = next((said for ends, said in INSTEAD.items() if lower.endswith(ends)), "")
+        told.append(f"it holds {printable(name)}{f': {what}' if what else ''}")
+    more = len(found) - len(told)
+    return [*told, f"and {more:,} more files"] if more > 0 else told
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _compared(manifest: bytes, kept: dict[str, bytes]) -> list[str]:
+    """What differs from the hashes that were written when the zip was packed."""
+    try:
+        told = json.loads(manifest[: files.MEBI])["files"]
+        hashes = {name: about["sha256"] for name, about in told.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return [f"its {MANIFEST} cannot be read"]
+    odd = [n for n, h in hashes.items() if n not in kept or _sha256(kept[n]) != h]
+    odd += [name for name in kept if name not in hashes]
+    return [f"changed after it was packed: {_some([repr(n) for n in sorted(odd)])}"] if odd else []
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
