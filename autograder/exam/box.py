@@ -56,6 +56,10 @@ class Limits:
     be
         `student.PATIENCE` times as long. cpu_seconds: of computing in one process, kept by the
         kernel.
+    The rest is kept by the examiner (`exam.budget`), each in the whole submission. idle_seconds: of
+    waiting while nothing computes. examiner_seconds: of computing on the examiner's side. cells: of
+    the student's own code. text, pictures: characters and bytes that are shown. received: bytes of
+    answers. calls: of stand-ins.
     """
 
     memory: int = 2 * 2**30
@@ -66,6 +70,13 @@ class Limits:
     cell_seconds: float = 30.0
     seconds: float = 300.0
     cpu_seconds: int = 300
+    idle_seconds: float = 60.0
+    examiner_seconds: float = 60.0
+    cells: int = 500
+    text: int = 1_000_000
+    pictures: int = 24 * 2**20
+    received: int = 256 * 2**20
+    calls: int = 2000
 
     def of_process(self) -> dict[str, int]:
         """As setrlimit(2) wants them."""
@@ -83,11 +94,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the processes of a box take at one moment: bytes, seconds, count."""
+    """What the processes of a box take at one moment: bytes, seconds, count.
+
+    queued: seconds that they have waited for a processor.
+    """
 
     memory: int
     cpu: float
     processes: int
+    queued: float = 0.0
 
 
 def command(kit: Path, hidden: list[Path], limits: Limits, as_root: bool) -> list[str]:
@@ -223,7 +238,7 @@ class Box:
         about it.
         """
         here = _namespace(self.first)
-        memory, cpu, processes = 0, 0.0, 0
+        memory, cpu, processes, queued = 0, 0.0, 0, 0.0
         tick = os.sysconf("SC_CLK_TCK")
         for name in os.listdir("/proc"):
             if name.isdigit() and here is not None and _namespace(name) == here:
@@ -234,7 +249,8 @@ class Box:
                         if line.startswith(("RssAnon:", "RssShmem:")):
                             memory += int(line.split()[1]) * 1024
                     processes += 1
-        return Usage(memory, cpu, processes)
+                    queued += int(Path("/proc", name, "schedstat").read_text().split()[1]) / 1e9
+        return Usage(memory, cpu, processes, queued)
 
     def close(self) -> None:
         """Kill everything in the box and wait until it is gone."""

@@ -21,6 +21,7 @@ import numpy as np
 
 from autograder.exam import standin, verdict
 from autograder.exam.box import NoBox
+from autograder.exam.budget import GRACE, OUTPUTS, PICTURES, TEXT, Budget, Gone, Meter, Spent
 from autograder.exam.warm import Inside, Warm
 from autograder.key import catalogue
 from autograder.key.question import Exam
@@ -28,11 +29,11 @@ from autograder.student import wire
 from autograder.student.asking import PATIENCE, TOO_LONG
 from autograder.student.probes import common
 
-GRACE = 3.0  # seconds that a process gets to stop by itself before its box is closed
 STARTS = 4  # processes that one submission may use up
-TEXT = 100_000  # characters of text in a cell's outputs
-PICTURES = 5 * 2**20  # bytes of pictures in a cell's outputs
-OUTPUTS = 500
+AGAIN = 2.0  # seconds that a cell which did not end gets where it is run once more, for what it
+# defines before
+LEAST = 5.0  # seconds that a question gets at least, or all it asks for
+CUT = "… the rest of this notebook's output was cut …\n"
 NAMES = 100_000  # characters of file names: the order to a forked process is one packet
 MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
@@ -55,10 +56,6 @@ class Examined:
     records: dict[str, dict] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
-
-
-class Gone(Exception):
-    """The student's process is no more; the message says why, to the student."""
 
 
 def examine(
@@ -85,9 +82,7 @@ def examine(
             if cell.question is None:
                 examined.outputs.append(student.run(position))
             else:
-                record = (kept or {}).get(cell.question) or verdict.of(
-                    lambda c=cell: exam.grade(c.question), cell.question, "isolated"
-                )
+                record = (kept or {}).get(cell.question) or student.judged(exam, cell.question)
                 if record.get("traceback"):
                     examined.notes.append(f"{cell.question}: {record.pop('traceback')}")
                 examined.records[cell.question] = record
@@ -111,29 +106,34 @@ class Isolated:
         self.cells, self.folder, self.files, self.name = cells, folder, files, name
         self.warm, self.limits, self.notes = warm, warm.limits, notes
         self.process: Inside | None = None
+        self.budget, self.over = Budget(warm.limits), ""
         self.position = self.starts = self.serial = 0
-        self.cell_seconds = self.limits.cell_seconds
+        self.cell_seconds, self.hurried = self.limits.cell_seconds, False
         self.deadly: set[int] = set()
+        self.endless: set[int] = set()
         self.broken: dict[int, str] = {}  # why cells stopped
         self.deadline = time.monotonic() + PATIENCE * self.limits.seconds
 
     def run(self, position: int) -> list[dict]:
         """Run one cell; its outputs, in nbformat's form."""
         try:
+            self._admit(position)
             process = self._alive()
             reply = self._converse(process, self._cell(position), self.cell_seconds)
-            outputs = clean(reply)
+            outputs = clean(reply, self.budget)
             for output in outputs:
                 if output["output_type"] == "error":
                     self.broken[position] = f"{output['ename']}: {output['evalue']}"[:200]
                     if output["ename"] == "CellTimeoutError":
+                        self.endless.add(position)
                         self._hurry()
             return outputs
         except Gone as gone:
-            self._hurry()
+            if self.process is None and not self.over:
+                self._hurry()
             self.deadly.add(position)
             self.broken[position] = str(gone)
-            self.notes.append(f"code cell {position + 1}: {gone}")
+            self._note(f"code cell {position + 1}", gone)
             line = f"ProcessEnded: {gone}"
             return [
                 {
@@ -146,6 +146,9 @@ class Isolated:
 
     def ask(self, probe: str, inputs: dict, stand_ins=None, seconds: float = 20.0) -> dict:
         """Have a probe run beside the student's code; evidence, or {"error": sentence}."""
+        seconds = min(seconds, self.limits.cell_seconds)
+        if self.hurried:
+            seconds = max(seconds / 4, min(LEAST, seconds))
         try:
             process = self._alive()
             functions = standin.offered(stand_ins or {})
@@ -157,17 +160,32 @@ class Isolated:
             }
             request.update({f"inputs.{key}": value for key, value in inputs.items()})
             with common.seeded(inputs.get("seed", 0)):
-                reply = self._converse(process, request, seconds, standin.Switchboard(functions))
-            return self._explained(evidence(reply))
+                board = standin.Switchboard(functions, self.budget)
+                got = evidence(self._converse(process, request, seconds, board))
+            if got.get("error") == TOO_LONG.format(seconds):
+                self._hurry()
+            return self._explained(got)
         except Gone as gone:
-            self.notes.append(f"{probe}: {gone}")
+            self._note(probe, gone)
             return {"error": str(gone)}
+
+    def judged(self, exam: Exam, question: str) -> dict:
+        """The record of a question; one that says why, where nothing more is run."""
+        if not self.over:
+            try:
+                self.budget.judge()
+            except Spent as spent:
+                self._end(spent)
+        if self.over:
+            return verdict.failed(question, self.over, "isolated")
+        return verdict.of(lambda: exam.grade(question), question, "isolated")
 
     def _explained(self, got: dict) -> dict:
         """Where a name is missing because the cell that defines it stopped, say that."""
         missing = common.UNDEFINED.search(str(got.get("error")))
         if missing:
-            defines = re.compile(rf"^\s*(def|class)\s+{re.escape(missing[1])}\b", re.M)
+            name = re.escape(missing[1])
+            defines = re.compile(rf"^[ \t]*(def|class)[ \t]+{name}\b", re.M)
             for position, why in self.broken.items():
                 if position < self.position and defines.search(self.cells[position].source):
                     said = f"`{missing[1]}` is not defined, since its cell stopped: {why}"
@@ -192,26 +210,39 @@ class Isolated:
         """A cell that did not end leaves less time to later ones: the questions are to have some,
         and a loop in a function that many cells call would take all of it.
         """
-        self.cell_seconds = max(self.cell_seconds / 4, min(2.0, self.cell_seconds))
+        self.cell_seconds = max(self.cell_seconds / 4, min(AGAIN, self.cell_seconds))
+        self.hurried = True
+
+    def _admit(self, position: int) -> None:
+        """Gone for a cell that is one too many; it is not run."""
+        self.budget.cells -= 1
+        if self.budget.cells < 0:
+            most = self.limits.cells
+            raise Gone(f"This notebook has more than {most} code cells; this one was not run.")
 
     def _cell(self, position: int) -> dict:
-        source = self.cells[position].source
-        return {"do": "run", "source": source, "seconds": self.cell_seconds}
+        source, seconds = self.cells[position].source, self.cell_seconds
+        if position in self.endless:
+            seconds = min(AGAIN, seconds)
+        return {"do": "run", "source": source, "seconds": seconds}
 
     def _alive(self) -> Inside:
         """The process; where there is none, a new one in the state that the cells so far make."""
         while self.process is None:
+            if self.over:
+                raise Gone(self.over)
             if self.starts == STARTS:
                 raise Gone("This notebook ended its process too often; the rest was not run.")
             if self.starts and time.monotonic() > self.deadline:
                 raise Gone(self._late())
             self.starts += 1
             self.process = self.warm.enter(self.folder, self.files, self.name)
+            self.meter = Meter(self.process.box, self.budget)
             for position in range(self.position):
                 if self.cells[position].question is None and position not in self.deadly:
                     try:
                         request = self._cell(position)
-                        self._converse(self.process, request, self.cell_seconds)
+                        self._converse(self.process, request, request["seconds"])
                     except Gone:
                         self.deadly.add(position)
                         break
@@ -223,22 +254,24 @@ class Isolated:
         """
         self.serial += 1
         until = min(time.monotonic() + PATIENCE * seconds + GRACE, self.deadline)
-        watch = self._watch(process, seconds)
         try:
-            wire.send(process.fd, {**request, "serial": self.serial}, until - time.monotonic())
-            while True:
+            with self.meter.waiting(seconds) as watch:
                 left = until - time.monotonic()
-                if left <= 0:  # also where it never stops sending what nobody waits for
-                    raise TimeoutError
-                reply = wire.receive(process.fd, left, watch)
-                serial = reply.get("serial")
-                if isinstance(serial, int) and serial < self.serial:
-                    continue  # student code has answered that one itself
-                if serial != self.serial:
-                    raise wire.WireError("an answer to no question")
-                if "stand_in" not in reply or switchboard is None:
-                    return reply
-                standin.reply(process.fd, reply, switchboard, left)
+                wire.send(process.fd, {**request, "serial": self.serial}, left, watch)
+                while True:
+                    left = until - time.monotonic()
+                    if left <= 0:  # also where it never stops sending what nobody waits for
+                        raise TimeoutError
+                    reply = wire.receive(process.fd, left, watch, self.budget.receive)
+                    self.budget.judge()
+                    serial = reply.get("serial")
+                    if isinstance(serial, int) and serial < self.serial:
+                        continue  # student code has answered that one itself
+                    if serial != self.serial:
+                        raise wire.WireError("an answer to no question")
+                    if "stand_in" not in reply or switchboard is None:
+                        return reply
+                    standin.reply(process.fd, reply, switchboard, left, watch)
         except TimeoutError:
             late = time.monotonic() >= self.deadline
             raise self._gone(self._late() if late else TOO_LONG.format(seconds)) from None
@@ -246,29 +279,20 @@ class Isolated:
             raise self._gone(_ended(process.ended())) from None
         except wire.WireError as error:
             raise self._gone(f"Your code's process sent {error}.") from None
+        except Spent as spent:
+            self._end(spent)
+            raise Gone(self.over) from None
         except Gone as gone:
             raise self._gone(str(gone)) from None
 
-    def _watch(self, process: Inside, seconds: float):
-        """What to do until the answer comes: now and then, look at what the box uses, and end what
-        uses too much.
-        """
-        before, next_look = None, time.monotonic() + wire.WATCH
+    def _end(self, spent: Spent) -> None:
+        self.over = f"{spent} The rest was not run."
+        self.close()
 
-        def look():
-            nonlocal before, next_look
-            if time.monotonic() < next_look:
-                return
-            usage = process.box.usage()
-            next_look = time.monotonic() + wire.WATCH
-            before = usage.cpu if before is None else before
-            if usage.memory > self.limits.memory:
-                most = self.limits.memory / 2**30
-                raise Gone(f"Your code used more than {most:g} GiB of memory.")
-            if usage.cpu - before > seconds + GRACE:
-                raise Gone(TOO_LONG.format(seconds))
-
-        return look
+    def _note(self, where: str, why: Gone) -> None:
+        """Tell staff; the same reason once, and not for every cell that it keeps from running."""
+        if not any(note.endswith(f": {why}") for note in self.notes[-1:]):
+            self.notes.append(f"{where}: {why}")
 
     def _gone(self, why: str) -> Gone:
         self.close()
@@ -307,15 +331,21 @@ def _plain(value, depth: int = 0):
     return None
 
 
-def clean(reply: Mapping) -> list[dict]:
+def clean(reply: Mapping, budget: Budget) -> list[dict]:
     """The outputs in an untrusted answer, rebuilt: text and bitmap pictures only, and only so
-    much.
+    much in a cell, and in the whole notebook.
     """
-    budget = {"text": TEXT, "pictures": PICTURES}
     outputs = reply.get("outputs")
-    cleaned = [
-        _output(o, reply, budget) for o in (outputs if isinstance(outputs, list) else [])[:OUTPUTS]
-    ]
+    outputs = outputs if isinstance(outputs, list) else []
+    left = {"text": min(TEXT, budget.text), "pictures": min(PICTURES, budget.pictures)}
+    most, before = min(OUTPUTS, budget.outputs), dict(left)
+    cleaned = [_output(output, reply, left) for output in outputs[:most]]
+    whole = budget.text > 0 and budget.outputs > 0
+    budget.text -= before["text"] - left["text"]
+    budget.pictures -= before["pictures"] - left["pictures"]
+    budget.outputs -= len(outputs[:most])
+    if whole and not (budget.text > 0 and budget.outputs > 0):
+        cleaned.append({"output_type": "stream", "name": "stdout", "text": CUT})
     return [output for output in cleaned if output]
 
 
@@ -325,7 +355,7 @@ def _output(output, reply, budget) -> dict | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
-        text = _progress.sub("", _text(output.get("text"), budget))
+        text = as_shown(_text(output.get("text"), budget))
         return {"output_type": "stream", "name": name, "text": text} if text else None
     if kind == "error":
         lines = output.get("traceback")
@@ -353,7 +383,16 @@ def _output(output, reply, budget) -> dict | None:
     return None
 
 
-_progress = re.compile(r"[^\n\r]*\r(?!\n)")  # what a progress bar has overwritten
+def as_shown(text: str) -> str:
+    """Text without what a progress bar has overwritten: of each line, what stands behind its last
+    carriage return, but for one that belongs to the line's end.
+    """
+    *lines, last = text.split("\n")
+    kept = []
+    for line in lines:
+        body, end = (line[:-1], "\r") if line.endswith("\r") else (line, "")
+        kept.append(body.rpartition("\r")[2] + end)
+    return "\n".join([*kept, last.rpartition("\r")[2]])
 
 
 def _text(value, budget) -> str:

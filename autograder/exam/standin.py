@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
+from autograder.exam.budget import Budget
 from autograder.student import wire
 
-CALLS = 500  # in one probe; an honest one makes a handful
 ELEMENTS = 2**21  # numbers in all arguments of a call, broadcast together, and in its result
+KEPT = 2**23  # numbers in all calls of one probe: they are kept until it ends, for gradients
 
 
 def offered(stand_ins: Mapping[str, object]) -> dict[str, Callable]:
@@ -25,16 +26,19 @@ def offered(stand_ins: Mapping[str, object]) -> dict[str, Callable]:
 
 
 class Switchboard:
-    """Answers the stand-in calls of one probe."""
+    """Answers the stand-in calls of one probe. budget: pays for them, those for gradients too."""
 
-    def __init__(self, functions: Mapping[str, Callable]):
-        self.functions, self.calls = functions, []
+    def __init__(self, functions: Mapping[str, Callable], budget: Budget):
+        self.functions, self.budget, self.calls, self.kept = functions, budget, [], 0
 
     def answer(self, request: Mapping) -> dict:
         """A message for the student's process: results or gradients, or what was wrong
         with the call.
         """
         try:
+            self.budget.calls -= 1
+            if self.budget.calls < 0:
+                raise _Refused(f"called more than {self.budget.limits.calls} times")
             return self._pull(request) if "pull" in request else self._call(request)
         except _Refused as refused:
             return {"error": str(refused)}
@@ -42,13 +46,14 @@ class Switchboard:
             return {"error": f"{type(error).__name__}: {error}"[:300]}
 
     def _call(self, request) -> dict:
-        if len(self.calls) >= CALLS:
-            raise _Refused(f"called more than {CALLS} times")
         tensors = self._tensors(request, "tensor")
         for tensor, needed in zip(tensors, request["needed"], strict=True):
             tensor.requires_grad_(bool(needed) and tensor.is_floating_point())
         spec = request["spec"]
-        self._bounded([*spec["args"], *spec["kwargs"].values()], tensors)
+        size = self._bounded([*spec["args"], *spec["kwargs"].values()], tensors)
+        self.kept += size
+        if self.kept > KEPT:
+            raise _Refused("called with too much in all")
         args = [self._placed(place, tensors) for place in spec["args"]]
         kwargs = {str(k): self._placed(place, tensors) for k, place in spec["kwargs"].items()}
         with torch.enable_grad():
@@ -86,14 +91,18 @@ class Switchboard:
         return [torch.from_numpy(a.copy()) for a in arrays]
 
     @staticmethod
-    def _bounded(places, tensors) -> None:
-        """Refuse plain values that would make a small call a large one, such as a billion steps."""
+    def _bounded(places, tensors) -> float:
+        """How many numbers a call may come to. Refuses plain values that would make a small call a
+        large one, such as a billion steps.
+        """
         plain = [place["value"] for place in places if "tensor" not in place]
         if not all(value is None or isinstance(value, (bool, int, float)) for value in plain):
             raise _Refused("arguments other than tensors and numbers")
         most = max([1, *(abs(value) for value in plain if isinstance(value, int))])
-        if max(_elements(tensors), 1) * most > ELEMENTS:
+        size = max(_elements(tensors), 1) * most
+        if size > ELEMENTS:
             raise _Refused("the arguments are too large")
+        return max(size, sum(tensor.numel() for tensor in tensors))
 
     @staticmethod
     def _placed(place, tensors):
@@ -113,6 +122,6 @@ class _Refused(Exception):
     pass
 
 
-def reply(fd: int, request: Mapping, switchboard: Switchboard, seconds: float) -> None:
+def reply(fd: int, request: Mapping, switchboard: Switchboard, seconds: float, watch=None) -> None:
     """Answer one call over the wire."""
-    wire.send(fd, switchboard.answer(request), seconds)
+    wire.send(fd, switchboard.answer(request), seconds, watch)

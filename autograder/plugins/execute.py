@@ -104,6 +104,15 @@ class Execute(StockExecute):
         300.0,
         help="Seconds of computing for one submission; `timeout` is for a cell, a quarter of it.",
     ).tag(config=True)
+    idle = Float(
+        60.0, help="Seconds that one submission may wait in all, while nothing in it computes."
+    ).tag(config=True)
+    judging = Float(60.0, help="Seconds of the grader's own computing for one submission.").tag(
+        config=True
+    )
+    cells = Integer(500, help="Code cells of a student's own that are run.").tag(config=True)
+    text = Integer(1_000_000, help="Characters that one submission may show.").tag(config=True)
+    pictures = Integer(24, help="MiB of pictures that one submission may show.").tag(config=True)
 
     def preprocess(self, nb, resources=None, km=None):
         problem = sanitize.problem_of(nb)
@@ -177,6 +186,11 @@ class Execute(StockExecute):
             cell_seconds=float(self.timeout or self.seconds / 4),
             seconds=self.seconds,
             cpu_seconds=int(self.seconds),
+            idle_seconds=self.idle,
+            examiner_seconds=self.judging,
+            cells=self.cells,
+            text=self.text,
+            pictures=self.pictures * MEBI,
         )
 
     def _hidden(self) -> tuple[Path, ...]:

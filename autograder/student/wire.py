@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 
 LIMIT = 64 * 2**20  # bytes of one message; the largest honest one is below 8 MiB
 HEAD_LIMIT = 4 * 2**20  # bytes of its JSON, which takes twenty times the room when it is read
+NAMES_LIMIT = 2**16  # bytes of names and shapes of its arrays: some 600; honest ones have below 100
 WATCH = 0.1  # seconds between looks at a silent sender
 HEAD = struct.Struct("!II")
 
@@ -49,41 +50,58 @@ def _plain(value):
 def unpack(head: bytes, body: bytes) -> dict:
     """The message of `pack`; WireError for anything else."""
     try:
+        if body and struct.unpack_from("<Q", body)[0] > NAMES_LIMIT:  # how safetensors begins
+            raise WireError("too many arrays")
         parts = json.loads(head)
         arrays = load(body) if body else {}
         shaped = {k: arrays[k].reshape(shape) for k, shape in parts["shapes"].items()}
         return {**parts["plain"], **shaped}
+    except WireError:
+        raise
     except Exception as error:
         raise WireError(f"unreadable answer ({type(error).__name__})") from None
 
 
-def send(fd: int, message: dict, seconds: float | None = None) -> None:
+def send(fd: int, message: dict, seconds: float | None = None, watch=None) -> None:
     """Write one message; TimeoutError when the other side does not read it in time."""
-    write(fd, pack(message), seconds)
+    write(fd, pack(message), seconds, watch)
 
 
-def write(fd: int, data: bytes, seconds: float | None = None) -> None:
-    """Write the bytes of one message. With `seconds`, the descriptor must be non-blocking."""
+def write(fd: int, data: bytes, seconds: float | None = None, watch=None) -> None:
+    """Write the bytes of one message. With `seconds`, the descriptor must be non-blocking. `watch`
+    is as in `receive`.
+    """
     deadline = None if seconds is None else time.monotonic() + seconds
     data = memoryview(data)
     while data:
-        if deadline is not None:
-            left = max(0, deadline - time.monotonic())
-            if not select.select([], [fd], [], left)[1]:
+        while deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
                 raise TimeoutError
+            if watch is not None:
+                watch()
+            if select.select([], [fd], [], min(left, WATCH) if watch else left)[1]:
+                break
         with contextlib.suppress(BlockingIOError):
             data = data[os.write(fd, data) :]
 
 
 def receive(
-    fd: int, seconds: float | None = None, watch: Callable[[], object] | None = None
+    fd: int,
+    seconds: float | None = None,
+    watch: Callable[[], object] | None = None,
+    admit: Callable[[int], object] | None = None,
 ) -> dict:
     """Read one message; WireError when it is too large or malformed, TimeoutError when it is late,
-    EOFError at the end. `watch` is called again and again meanwhile; it may raise."""
+    EOFError at the end. `watch` is called again and again meanwhile, `admit` with the size of the
+    message before it is read; both may raise.
+    """
     deadline = None if seconds is None else time.monotonic() + seconds
     head_size, body_size = HEAD.unpack(_read(fd, HEAD.size, deadline, watch))
     if head_size > HEAD_LIMIT or head_size + body_size > LIMIT:
         raise WireError(f"an answer of {(head_size + body_size) / 2**20:.0f} MiB is over the limit")
+    if admit is not None:
+        admit(HEAD.size + head_size + body_size)
     head = _read(fd, head_size, deadline, watch)
     return unpack(head, _read(fd, body_size, deadline, watch))
 

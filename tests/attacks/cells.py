@@ -409,6 +409,41 @@ while True:
 """,
     "a loop in the graded function": "def kl_gaussian(mu, logvar):\n    while True: pass",
     "sleep": "import time; time.sleep(10**6)",
+    "sleep in the graded function": "import time\ndef kl_gaussian(mu, logvar): time.sleep(10**6)",
+    "wait for a child that sleeps": """
+pid = os.fork()
+if pid == 0: __import__('time').sleep(10**6)
+os.waitpid(pid, 0)
+""",
+    "sleep and read nothing": """
+import signal, threading, time
+for number in (14, 27): signal.signal(number, signal.SIG_IGN)
+while True: time.sleep(0.01)
+""",
+    "a long line": "print('x' * 64_000)",
+    "blank lines before an error": "del kl_gaussian\n" + "\n" * 300_000 + "1 / 0",
+    "a thousand pictures": """
+picture = bytes([137, 80, 78, 71, 13, 10, 26, 10]) + os.urandom(4000)
+for n in range(1000): display({{'image/png': picture}}, raw=True)
+""",
+    "a million arrays on the wire": """
+import json, struct
+about = {{'dtype': 'U8', 'shape': [0], 'data_offsets': [0, 0]}}
+names = json.dumps({{str(n): about for n in range(10**6)}}).encode()
+body = struct.pack('<Q', len(names)) + names
+head = json.dumps({{'plain': {{}}, 'shapes': {{}}}}).encode()
+data = struct.pack('!II', len(head), len(body)) + head + body
+while data: data = data[os.write(3, data):]
+""",
+    "answers that never end": """
+from autograder.student import wire
+import numpy as np
+while True: wire.send(3, {{'serial': 0, 'noise': np.zeros(2**22)}})
+""",
+    "a million small answers": """
+from autograder.student import wire
+while True: wire.send(3, {{'serial': 0}})
+""",
     "stop itself": "import signal; os.kill(os.getpid(), signal.SIGSTOP)",
     "kill itself": "import signal; os.kill(os.getpid(), signal.SIGKILL)",
     "end itself": "os._exit(0)",

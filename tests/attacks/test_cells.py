@@ -18,7 +18,14 @@ torch.set_num_threads(1)
 CANARY = "canary-7f3a9c"
 QUESTION = "vae.kl_gaussian"
 SHORT = Limits(
-    memory=2**30, disk=32 * 2**20, file=16 * 2**20, processes=40, cell_seconds=1, seconds=20
+    memory=2**30,
+    disk=32 * 2**20,
+    file=16 * 2**20,
+    processes=40,
+    cell_seconds=1,
+    seconds=20,
+    idle_seconds=8,
+    examiner_seconds=10,
 )
 HONEST = """import torch
 def kl_gaussian(mu, logvar):
@@ -94,7 +101,8 @@ def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
 
     record = examined.records[QUESTION]
     assert record["score"] <= unattacked
-    assert record["status"] == "graded" and record["mode"] == "isolated"
+    assert record["status"] == "graded" or "The rest was not run." in record["feedback"]
+    assert record["mode"] == "isolated"
     told = str(examined.outputs)
     assert "LEAKED" not in told and CANARY not in told
     assert not leaks.lines(examined.outputs)  # what feedback shows

@@ -6,6 +6,7 @@ import torch
 
 from autograder.exam import examiner, standin
 from autograder.exam.box import Limits
+from autograder.exam.budget import Budget
 from autograder.exam.examiner import Cell
 from autograder.exam.warm import Warm
 from tests.autograder.conftest import KL
@@ -16,7 +17,7 @@ TEST = Cell("", "vae.kl_gaussian")
 
 @pytest.fixture(scope="module")
 def warm():
-    with Warm(Limits(memory=2**30, cell_seconds=3, seconds=120)) as server:
+    with Warm(Limits(memory=2**30, cell_seconds=3, seconds=120, idle_seconds=8)) as server:
         yield server
 
 
@@ -77,7 +78,7 @@ def test_terminal_escapes_do_not_come_through(examine):
     [
         ("import os; os._exit(3)", "exit status 3"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "still running"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)", "waited for 2 seconds"),
         (
             "import signal\nfor n in (14, 27): signal.signal(n, signal.SIG_IGN)\nwhile True: pass",
             "still",
@@ -171,7 +172,7 @@ def test_a_stand_in_is_not_asked_for_a_billion_of_anything(steps):
 
     arrays = {"tensor.0": np.zeros(1), "tensor.1": np.zeros(1), "needed": [False, False]}
     spec = {"args": [{"tensor": 0}, {"tensor": 1}, {"value": steps}], "kwargs": {}}
-    board = standin.Switchboard({"lerp": lerp})
+    board = standin.Switchboard({"lerp": lerp}, Budget(Limits()))
     told = board.answer({"stand_in": "lerp", "spec": spec, **arrays})
     assert "arguments" in told["error"] and "called" not in told["error"]
 
