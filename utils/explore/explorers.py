@@ -18,16 +18,15 @@ import math
 from pathlib import Path
 
 import ipywidgets as widgets
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from utils import data, runs
+from utils.explore.drawing import centred
+from utils.explore.models import dataset, decoded, finite, last_loss, load, origin, test_images
+from utils.explore.sheets import font, png, sheet, strip
 from utils.plots import CLASSES as COLOURS
-
-LABEL_HEIGHT = 16  # pixels, of the text over a row of images
-GAP = 225  # the grey between images
 
 
 def explorer(build):
@@ -578,30 +577,6 @@ class Pad(widgets.VBox):
             self.image.value, self.caption.value = self.view(self._x)
 
 
-def centred(drawing):
-    """A PIL image as MNIST's digits are, (1, 28, 28) in [0, 1]: in a box of 20 by 20, its centre
-    of mass in the middle. None when it is empty.
-    """
-    drawing = drawing.convert("RGBA")
-    paper = Image.new("RGBA", drawing.size, "white")
-    gray = np.asarray(Image.alpha_composite(paper, drawing).convert("L"), float) / 255
-    ink = abs(gray - np.median(gray))  # the paper is what there is most of, light or dark
-    rows, columns = np.nonzero(ink > 0.3)
-    if not len(rows):
-        return None
-    box = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] / ink.max()
-    by = 20 / max(box.shape)
-    height, width = (max(round(by * side), 1) for side in box.shape)
-    small = Image.fromarray(box.astype(np.float32)).resize((width, height), Image.BOX)
-    small = np.asarray(small)
-    image = np.zeros((28, 28), np.float32)
-    y, x = ((small * at).sum() / small.sum() for at in np.indices(small.shape))
-    top = int(np.clip(round(14 - y), 0, 28 - height))
-    left = int(np.clip(round(14 - x), 0, 28 - width))
-    image[top : top + height, left : left + width] = small
-    return torch.from_numpy(image)[None].clamp(0, 1)
-
-
 # -- statistics -----------------------------------------------------------------------------------
 
 
@@ -677,15 +652,6 @@ class Statistics(widgets.VBox):
 # -- what they share ------------------------------------------------------------------------------
 
 
-def load(*names):
-    """Trained runs of these names, checked, and a sentence that says where they come from."""
-    said, loaded = io.StringIO(), []
-    for name in names:
-        with contextlib.redirect_stdout(said):
-            loaded.append(finite(name if isinstance(name, runs.Trained) else runs.load(name)))
-    return loaded, " · ".join(said.getvalue().splitlines())
-
-
 def one_of(loaded, build):
     """The explorer of a trained run; of several, under a menu to choose from."""
     if len(loaded) == 1:
@@ -698,56 +664,6 @@ def one_of(loaded, build):
 
     connect(show, menu)
     return box
-
-
-def finite(run):
-    """The run itself; RunError when it decodes to NaN or infinity."""
-    if not torch.isfinite(run.decode(torch.zeros(1, run.nz))).all():
-        advice = "Delete that folder and train again, with a smaller learning rate"
-        raise runs.RunError(f"the model in {run.folder} decodes to NaN. {advice}")
-    return run
-
-
-def last_loss(run, loss):
-    """A loss in nats per image: on test images where that was measured, else as logged last."""
-    logged = run.curves.get(loss) or [math.nan]
-    return run.info.get("measured", {}).get(loss, logged[-1])
-
-
-def origin(ladder):
-    return "your runs" if ladder[0].source == "yours" else "the kit's runs"
-
-
-def dataset(run):
-    """The dataset a run was trained on: a setting, else by its name."""
-    named = run.settings.get("dataset")
-    fashion = named == "FashionMNIST" or (named is None and "fashion" in run.folder.name)
-    return "FashionMNIST" if fashion else "MNIST"
-
-
-def test_images(run, limit=2000):
-    """The first test images and labels of the dataset a run was trained on."""
-    return _test_images(dataset(run), limit)
-
-
-@functools.cache
-def _test_images(name, limit):
-    with contextlib.redirect_stdout(io.StringIO()):
-        return data.load(name, train=False, limit=limit)
-
-
-def decoded(run, z):
-    """Images (B, 1, 28, 28) in [0, 1] of a few latents (B, nz).
-
-    On one thread: for so little work, waiting for a second one on a busy machine takes 100 times as
-    long as the work itself.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return torch.sigmoid(run.decode(z))
-    finally:
-        torch.set_num_threads(threads)
 
 
 def connect(show, *controls):
@@ -778,63 +694,6 @@ def note(text):
     return widgets.HTML(f"<small>{html.escape(text)}</small>") if text else widgets.HTML()
 
 
-# -- pictures -------------------------------------------------------------------------------------
-
-
 def picture():
     # without tooltip: JupyterLab 4 fails to show an Image that has one
     return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start"))
-
-
-def sheet(rows, scale=2, gap=2):
-    """PNG of rows of images, {label over the row: (N, 1, 28, 28)}, enlarged `scale` times."""
-    blocks = []
-    for label, images in rows.items():
-        if label:
-            blocks.append(("text", label))
-        pixels = np.pad(_bytes(images), [(0, 0), (0, gap), (0, gap)], constant_values=GAP)
-        row = np.concatenate([*pixels], axis=1)
-        blocks.append(("images", row.repeat(scale, 0).repeat(scale, 1)))
-    width = max(block.shape[1] for kind, block in blocks if kind == "images")
-    height = sum(LABEL_HEIGHT if kind == "text" else block.shape[0] for kind, block in blocks)
-    canvas = Image.new("L", (width, height), 255)
-    draw, top = ImageDraw.Draw(canvas), 0
-    for kind, block in blocks:
-        if kind == "text":
-            draw.text((1, top), block, fill=0, font=font())
-            top += LABEL_HEIGHT
-        else:
-            canvas.paste(Image.fromarray(block), (0, top))
-            top += block.shape[0]
-    return png(canvas)
-
-
-def strip(columns, scale=4, gap=2):
-    """PNG of single images side by side, {label over the image: (1, 1, 28, 28)}."""
-    step = (28 + gap) * scale
-    canvas = Image.new("L", (step * len(columns), LABEL_HEIGHT + 28 * scale), 255)
-    draw = ImageDraw.Draw(canvas)
-    for i, (label, image) in enumerate(columns.items()):
-        draw.text((i * step + 1, 0), label, fill=0, font=font())
-        large = _bytes(image)[0].repeat(scale, 0).repeat(scale, 1)
-        canvas.paste(Image.fromarray(large), (i * step, LABEL_HEIGHT))
-        corner = (i * step + 28 * scale - 1, LABEL_HEIGHT + 28 * scale - 1)
-        draw.rectangle([(i * step, LABEL_HEIGHT), corner], outline=GAP)
-    return png(canvas)
-
-
-def png(canvas):
-    """A PIL image as PNG bytes, packed for speed rather than size."""
-    content = io.BytesIO()
-    canvas.save(content, "PNG", compress_level=1)
-    return content.getvalue()
-
-
-@functools.cache
-def font():
-    return ImageFont.load_default(13)
-
-
-def _bytes(images):
-    """(N, 28, 28) bytes of images (N, 1, 28, 28) in [0, 1]: black on white, as in all figures."""
-    return ((1 - images[:, 0].clamp(0, 1)) * 255).round().to(torch.uint8).numpy()

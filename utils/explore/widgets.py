@@ -16,12 +16,10 @@ from utils.explore.explorers import (
     check_encoders,
     check_planes,
     choose_ladders,
-    dataset,
     explorer,
-    load,
-    test_images,
     two_images,
 )
+from utils.explore.models import dataset, load, test_images
 
 EACH = 30  # test images of every class that travel to the browser
 

@@ -1,8 +1,6 @@
 """Answers in words: what counts as a word, and a live count below each answer of a notebook.
 
-The rule: words are what stands between spaces and has a letter or a digit in it. A formula is one
-word; pictures, the addresses of links and HTML tags count nothing, and neither does the line that
-came with the cell. The limit is the one that stands in the cell.
+The limit is the one that stands in the cell.
 """
 
 from __future__ import annotations
@@ -12,25 +10,7 @@ import re
 from dataclasses import dataclass
 
 from utils.hand_in import notebook
-
-HEADER = r"\*Your answer, at most (?:\d+) words:\*"
-STUB = "YOUR ANSWER HERE"
-# (pattern, what replaces it), in this order; JavaScript uses them too (words.js)
-NOT_WORDS = [
-    (HEADER, " "),
-    (STUB, " "),
-    (r"\$\$[^$]+\$\$|\$[^$\n]+\$", " 1 "),  # a formula
-    (r"!\[[^\[\]]*\]\([^()]*\)", " "),  # a picture
-    (r"\]\([^()]*\)", "] "),  # where a link leads
-    (r"<[/!a-zA-Z][^<>]*>", " "),  # HTML
-]
-
-
-def words(source: str) -> int:
-    """The number of words in the Markdown source of an answer."""
-    for pattern, instead in NOT_WORDS:
-        source = re.sub(pattern, instead, source)
-    return sum(any(map(str.isalnum, part)) for part in source.split())
+from utils.hand_in.words import HEADER, STUB, words
 
 
 def own(source: str) -> str:
@@ -46,13 +26,6 @@ def pictures(source: str) -> list[str]:
 def beside(source: str) -> list[str]:
     """Those of them that are not part of the notebook."""
     return [a for a in pictures(source) if not a.startswith(("attachment:", "data:image/"))]
-
-
-def plain(source: str) -> str:
-    """Markdown as one line of plain text, for what a question asks."""
-    source = re.sub(r"^#+ .*$", "", source, flags=re.M)
-    source = re.sub(r"\*\*Question[^*]*\*\*", "", source)
-    return " ".join(re.sub(r"[*`$]", "", source).split())
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from utils.hand_in import answers
+from utils.hand_in.words import NOT_WORDS, plain
 
 
 class Counter(anywidget.AnyWidget):
@@ -28,10 +28,10 @@ class Counter(anywidget.AnyWidget):
         self._text = "\n".join(map(str, found))
         super().__init__(
             counted=[
-                {"id": a.id, "words": a.words, "limit": a.limit, "asked": answers.plain(a.asked)}
+                {"id": a.id, "words": a.words, "limit": a.limit, "asked": plain(a.asked)}
                 for a in found
             ],
-            rules=[list(rule) for rule in answers.NOT_WORDS],
+            rules=[list(rule) for rule in NOT_WORDS],
         )
 
     def __repr__(self):  # what is shown where widgets do not work

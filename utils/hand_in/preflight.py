@@ -315,7 +315,9 @@ def check(where=""):
         return None
     from utils.hand_in import saver
 
-    return saver.Preflight(where, shell.execution_count)
+    result = look(where)
+    unsaved(result, shell.execution_count)
+    return saver.Preflight(result, lambda: look(where))
 
 
 def unsaved(result: Result, running: int) -> None:

@@ -3,8 +3,6 @@
 import anywidget
 import traitlets
 
-from utils.hand_in import preflight
-
 SAVE = """
 async function render({ model, el }) {
   const show = () => (el.innerHTML = model.get("said"));
@@ -20,22 +18,20 @@ export default { render };
 
 
 class Preflight(anywidget.AnyWidget):
-    """What `preflight.look` finds, looked at again as soon as the notebook is saved."""
+    """What a pre-flight finds, looked at again as soon as the notebook is saved."""
 
     _esm = SAVE
     said = traitlets.Unicode(help="HTML, made by preflight.Result").tag(sync=True)
     done = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, where, running):
-        self._where = where
-        result = preflight.look(where)
-        preflight.unsaved(result, running)
-        self._text = str(result)
+    def __init__(self, result, look):
+        """result: what is known now. look() -> the same once the notebook has been saved."""
+        self._text, self._look = str(result), look
         super().__init__(said=result.html())
         self.on_msg(self._saved)
 
     def _saved(self, widget, content, buffers):
-        self.done, self.said = True, preflight.look(self._where).html()
+        self.done, self.said = True, self._look().html()
 
     def __repr__(self):  # what is shown where widgets do not work
         return self._text

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 from utils import runs, training
-from utils.explore import explorers
+from utils.explore import explorers, sheets
 
 
 class Model(nn.Module):
@@ -53,7 +53,7 @@ def pixels(png):
 def tile(png, scale, column=0):
     """One image of a strip, without the pixels of its frame: (26, 26), ink 1 and paper 0."""
     left = column * 30 * scale
-    gray = pixels(png)[explorers.LABEL_HEIGHT :, left : left + 28 * scale]
+    gray = pixels(png)[sheets.LABEL_HEIGHT :, left : left + 28 * scale]
     return 1 - gray[::scale, ::scale].astype(float)[1:-1, 1:-1] / 255
 
 
@@ -234,12 +234,12 @@ def test_a_drawing_from_a_file_is_centred_and_sampled():
     before = explorer.image.value
     drawing = Image.new("RGB", (300, 200), "white")
     ImageDraw.Draw(drawing).line([(40, 20), (40, 180)], "black", 16)  # far from the middle
-    explorer.take(explorers.png(drawing))
+    explorer.take(sheets.png(drawing))
     assert explorer.image.value != before and "nats" in explorer.caption.value
     (seen,) = explorers.centred(drawing)
     rows, columns = np.nonzero(seen.numpy() > 0.1)
     assert np.ptp(rows) + 1 == 20 and abs(rows.mean() - 13.5) <= 1 and abs(columns.mean() - 14) <= 1
-    explorer.take(explorers.png(Image.new("L", (50, 50), "white")))
+    explorer.take(sheets.png(Image.new("L", (50, 50), "white")))
     assert "empty" in explorer.caption.value
     explorer.take(b"no picture")
     assert "not a picture" in explorer.caption.value

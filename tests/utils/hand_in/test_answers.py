@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import lab
-from utils.hand_in import answers, counter, notebook
+from utils.hand_in import answers, counter, notebook, words
 
 # Unassigned characters differ between Unicode versions; controls between notions of a space.
 CHARACTERS = st.characters(exclude_categories=["Cn", "Cs", "Cc", "Co"], exclude_characters="\ufeff")
@@ -68,7 +68,7 @@ def test_the_browser_counts_alike(texts):
     script = f"""import {{ words }} from "{module}";
         const {{ texts, rules }} = JSON.parse(await new Response(process.stdin).text());
         console.log(JSON.stringify(texts.map((text) => words(text, rules))));"""
-    given = json.dumps({"texts": texts, "rules": answers.NOT_WORDS})
+    given = json.dumps({"texts": texts, "rules": words.NOT_WORDS})
     made = subprocess.run(
         [node, "--input-type=module", "-e", script],
         input=given,
@@ -93,7 +93,7 @@ def test_questions_and_limits_come_from_the_release():
         "vae.beta_10": (200, 3, ""),
         "vae.well_tuned": (200, 3, ""),
     }
-    assert "What do you observe at β = 0" in answers.plain(found["vae.beta_0"].asked)
+    assert "What do you observe at β = 0" in words.plain(found["vae.beta_0"].asked)
 
 
 # -- in JupyterLab --------------------------------------------------------------------------------

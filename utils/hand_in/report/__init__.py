@@ -12,23 +12,18 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import io
 import os
 import re
-import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
-from PIL import Image
+from utils.hand_in import answers, notebook, preflight, words
+from utils.hand_in.report.content import Note, Picture, Report, Table, Written, picture
 
-from utils.hand_in import answers, notebook, preflight
-
-WIDEST = 1400  # pixels of a picture in the report; larger ones are scaled down
 LONGEST = 30_000  # characters of an answer that are shown
 TABLE = 60, 12  # rows and columns of a table that are shown
-FORMATS = "PNG", "JPEG", "GIF", "WEBP"
 
 
 @dataclass(frozen=True)
@@ -78,49 +73,6 @@ PARTS = (
     ),
     Part("Exploration", "explore", answers=("explore.hypothesis",)),
 )
-
-
-@dataclass
-class Picture:
-    png: bytes
-    alt: str
-    size: tuple[int, int]
-    title: str = ""
-
-
-@dataclass
-class Table:
-    title: str
-    rows: list[list[str]]  # the first one holds the headings
-
-
-@dataclass
-class Note:
-    """A sentence of the report's own, such as what is missing."""
-
-    text: str
-
-
-@dataclass
-class Written:
-    """A question, and what was answered: Markdown and its pictures {address: Picture or None}."""
-
-    asked: str
-    source: str
-    told: str
-    pictures: dict[str, Picture | None] = field(default_factory=dict)
-
-
-@dataclass
-class Report:
-    title: str
-    subtitle: str
-    chapters: list[tuple[str, list]]
-
-    @property
-    def missing(self) -> list[str]:
-        notes = [b.text for _, blocks in self.chapters for b in blocks if isinstance(b, Note)]
-        return list(dict.fromkeys(notes))
 
 
 # -- collecting -----------------------------------------------------------------------------------
@@ -239,7 +191,7 @@ def answered(id: str, answer, nb) -> list:
     if answer is None:
         return [Note(f"The answer {id} is missing: {nb.path.name} has no such cell.")]
     told = f"{id}, {answers.told(answer.words, answer.limit)}"
-    asked = answers.plain(answer.asked)
+    asked = words.plain(answer.asked)
     if not answer.source:
         return [Written(asked, "", told), Note(f"The answer {id} is empty.")]
     source, pictures = answer.source, {}
@@ -272,27 +224,6 @@ def _pasted(address: str, attachments: dict, folder: Path) -> bytes | None:
     except (binascii.Error, OSError, ValueError):
         pass
     return None
-
-
-def picture(content: bytes, alt: str = "", title: str = "") -> Picture | None:
-    """Bytes as a picture of moderate size; None where they are none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
-            image.draft("RGB", (WIDEST, WIDEST))  # JPEG is read small at once
-            image.thumbnail((WIDEST, WIDEST))
-            image = image.convert("RGBA" if "A" in image.getbands() else "RGB")
-    except Exception:  # Pillow raises all sorts of things for files that are no pictures
-        return None
-    if image.mode == "RGBA":
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    png, jpeg = io.BytesIO(), io.BytesIO()
-    image.save(png, "PNG", optimize=image.width * image.height < 10**6)
-    if png.tell() > 600_000:  # a photograph
-        image.save(jpeg, "JPEG", quality=85)
-    best = jpeg if 0 < jpeg.tell() < png.tell() else png
-    return Picture(best.getvalue(), " ".join(alt.split()), image.size, title)
 
 
 def _block(output: dict):

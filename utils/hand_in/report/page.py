@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from utils.hand_in.report import Note, Picture, Report, Table, Written, prose
+from utils.hand_in.report import prose
+from utils.hand_in.report.content import Note, Picture, Report, Table, Written
 
 HEAD = """<!doctype html>
 <html lang="en">

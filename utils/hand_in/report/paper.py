@@ -18,7 +18,8 @@ from fpdf.enums import XPos, YPos
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-from utils.hand_in.report import Note, Picture, Report, Table, Written, prose
+from utils.hand_in.report import prose
+from utils.hand_in.report.content import Note, Picture, Report, Table, Written
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 STYLES = {

@@ -1,0 +1,34 @@
+"""What counts as a word of an answer; the same rule counts in the browser (words.js).
+
+Words are what stands between spaces and has a letter or a digit in it. A formula is one word;
+pictures, the addresses of links and HTML tags count nothing, and neither does the line that came
+with the cell.
+"""
+
+import re
+
+HEADER = r"\*Your answer, at most (?:\d+) words:\*"
+STUB = "YOUR ANSWER HERE"
+# (pattern, what replaces it), in this order
+NOT_WORDS = [
+    (HEADER, " "),
+    (STUB, " "),
+    (r"\$\$[^$]+\$\$|\$[^$\n]+\$", " 1 "),  # a formula
+    (r"!\[[^\[\]]*\]\([^()]*\)", " "),  # a picture
+    (r"\]\([^()]*\)", "] "),  # where a link leads
+    (r"<[/!a-zA-Z][^<>]*>", " "),  # HTML
+]
+
+
+def words(source: str) -> int:
+    """The number of words in the Markdown source of an answer."""
+    for pattern, instead in NOT_WORDS:
+        source = re.sub(pattern, instead, source)
+    return sum(any(map(str.isalnum, part)) for part in source.split())
+
+
+def plain(source: str) -> str:
+    """Markdown as one line of plain text, for what a question asks."""
+    source = re.sub(r"^#+ .*$", "", source, flags=re.M)
+    source = re.sub(r"\*\*Question[^*]*\*\*", "", source)
+    return " ".join(re.sub(r"[*`$]", "", source).split())
