@@ -40,7 +40,7 @@ c.Autograde.exporter_class = "autograder.plugins.exporter.Exporter"
 c.Exporter.optimistic_validation = True  # the notebook is validated at the end, not eleven times
 c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
-    "autograder.plugins.sanitize.RestoreCells",
+    "autograder.plugins.restore.RestoreCells",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]

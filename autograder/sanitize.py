@@ -1,6 +1,6 @@
 """Version 1.0's name of two plug-ins: it goes in 2.0."""
 
 from autograder.plugins.exporter import Exporter
-from autograder.plugins.sanitize import RestoreCells
+from autograder.plugins.restore import RestoreCells
 
 __all__ = ["Exporter", "RestoreCells"]

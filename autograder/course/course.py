@@ -25,9 +25,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.course import worker
 from autograder.errors import Stopped, WrongCall
-from autograder.exam import examiner, verdict
+from autograder.exam import examiner, sanitize, verdict
 from autograder.key import catalogue, question
-from autograder.plugins import execute, exporter, sanitize
+from autograder.plugins import execute, exporter
 from autograder.plugins.config import ROOT, load_config, scripts_on_path
 
 
@@ -194,7 +194,7 @@ class Course:
                 if sanitize.problem_of(notebook) is not None:
                     continue
                 cells = tuple(
-                    examiner.Cell(cell.source, execute.question_of(cell))
+                    examiner.Cell(cell.source, sanitize.question_of(cell))
                     for cell in notebook.cells
                     if cell.cell_type == "code"
                 )
@@ -372,7 +372,7 @@ def _finished(path: Path) -> bool:
         cells = nbformat.read(path, as_version=4).cells
     except (OSError, ValueError):
         return False
-    tests = [cell for cell in cells if execute.question_of(cell)]
+    tests = [cell for cell in cells if sanitize.question_of(cell)]
     return not tests or any(cell.outputs for cell in tests)
 
 

@@ -24,10 +24,9 @@ from nbformat import NotebookNode
 from autograder.course import answers, ledger
 from autograder.course.course import Course
 from autograder.errors import WrongCall
-from autograder.exam import verdict
+from autograder.exam import sanitize, verdict
 from autograder.key import catalogue
 from autograder.key.catalogue import question_id
-from autograder.plugins import sanitize
 
 FEWEST = 8  # students; a discrimination of fewer says nothing
 BINS = 18

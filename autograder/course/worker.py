@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 
 import utils
 from autograder.errors import Stopped
-from autograder.exam import examiner, warm
+from autograder.exam import examiner, sanitize, warm
 from autograder.exam.box import Limits
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ GRADING = (
     "autograder/key/question.py",
     "autograder/key/kinds/trained.py",
     "autograder/plugins/execute.py",
-    "autograder/plugins/sanitize.py",
+    "autograder/plugins/restore.py",
     "utils/*.py",
 )
 
@@ -79,7 +79,7 @@ def _trusted(job: Job, folder: Path) -> examiner.Examined:
     import nbformat
     from nbgrader.utils import setenv
 
-    from autograder.plugins import execute, sanitize
+    from autograder.plugins import execute
 
     cells = [nbformat.v4.new_code_cell(cell.source) for cell in job.cells]
     notebook = sanitize.in_place_of("")

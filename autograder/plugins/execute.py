@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader import utils as nbgrader_utils
 from nbgrader.api import BaseCell, Comment, Grade, Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute as StockExecute
@@ -25,10 +24,10 @@ from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy import Float as Real
 from traitlets import Enum, Float, Integer
 
-from autograder.exam import examiner, verdict, warm
+from autograder.exam import examiner, sanitize, verdict, warm
 from autograder.exam.box import Limits, NoBox
 from autograder.key import catalogue
-from autograder.plugins import incell, sanitize
+from autograder.plugins import incell
 
 MEBI = 2**20
 
@@ -52,18 +51,6 @@ def key_of(cells, folder: Path, files: list[str], name: str, seed: int) -> str:
         data = (Path(folder) / file).read_bytes()
         digest.update(json.dumps([file, len(data)]).encode() + data)
     return digest.hexdigest()
-
-
-def question_of(cell) -> str | None:
-    """The question that a cell tests, or None; by its restored name, whatever its source says."""
-    tested = nbgrader_utils.is_grade(cell) and not nbgrader_utils.is_solution(cell)
-    if cell.cell_type != "code" or not tested:
-        return None
-    name = str(cell.metadata.nbgrader.get("grade_id", ""))
-    try:
-        return catalogue.find(catalogue.question_id(name)).id
-    except catalogue.UnknownQuestion:
-        return None
 
 
 def course_of(preprocessor) -> CourseDirectory | None:
@@ -152,7 +139,7 @@ class Execute(StockExecute):
         about = resources.get("nbgrader", {})
         cells = [cell for cell in nb.cells if cell.cell_type == "code"]
         files, left_out = examiner.files_of(folder, self.limits().disk // 2)
-        asked = [examiner.Cell(cell.source, question_of(cell)) for cell in cells]
+        asked = [examiner.Cell(cell.source, sanitize.question_of(cell)) for cell in cells]
         name = about.get("assignment", "submission")
         examined = ahead.pop(key_of(asked, folder, files, name, seed), None) if ahead else None
         if examined is None:
@@ -170,7 +157,7 @@ class Execute(StockExecute):
     def _unread(self, nb, resources, problem):
         """Every question of a file that could not be read says so, and counts 0."""
         for cell in nb.cells:
-            question_id = question_of(cell)
+            question_id = sanitize.question_of(cell)
             if question_id is not None:
                 record = verdict.failed(question_id, problem, "unread")
                 cell.outputs = [NotebookNode(output) for output in verdict.outputs(record)]
@@ -234,7 +221,7 @@ class SaveAutoGrades(StockSaveAutoGrades):
 
     def _add_score(self, cell, resources):
         super()._add_score(cell, resources)
-        question_id = question_of(cell)
+        question_id = sanitize.question_of(cell)
         if question_id is None:
             return
         question, record = catalogue.find(question_id), verdict.read(cell) or {"score": 0.0}

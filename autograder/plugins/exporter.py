@@ -8,9 +8,9 @@ import os
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters.base import NbGraderException
 
-from autograder.exam import verdict
+from autograder.exam import sanitize, verdict
 from autograder.exam.box import NoBox
-from autograder.plugins import dates, sanitize
+from autograder.plugins import dates
 from autograder.plugins.execute import Execute
 
 # What a coordinator has sanitized ahead of nbgrader, {path: (text, resources)}.

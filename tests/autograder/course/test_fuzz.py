@@ -8,7 +8,7 @@ import random
 
 import nbformat
 
-from autograder.plugins import sanitize
+from autograder.exam import sanitize
 from tests import fuzz
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autograder.exam import sanitize
 from autograder.key import catalogue
-from autograder.plugins import sanitize
 from tests.utils.conftest import finished
 from utils.hand_in import notebook, preflight
 

@@ -1,10 +1,9 @@
 """Make any file that calls itself a notebook gradable: read it warily, put the graded cells back in
 place.
 
-nbgrader trusts what it reads: a file that is no notebook, a cell that stands there twice, or one
-odd value in the metadata costs the whole submission. Here the metadata is rebuilt from the
-gradebook, and a file that cannot be read becomes an empty notebook that says why. The submission
-itself is never changed.
+Nothing in its metadata is trusted: they are rebuilt from the release, and a file that cannot be
+read becomes an empty notebook that says why. The submission itself is never changed. nbgrader is
+not needed here: it takes a second to load, and most desks have none.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Callable, Mapping
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader import utils as nbgrader_utils
-from nbgrader.api import Gradebook
-from nbgrader.preprocessors import NbGraderPreprocessor
+
+from autograder.key import catalogue
 
 LARGEST = 32 * 2**20  # bytes of a notebook file
 FILE = 128 * 2**20  # bytes of any other file that is copied
@@ -79,7 +78,7 @@ def _rebuilt(number: int, cell) -> NotebookNode | None:
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
     source = str(source).encode("utf-8", "replace").decode()  # no halves of characters
-    made = _cell(f"cell-{number}", cell["cell_type"], source)
+    made = cell_of(f"cell-{number}", cell["cell_type"], source)
     if made.cell_type == "markdown" and _pictures(cell.get("attachments")):
         made.attachments = nbformat.from_dict(cell["attachments"])
     metadata = cell.get("metadata")
@@ -89,7 +88,7 @@ def _rebuilt(number: int, cell) -> NotebookNode | None:
     return made
 
 
-def _cell(id: str, kind: str, source: str) -> NotebookNode:
+def cell_of(id: str, kind: str, source: str) -> NotebookNode:
     """A cell without metadata; nbformat's own way to make one validates it, which takes longer."""
     made = NotebookNode(id=id, cell_type=kind, source=source, metadata=NotebookNode())
     if kind == "code":
@@ -124,88 +123,79 @@ def _python() -> dict:
     }
 
 
-class RestoreCells(NbGraderPreprocessor):
+def restore(nb: NotebookNode, known: Mapping[str, NotebookNode], warn: Callable) -> None:
     """Make every cell what it was when it was released, but for what a student was to write, and
     put each graded cell once where it can be graded.
 
-    Takes the place of nbgrader's `OverwriteCells`, which asks the gradebook for every cell. A cell
-    that the gradebook does not know is the student's own. Of cells that stand there twice the last
-    edited one counts. A test that is missing, or stands before the work that it tests, goes behind
-    that work; other graded cells that are missing go to the end.
+    known: {grade_id: cell} as it was released, in its order, with nbgrader's metadata. A cell that
+    is not among them is the student's own. Of cells that stand there twice the last edited one
+    counts. A test that is missing, or stands before the work that it tests, goes behind that work;
+    other graded cells that are missing go to the end. warn(format, *values) is told what was done.
     """
-
-    def preprocess(self, nb, resources):
-        about = resources["nbgrader"]
-        with Gradebook(about["db_url"]) as gradebook:
-            source = gradebook.find_notebook(about["notebook"], about["assignment"])
-            known = _official(source)
-        cells = list(nb.cells)
-        kept = _counting(cells, known)
-        for cell in cells:
-            name = cell.metadata.pop("nbgrader", {}).get("grade_id")
-            if kept.get(name) is cell:
-                self._restore(cell, name, known[name])
-            elif name in kept:
-                self.log.warning("Cell %r is there more than once", name)
-        nb.cells = cells
-        work = None
-        for name, official in known.items():
-            if nbgrader_utils.is_solution(official) and not nbgrader_utils.is_grade(official):
-                work = kept.get(name, work)
-            elif nbgrader_utils.is_grade(official):
-                self._place(nb, kept, name, official, work)
-        return nb, resources
-
-    def _restore(self, cell, name, official) -> None:
-        """Give a cell its type and its metadata back, and a locked one its source."""
-        cell.metadata.nbgrader = official.metadata.nbgrader.copy()
-        if cell.cell_type != official.cell_type:
-            self.log.warning("Cell %r had become a %s cell", name, cell.cell_type)
-            for key in ("outputs", "execution_count"):
-                cell.pop(key, None)
-            cell.update({**official, "source": cell.source, "metadata": cell.metadata})
-        if cell.metadata.nbgrader.locked and cell.source != official.source:
-            self.log.warning("Cell %r is read-only and was put back as it was released", name)
-            cell.source = official.source
-
-    def _place(self, nb, kept, name, official, work) -> None:
-        """Make sure that a graded cell is there, and a test behind the work that it tests."""
-        test = not nbgrader_utils.is_solution(official)
-        cell = kept.get(name)
-        if cell is not None and not (test and work is not None):
-            return
-        places = {id(cell): number for number, cell in enumerate(nb.cells)}
-        behind = places[id(work)] if work is not None else len(nb.cells) - 1
-        if cell is None:
-            self.log.warning("Cell %r is missing and was put back", name)
-            nb.cells.insert(behind + 1 if test else len(nb.cells), official)
-        elif places[id(cell)] < behind:
-            self.log.warning("Cell %r stood before the work that it tests and was moved", name)
-            nb.cells.insert(behind, nb.cells.pop(places[id(cell)]))
+    cells = list(nb.cells)
+    kept = _counting(cells, known)
+    for cell in cells:
+        name = cell.metadata.pop("nbgrader", {}).get("grade_id")
+        if kept.get(name) is cell:
+            _restore(cell, name, known[name], warn)
+        elif name in kept:
+            warn("Cell %r is there more than once", name)
+    nb.cells = cells
+    work = None
+    for name, official in known.items():
+        if is_solution(official) and not is_grade(official):
+            work = kept.get(name, work)
+        elif is_grade(official):
+            _place(nb, kept, name, official, work, warn)
 
 
-def _official(notebook) -> dict[str, NotebookNode]:
-    """{name: cell} as a notebook was released, from the gradebook's record of it, in its order."""
-    grades = {cell.name: cell.max_score for cell in notebook.grade_cells}
-    solutions = {cell.name for cell in notebook.solution_cells}
-    tasks = {cell.name for cell in notebook.task_cells}
-    found = {}
-    for cell in notebook.source_cells:
-        about = {
-            "grade_id": cell.name,
-            "grade": cell.name in grades,
-            "solution": cell.name in solutions,
-            "task": cell.name in tasks,
-            "locked": bool(cell.locked),
-            "schema_version": 3,
-            "cell_type": cell.cell_type,
-            "checksum": cell.checksum,
-        }
-        if about["grade"]:
-            about["points"] = grades[cell.name]
-        found[cell.name] = _cell(f"official-{len(found)}", cell.cell_type, cell.source)
-        found[cell.name].metadata.nbgrader = NotebookNode(about)
-    return found
+def is_grade(cell) -> bool:
+    """Whether nbgrader's metadata says that the cell is worth points."""
+    return bool(cell.metadata.get("nbgrader", {}).get("grade"))
+
+
+def is_solution(cell) -> bool:
+    """Whether nbgrader's metadata says that students write the cell."""
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def question_of(cell) -> str | None:
+    """The question that a restored cell tests, or None; by its name, whatever its source says."""
+    if cell.cell_type != "code" or not is_grade(cell) or is_solution(cell):
+        return None
+    try:
+        return catalogue.find(catalogue.question_id(str(cell.metadata.nbgrader.grade_id))).id
+    except catalogue.UnknownQuestion:
+        return None
+
+
+def _restore(cell, name, official, warn) -> None:
+    """Give a cell its type and its metadata back, and a locked one its source."""
+    cell.metadata.nbgrader = official.metadata.nbgrader.copy()
+    if cell.cell_type != official.cell_type:
+        warn("Cell %r had become a %s cell", name, cell.cell_type)
+        for key in ("outputs", "execution_count"):
+            cell.pop(key, None)
+        cell.update({**official, "source": cell.source, "metadata": cell.metadata})
+    if cell.metadata.nbgrader.locked and cell.source != official.source:
+        warn("Cell %r is read-only and was put back as it was released", name)
+        cell.source = official.source
+
+
+def _place(nb, kept, name, official, work, warn) -> None:
+    """Make sure that a graded cell is there, and a test behind the work that it tests."""
+    test = not is_solution(official)
+    cell = kept.get(name)
+    if cell is not None and not (test and work is not None):
+        return
+    places = {id(cell): number for number, cell in enumerate(nb.cells)}
+    behind = places[id(work)] if work is not None else len(nb.cells) - 1
+    if cell is None:
+        warn("Cell %r is missing and was put back", name)
+        nb.cells.insert(behind + 1 if test else len(nb.cells), official)
+    elif places[id(cell)] < behind:
+        warn("Cell %r stood before the work that it tests and was moved", name)
+        nb.cells.insert(behind, nb.cells.pop(places[id(cell)]))
 
 
 def _counting(cells, known) -> dict[str, NotebookNode]:
