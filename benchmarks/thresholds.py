@@ -16,7 +16,9 @@ from torch import nn
 from tqdm import tqdm
 
 from autograder.key.kinds import trained
-from autograder.key.vae import bernoulli_log_likelihood, kl_gaussian, reparametrize
+from autograder.key.vae.bernoulli_log_likelihood import bernoulli_log_likelihood
+from autograder.key.vae.kl_gaussian import kl_gaussian
+from autograder.key.vae.reparametrize import reparametrize
 from utils import data
 
 NZ = 16

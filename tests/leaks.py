@@ -8,6 +8,7 @@ from functools import cache
 import nbformat
 
 from autograder.key import catalogue
+from autograder.key import sentences as key
 from autograder.release import build
 
 LINE = 20  # characters; shorter lines say nothing
@@ -40,11 +41,23 @@ def secret_lines() -> frozenset[str]:
 def code_lines() -> frozenset[str]:
     """Every line of the answer key's code; what its strings say is meant for students."""
     found = set()
-    for folder in ("key", "key/kinds", "exam", "plugins", "course", "release", "."):
-        for path in (build.ROOT / "autograder" / folder).glob("*.py"):
+    for folder in ("key", "exam", "plugins", "course", "release"):
+        for path in (build.ROOT / "autograder" / folder).rglob("*.py"):
             found |= {line.strip() for line in path.read_text().splitlines()}
+    for path in (build.ROOT / "autograder").glob("*.py"):
+        found |= {line.strip() for line in path.read_text().splitlines()}
     public = ("import ", "from ", "def ", "class ")  # names and signatures are the course's
     return frozenset(n for n in found if len(n) >= LINE and not n.startswith(public))
+
+
+@cache
+def sentences() -> frozenset[str]:
+    """What is said of a mistake, and only when a notebook has been graded: how it begins, which is
+    enough to recognise it wherever its lines break.
+    """
+    questions = [q for a in catalogue.ASSIGNMENTS for q in catalogue.of(a).values()]
+    said = [*key.shared().values(), *(m for q in questions for m in q.sentences.mistakes.values())]
+    return frozenset(" ".join(m.says.split())[: 3 * LINE] for m in said if len(m.says) >= LINE)
 
 
 def found(text: str) -> set[str]:

@@ -299,8 +299,8 @@ def _connected(given: list[answers.Answer]) -> list[list[answers.Answer]]:
 
 def says(item: Item, mistake: str) -> str:
     """What students read about a named mistake; of one named after its numbers, an example."""
-    known = {m.says for m in catalogue.find(item.name).mistakes if m.id == mistake}
-    told = item.told[mistake]
+    question, told = catalogue.find(item.name), item.told[mistake]
+    known = {question.mistake(n).says for n in question.mistakes if n.partition("/")[0] == mistake}
     return known.pop() if len(known) == 1 and told.startswith(*known) else f"for instance: {told}"
 
 

@@ -25,6 +25,7 @@ GRADING = (
     "autograder/student/*.py",
     "autograder/exam/*.py",
     "autograder/key/question.py",
+    "autograder/key/sentences.py",
     "autograder/key/kinds/trained.py",
     "autograder/plugins/execute.py",
     "autograder/plugins/restore.py",

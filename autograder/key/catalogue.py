@@ -1,6 +1,6 @@
 """The answer key: every question by its id.
 
-Each module holds one assignment's questions in `QUESTIONS`; `written` those answered in words.
+Each package holds one assignment's questions in `QUESTIONS`; `written` those answered in words.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def what_is_tested() -> str:
                 names = ", ".join(f"`{name}`" for name in question.builds_on)
                 lines += [f"Builds on {names}.", ""]
             for check in question.checks:
-                lines.append(f"- {check.property} ({round(100 * check.weight)} %)")
+                lines.append(f"- {question.property(check)} ({round(100 * check.weight)} %)")
         for written in WRITTEN.values():
             if written.assignment == assignment:
                 lines += ["", f"### {written.id} · {written.points:g} points, in words", ""]

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autograder.key import catalogue
+from autograder.key import catalogue, sentences
 from autograder.student import probes
 
 OWN = ("autograder.", "utils.", "utils")
@@ -61,6 +61,9 @@ class _Walk:
         """Depth first, in an order that is the same in every process."""
         if thing is None or isinstance(thing, (bool, int, float, complex, str, bytes, range)):
             self.say(type(thing).__name__, repr(thing))
+            if isinstance(thing, str):  # the name of a shared mistake brings its sentence along
+                self.say(sentences.shared().get(thing))
+                self.say(sentences.shared().get(thing.partition("/")[0]))
             return
         if id(thing) in self.seen:
             self.say("again", self.seen[id(thing)])

@@ -12,10 +12,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from autograder.key import sentences
+from autograder.key.sentences import Sentences
 from autograder.student import probes
 
 Evidence = Mapping[str, Any]
@@ -23,22 +26,19 @@ Evidence = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known wrong answer.
+    """A wrong answer that was recognised.
 
     id: short and stable ("half-missing"); shown to instructors and in `--json`.
     says: one or two plain sentences for the student: what the numbers show, what it usually means.
         Never a formula of the reference, an expected value or an input.
-    reread: the part of the notebook to go back to.
-    code: what a student who makes it would have written, {name: object}; laid over the reference's
-        names.
+    reread: the part of the notebook to go back to, or "".
     credit: share of the failed checks' weight that is given back: for a mere convention, or one
         lost factor.
     """
 
     id: str
     says: str
-    reread: str
-    code: Mapping[str, Any]
+    reread: str = ""
     credit: float = 0.0
 
 
@@ -46,51 +46,54 @@ class Mistake:
 class Check:
     """One property. `test(got, want, inputs)` returns None, or a sentence saying what was received.
 
-    property: the property in words, without values; it is what `docs/what-is-tested.md` lists.
+    name: its line under "Tested" in the question's Markdown says the property in words.
     weight: its share of the question's points; a question's weights add up to 1.
     """
 
     name: str
     weight: float
-    property: str
     test: Callable[[Evidence, Evidence, Mapping], str | None]
 
 
 @dataclass(frozen=True)
 class Question:
-    """One graded question.
+    """One graded question. Its sentences stand in Markdown beside it, see `sentences`.
 
     id: "<assignment>.<name>". names: what the student must define (default: the name itself).
     draw(rng) -> inputs: {name: array or plain value}; fresh for every submission, never degenerate.
     probe: name of the probe that turns a namespace and inputs into evidence.
     reference: {name: object}, a right answer, with everything that it builds on.
+    mistakes: {name: what a student who makes this mistake would have written}; it takes the place
+        of the question's own name in the reference.
     builds_on: names of earlier questions whose reference may stand in when the student's own is
         broken.
     alike(a, b, inputs): whether two pieces of evidence show the same behaviour.
-    explain(got, want, inputs, failed) -> (id, sentence[, what to reread[, credit]]) | None: names
-        what no fixed code can (a ratio, an unknown architecture); asked when no mistake matches.
+    explain(got, want, inputs, failed) -> name, (name, {word: value}) or None: names what no fixed
+        code can (a ratio, an unknown architecture); asked when no mistake matches.
     examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on
         known inputs, such as a submitted training run; no reference runs beside it.
+    runs: the submitted training runs that it looks at.
     compared: whether its tests need the reference's evidence; where they look at the student's
         alone, the probe is not run a second time.
     """
 
     id: str
     points: float
-    title: str
     probe: str
     draw: Callable[[np.random.Generator], dict]
     reference: Mapping[str, Any]
     checks: tuple[Check, ...]
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: Mapping[str, Any] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
     extra: bool = False
     names: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
     alike: Callable[[Evidence, Evidence, Mapping], bool] | None = None
-    explain: Callable[[Evidence, Evidence, Mapping, list], tuple | None] | None = None
+    explain: Callable[[Evidence, Evidence, Mapping, list], str | tuple | None] | None = None
     examine: Callable[..., dict] | None = None
     compared: bool = True
     seconds: float = 10.0
+    sentences: Sentences | None = None
 
     def __post_init__(self):
         total = sum(check.weight for check in self.checks)
@@ -98,10 +101,32 @@ class Question:
             raise ValueError(f"{self.id}: the weights of its checks add up to {total}, not 1")
         if not self.names:
             object.__setattr__(self, "names", (self.id.split(".")[1],))
+        if self.sentences is None:
+            object.__setattr__(self, "sentences", sentences.of(self.id))
+        for check in self.checks:
+            self.property(check)
+        for name in self.mistakes:
+            self.sentences.about(name)
 
     @property
     def assignment(self) -> str:
         return self.id.split(".")[0]
+
+    @property
+    def title(self) -> str:
+        return self.sentences.title
+
+    def property(self, check: Check) -> str:
+        """What a check tests, in words, without values; `docs/what-is-tested.md` lists it."""
+        return self.sentences.property(check.name)
+
+    def mistake(self, name: str, values: Mapping[str, Any] = MappingProxyType({})) -> Mistake:
+        """The mistake of that name; values fill in the words of its sentence."""
+        said = self.sentences.about(name)
+        says = said.says.format(**values) if values else said.says
+        reread = self.sentences.reread if said.reread is None else said.reread
+        reread = "" if reread == sentences.NOTHING else reread
+        return Mistake(name.partition("/")[0], says, reread, said.credit)
 
 
 @dataclass(frozen=True)
@@ -224,16 +249,16 @@ def _tested(check: Check, got, want, inputs) -> str | None:
         return f"what came back could not be read ({type(error).__name__})."
 
 
-_seen: dict[tuple, tuple] = {}  # the latest evidence of references and mistakes, and of what
+_seen: dict[tuple, tuple] = {}  # the latest evidence of references and mistakes, and of whose
 KEPT = 64
 
 
-def _evidence(question: Question, inputs, mistake: Mistake | None = None) -> dict:
+def _evidence(question: Question, inputs, mistake: str | None = None) -> dict:
     """What the reference, or a mistake laid over it, gives: computed once for the same inputs."""
-    key = question.id, inputs["seed"], id(mistake)
+    key = question.id, inputs["seed"], mistake, id(question)
     if key not in _seen:
-        code = {**question.reference, **(mistake.code if mistake else {})}
-        _seen[key] = probes.run(question.probe, code, inputs), mistake
+        own = {question.names[0]: question.mistakes[mistake]} if mistake else {}
+        _seen[key] = probes.run(question.probe, {**question.reference, **own}, inputs), question
         if len(_seen) > KEPT:
             del _seen[next(iter(_seen))]
     return _seen[key][0]
@@ -246,16 +271,15 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
     alike = question.alike or same_arrays
     try:
         with np.errstate(all="ignore"):
-            for mistake in question.mistakes:
-                if alike(got, _evidence(question, inputs, mistake), inputs):
-                    return mistake
+            for name in question.mistakes:
+                if alike(got, _evidence(question, inputs, name), inputs):
+                    return question.mistake(name)
             named = question.explain and question.explain(got, want, inputs, failed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return None  # unreadable evidence has no name
     if not named:
         return None
-    reread = named[2] if len(named) > 2 else ""
-    return Mistake(named[0], named[1], reread, {}, credit=named[3] if len(named) > 3 else 0.0)
+    return question.mistake(*([named] if isinstance(named, str) else named))
 
 
 def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
@@ -269,7 +293,9 @@ def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
     if error:
         return "\n".join([*lines, f"  {one_line(error)}"])
     for outcome in outcomes:
-        lines.append(f"  {'passed' if outcome.passed else 'failed'}: {outcome.check.property}")
+        lines.append(
+            f"  {'passed' if outcome.passed else 'failed'}: {question.property(outcome.check)}"
+        )
         if outcome.message:
             lines.append(f"      {one_line(outcome.message)}")
     if mistake:

@@ -62,9 +62,9 @@ def source_notebook(path: Path) -> nbformat.NotebookNode:
         "assignment": assignment,
         "cells": [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata],
         "runs": {
-            grade_id(question.id): question.examine.runs
+            grade_id(question.id): list(question.runs)
             for question in catalogue.of(assignment).values()
-            if hasattr(question.examine, "runs")
+            if question.runs
         },
     }
     _lint(notebook, path, assignment)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
 from autograder.key.question import (
     Check,
-    Mistake,
     Question,
     close,
     has_form,
@@ -17,12 +17,8 @@ from autograder.key.question import (
     well_formed,
 )
 
-PER_IMAGE = "one value per image, shape (B,)"
 STABLE = Check(  # of a formula whose second call gets such logits
-    "stable",
-    0.1,
-    "logits as large as ±200 give finite, accurate values",
-    matches("second", "the values at very large logits"),
+    "stable", 0.1, matches("second", "the values at very large logits")
 )
 
 
@@ -74,25 +70,19 @@ def named_by_values(got, want, inputs, failed):
     value, right, kind = got.get("value"), np.asarray(want["value"]), got.get("value.kind")
     if value is None:
         if kind == "NoneType":
-            return "returns-nothing", "Your function returns nothing: is its `return` missing?"
-        return "no-tensor", f"Your function returns a {kind}, where one tensor is asked for."
+            return "returns-nothing"
+        return "no-tensor", {"kind": kind}
     value = np.asarray(value)
     if value.shape != right.shape:
         return _named_by_shape(value, right)
     if close(value, right):
         if failed == ["form"]:
-            return "squeezed-batch", (
-                "With one image the batch axis is lost: a squeeze() without an axis also removes a "
-                "batch of one."
-            )
+            return "squeezed-batch"
         return _named_by_manners(got, inputs, failed)
     if not np.isfinite(value).all():
-        return (
-            "not-finite",
-            "Something in your formula is not defined or overflows on harmless inputs.",
-        )
+        return "not-finite"
     if close(-value, right):
-        return "sign", "Every value has the right size and the wrong sign."
+        return "sign"
     usable = np.abs(value) > 1e-6
     ratio = right[usable] / value[usable]
     if (
@@ -104,105 +94,82 @@ def named_by_values(got, want, inputs, failed):
         return _named_by_ratio(float(ratio.mean()), inputs)
     offset = right - value
     if right.size > 2 and np.ptp(offset) < 1e-4 * np.abs(offset).max():
-        return "constant-term", "Every value is off by the same amount: a constant term is wrong."
+        return "constant-term"
     return None
 
 
 def _named_by_shape(value, right):
     """A wrong shape whose numbers would be right after one more, or one less, reduction."""
     if value.size == right.size and close(value.reshape(right.shape), right):
-        return (
-            "shape",
-            "The numbers are right, but their shape is not: an axis of size one is left over.",
-            "",
-            0.5,
-        )
+        return "shape"
     if right.ndim and value.ndim == 0:
         if close(value, right.mean(), 1e-3):
-            return (
-                "batch-mean",
-                (
-                    "You averaged over the batch; here every image keeps its own value, and only "
-                    "losses average."
-                ),
-                "the convention for losses",
-                0.5,
-            )
+            return "batch-mean"
         if close(value, right.sum(), 1e-3):
-            return (
-                "batch-sum",
-                (
-                    "You summed over everything, the batch too; here every image keeps its own "
-                    "value."
-                ),
-                "the convention for losses",
-                0.5,
-            )
+            return "batch-sum"
     if not right.ndim and value.ndim == 1 and close(value.mean(), right, 1e-3):
-        return (
-            "no-batch-mean",
-            ("There is one value for every image; a loss is their mean over the batch."),
-            "the convention for losses",
-            0.5,
-        )
+        return "no-batch-mean"
     rest = tuple(range(right.ndim, value.ndim))
     if rest and value.shape[: right.ndim] == right.shape and close(value.sum(rest), right, 1e-3):
-        return (
-            "no-sum",
-            (
-                "The terms are right, but they are not added up over the dimensions of an image "
-                "or latent."
-            ),
-            "the convention for losses",
-            0.5,
-        )
+        return "no-sum"
     return None
 
 
 def _named_by_ratio(ratio, inputs):
     for array in (value for value in inputs.values() if isinstance(value, np.ndarray)):
         if array.ndim > 1 and abs(ratio / np.prod(array.shape[1:]) - 1) < 1e-3:
-            return (
-                "mean-not-sum",
-                (
-                    "Your value is the mean over the dimensions of one image or latent where the "
-                    "course sums. It "
-                    "is a mere convention, but another one, and beta would mean something else."
-                ),
-                "the convention for losses",
-                0.5,
-            )
-    return (
-        "factor",
-        "Every value is the right one times the same number: a factor is lost or too much.",
-    )
+            return "mean-not-sum"
+    return "factor"
 
 
 def _named_by_manners(got, inputs, failed):
     if "gradients" in failed:
         if not got.get("value.attached"):
-            return "detached", (
-                "The values are right, but the result is cut off from the graph (detach, "
-                ".item(), numpy or "
-                "no_grad): training through it would learn nothing."
-            )
+            return "detached"
         cut = [
             k
             for k in inputs["grad"]
             if got.get(f"grad.{k}") is not None and not np.any(got[f"grad.{k}"])
         ]
         if cut:
-            return "gradient-cut", (
-                f"The values are right, but no gradient reaches {' or '.join(cut)}: part of the "
-                "computation "
-                "is detached."
-            )
+            return "gradient-cut", {"values": " or ".join(cut)}
     if "manners" in failed:
-        return "in-place", (
-            "The values are right, but the call overwrites its arguments: look for operations "
-            "that end in "
-            "an underscore, or for `+=`."
-        )
+        return "in-place"
+    return None
+
+
+def beta_is_one(default: str, what: str):
+    """A test: without beta (evidence `default`) comes what beta = 1 gives, and 0 is a beta, too;
+    whether these are right is another check's question.
+    """
+
+    def test(got, want, inputs):
+        if got.get(f"{default.removesuffix('.value')}.error"):
+            return got[f"{default.removesuffix('.value')}.error"]
+        for key in (default, "one.value", "zero.value"):
+            problem = well_formed(got, want, key, what)
+            if problem:
+                return problem
+        if not close(got[default], got["one.value"]):
+            return f"without beta, {what} differs from that with beta = 1."
+        if close(got["zero.value"], got["one.value"]) and not close(got["value"], got["one.value"]):
+            return f"with beta = 0, {what} is that with beta = 1."
+        return None
+
+    return test
+
+
+def beta_named(got, default: str):
+    """The name of a default or a beta of 0 that is wrong where all else is right."""
+    if close(got.get(default), got.get("one.value")):
+        return "beta-zero"
+    return "beta-default"
+
+
+def unstable(got, want, inputs, failed):
+    """Names the logarithm of a rounded sigmoid, in any question about logits."""
+    if failed == ["stable"]:
+        return "unstable"
     return None
 
 
@@ -210,15 +177,13 @@ def formula(
     id: str,
     *,
     points: float,
-    title: str,
     args: tuple[str, ...],
     draw: Callable[[np.random.Generator], dict],
     reference: Callable,
-    about: str,
     grad: tuple[str, ...] = (),
-    form: str = PER_IMAGE,
+    per_image: bool = True,
     kwargs: Mapping[str, str] | None = None,
-    mistakes: tuple[Mistake, ...] = (),
+    mistakes: Mapping[str, Callable] = MappingProxyType({}),
     more: tuple[Check, ...] = (),
     weights: tuple[float, float, float, float] | None = None,
     upstream: Mapping[str, Callable] | None = None,
@@ -229,7 +194,7 @@ def formula(
 ) -> Question:
     """A Question about one function call.
 
-    about: the values in words ("the KL of every image"), for messages and docs/what-is-tested.md.
+    per_image: whether the result is one value per image, or one number.
     args2: arguments of a second call, whose result `more` tests as "second".
     explain: as in Question; asked before `named_by_values`.
     weights: of form, values, gradients, manners (gradients 0 without `grad`); `more` the rest.
@@ -239,27 +204,21 @@ def formula(
         (0.15, 0.5, 0.25, 0.1) if grad else (0.2, 0.7, 0, 0.1)
     )
 
-    per_image = form == PER_IMAGE
-
     def drawn(rng):
         call = {"name": name, "args": list(args), "args2": list(args2), "grad": list(grad)}
         return {**call, "single": per_image, "kwargs": kwargs or {}, **draw(rng)}
 
     has_its_form = _per_image if per_image else has_form("value", "the result")
     checks = [
-        Check("form", form_w, f"`{name}` returns {form}", has_its_form),
-        Check("values", value_w, f"the values are {about}", matches("value", "the values", rtol)),
+        Check("form", form_w, has_its_form),
+        Check("values", value_w, matches("value", "the values", rtol)),
     ]
     if grad:
-        flows = f"gradients flow to {' and '.join(grad)} and are right"
-        checks.append(Check("gradients", grad_w, flows, gradients_match(grad)))
-    checks.append(
-        Check("manners", manners_w, "the arguments are left as they were", inputs_unchanged)
-    )
+        checks.append(Check("gradients", grad_w, gradients_match(grad)))
+    checks.append(Check("manners", manners_w, inputs_unchanged))
     return Question(
         id=id,
         points=points,
-        title=title,
         probe="common.function",
         draw=drawn,
         reference={name: reference, **(upstream or {})},

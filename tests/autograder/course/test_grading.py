@@ -151,8 +151,9 @@ from autograder import cli
 from autograder.key import catalogue, vae
 name = sys.argv.pop(1)
 right = catalogue.find(name)
-lenient = [dataclasses.replace(m, credit=1.0) for m in right.mistakes]
-new = dataclasses.replace(right, mistakes=tuple(lenient))
+told = {m: dataclasses.replace(right.sentences.about(m), credit=1.0) for m in right.mistakes}
+lenient = dataclasses.replace(right.sentences, mistakes=told)
+new = dataclasses.replace(right, sentences=lenient)
 vae.QUESTIONS = tuple(new if q is right else q for q in vae.QUESTIONS)
 catalogue.of.cache_clear()
 sys.exit(cli.main(sys.argv[1:]))

@@ -5,7 +5,12 @@ import pytest
 import torch
 from torch import distributions as D
 
-from autograder.key import autoencoder
+from autograder.key.autoencoder.decoder import Decoder
+from autograder.key.autoencoder.encoder import Encoder
+from autograder.key.autoencoder.latent_grid import latent_grid
+from autograder.key.autoencoder.reconstruction_loss import reconstruction_loss
+from autograder.key.autoencoder.sample_prior import sample_prior
+from autograder.key.autoencoder.train_epoch import train_epoch
 from autograder.key.kinds import noise
 
 
@@ -13,22 +18,22 @@ def test_loss_is_the_mean_negative_log_likelihood_of_a_bernoulli():
     rng = np.random.default_rng(0)
     x, logits = (torch.tensor(rng.uniform(a, 1, (5, 1, 28, 28))) for a in (0, -4))
     oracle = -D.Bernoulli(logits=logits, validate_args=False).log_prob(x).sum((1, 2, 3)).mean()
-    torch.testing.assert_close(autoencoder.reconstruction_loss(logits, x), oracle)
+    torch.testing.assert_close(reconstruction_loss(logits, x), oracle)
 
 
 def test_gradient_of_the_loss_is_that_of_finite_differences():
     rng = np.random.default_rng(0)
     x = torch.tensor(rng.uniform(0, 1, (3, 1, 2, 4)))
     logits = torch.tensor(rng.normal(0, 2, (3, 1, 2, 4)), requires_grad=True)
-    assert torch.autograd.gradcheck(lambda a: autoencoder.reconstruction_loss(a, x), logits)
+    assert torch.autograd.gradcheck(lambda a: reconstruction_loss(a, x), logits)
 
 
 @pytest.mark.parametrize("nz", [2, 5])
 def test_networks_have_the_shapes_of_the_contract(nz):
     x = torch.rand(3, 1, 28, 28)
-    z = autoencoder.Encoder(nz)(x)
+    z = Encoder(nz)(x)
     assert z.shape == (3, nz)
-    assert autoencoder.Decoder(nz)(z).shape == (3, 1, 28, 28)
+    assert Decoder(nz)(z).shape == (3, 1, 28, 28)
 
 
 def test_grid_has_its_corners_where_the_contract_says():
@@ -37,7 +42,7 @@ def test_grid_has_its_corners_where_the_contract_says():
             -1, 1, 28, 28
         )
 
-    picture = autoencoder.latent_grid(decoder, n=5, span=3.0)
+    picture = latent_grid(decoder, n=5, span=3.0)
     assert picture.shape == (140, 140)
     low, high = torch.sigmoid(torch.tensor([-3.0, 3.0]))
     assert picture[0, 0] == low and picture[27, 0] == high  # top left: (-span, span)
@@ -45,10 +50,10 @@ def test_grid_has_its_corners_where_the_contract_says():
 
 
 def test_sampling_restores_the_decoder_and_draws_from_the_prior():
-    decoder = autoencoder.Decoder(4)
+    decoder = Decoder(4)
     for training in (True, False):
         decoder.train(training)
-        images = autoencoder.sample_prior(decoder, 7, 4)
+        images = sample_prior(decoder, 7, 4)
         assert decoder.training is training
         assert images.shape == (7, 1, 28, 28) and not images.requires_grad
         assert 0 <= images.min() and images.max() <= 1
@@ -64,9 +69,7 @@ def test_an_epoch_of_the_reference_is_plain_gradient_descent():
     def loss_fn(network, x):
         return network(x).pow(2).mean()
 
-    losses = autoencoder.train_epoch(
-        model, batches, loss_fn, torch.optim.SGD(model.parameters(), lr=0.1)
-    )
+    losses = train_epoch(model, batches, loss_fn, torch.optim.SGD(model.parameters(), lr=0.1))
     for (x, _), loss in zip(batches, losses, strict=True):
         value = loss_fn(twin, x)
         assert loss == pytest.approx(value.item())

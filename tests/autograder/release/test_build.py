@@ -10,6 +10,7 @@ import pytest
 
 from autograder.key import catalogue
 from autograder.release import build, bundle
+from tests import leaks
 
 ROOT = build.ROOT
 MASTER = """\
@@ -86,6 +87,18 @@ def test_nothing_that_a_student_receives_holds_a_secret_line():
         for line in set(map(str.strip, text.splitlines())) & secret
     }
     assert not leaks
+
+
+def test_no_sentence_about_a_mistake_reaches_a_student_before_grading():
+    """Neither what students receive nor what runs beside their code holds one."""
+    told, files = leaks.sentences(), student_files()
+    for path in (ROOT / "autograder" / "student").rglob("*"):
+        assert path.suffix != ".md"
+        if path.suffix == ".py":
+            files[str(path)] = path.read_text("utf8")
+    texts = {name: " ".join(text.split()) for name, text in files.items()}
+    assert len(told) > 300
+    assert not {(n, said) for n, text in texts.items() for said in told if said in text}
 
 
 def test_the_bundle_holds_what_students_need_and_nothing_from_the_instructors():

@@ -1,0 +1,53 @@
+"""Gaussian latents: a sample from given noise, and the KL to N(0, I)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from autograder.key.kinds.sampler import normal, sampler
+from autograder.key.vae import kl_gaussian
+
+
+def rsample_gaussian(mu, logvar, eps):
+    """mu + sigma * eps, eps from N(0, I)."""
+    return mu + (0.5 * logvar).exp() * eps
+
+
+def _gaussians(rng):
+    return {
+        "mu": rng.normal(0, 1.3, (5, 7)),
+        "logvar": rng.uniform(-3, 1.5, (5, 7)),
+        "weights": rng.uniform(0.5, 2, (5, 7)),
+        **normal(rng),
+    }
+
+
+SAMPLE = sampler(
+    "autodecoder.rsample_gaussian",
+    points=1,
+    params=("mu", "logvar"),
+    noise="eps",
+    draw=_gaussians,
+    reference=rsample_gaussian,
+    mistakes={
+        "variance-for-std": lambda mu, logvar, eps: mu + logvar.exp() * eps,
+        "root-twice": lambda mu, logvar, eps: mu + (logvar / 4).exp() * eps,
+        "log-not-undone": lambda mu, logvar, eps: mu + logvar * eps,
+        "log-not-undone/2": lambda mu, logvar, eps: mu + 0.5 * logvar * eps,
+        "factor-outside": lambda mu, logvar, eps: mu + 0.5 * logvar.exp() * eps,
+        "precision": lambda mu, logvar, eps: mu + (-0.5 * logvar).exp() * eps,
+        "precision/2": lambda mu, logvar, eps: mu + (-logvar).exp() * eps,
+        "mean-missing": lambda mu, logvar, eps: (0.5 * logvar).exp() * eps,
+        "noise-missing": lambda mu, logvar, eps: mu + 0 * logvar,
+        "noise-missing/2": lambda mu, logvar, eps: mu + (0.5 * logvar).exp(),
+        "spread-missing": lambda mu, logvar, eps: mu + eps + 0 * logvar,
+        "mean-times-spread": lambda mu, logvar, eps: mu * (0.5 * logvar).exp() * eps,
+        "noise-shared": lambda mu, logvar, eps: rsample_gaussian(mu, logvar, eps[:1]),
+        "noise-shared/2": lambda mu, logvar, eps: rsample_gaussian(mu, logvar, eps[:, :1]),
+        "mean-scaled": lambda mu, logvar, eps: (0.5 * logvar).exp() * (mu + eps),
+    },
+)
+
+
+# The same function as in `vae`, asked and judged the same way.
+DIVERGENCE = replace(kl_gaussian.QUESTION, id="autodecoder.kl_gaussian", points=1)

@@ -1,0 +1,124 @@
+"""Questions about a training loop: what it returns, and where it takes the parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.key.kinds.network import blobs
+from autograder.key.question import close
+
+
+def training_inputs(rng):
+    """Batches of unequal size and brightness, the first one the largest, and a network small enough
+    to step exactly.
+    """
+    sizes = [9, *(int(n) for n in rng.permutation([4, 6, 7]))]
+    brightness = np.repeat(rng.permutation([0.4, 0.6, 0.8, 1.0]), sizes)
+    return {
+        "batches": sizes,
+        "x": blobs(rng, sum(sizes)) * brightness[:, None, None, None],
+        "y": rng.integers(0, 10, sum(sizes)),
+        "inner": rng.normal(0, 0.05, (3, 784)),
+        "outer": rng.normal(0, 0.3, (784, 3)),
+        "lr": 0.05,
+        "momentum": 0.5,
+        "scale": float(rng.uniform(15, 25)),
+    }
+
+
+def loop_list(words, width=None):
+    """A test: a list with one entry a batch (of `width` numbers), plain floats."""
+
+    def test(got, want, inputs):
+        count, kind = len(inputs["batches"]), got["kind"]
+        if got.get("result.error") or got.get("result") is None or np.ndim(got["result"]) == 0:
+            return f"received a {kind} where a list of {words} is asked for."
+        shape = (count,) if width is None else (count, width)
+        if np.shape(got["result"]) != shape:
+            return (
+                f"received a list of length {np.shape(got['result'])[0]} for {count} batches."
+                if (len(np.shape(got["result"])) == len(shape))
+                else f"received a list that is not one of {words}."
+            )
+        strange = [
+            k for k in got.get("kinds", ()) if k not in ("float", "float64", "float32", "int")
+        ]
+        if strange:
+            return f"the list holds {' and '.join(strange)} where floats are asked for."
+        return None
+
+    return test
+
+
+def loop_graph(got, want, inputs):
+    """A test: nothing returned keeps a graph alive."""
+    if got.get("alive"):
+        return "entries of the list still hold their graph, and with it the memory of every batch."
+    return None
+
+
+def loop_mode(got, want, inputs):
+    """A test: the model was in train mode whenever it was called."""
+    if not got["in train mode"]:
+        return "the model was never called."
+    if not all(got["in train mode"]):
+        return "the model was in evaluation mode while it was trained."
+    return None
+
+
+def loop_update(tolerance=1e-3):
+    """A test: the parameters moved as the reference moves them, within a relative tolerance."""
+
+    def test(got, want, inputs):
+        if got["steps"] == 0:
+            return "the optimizer made no step."
+        if not np.any(got["update"]):
+            return "the parameters did not change."
+        if not loop_moved_alike(got, want, tolerance):
+            return "after one epoch the parameters are not where a right loop takes them."
+        return None
+
+    return test
+
+
+def loop_moved_alike(a, b, tolerance):
+    """Whether two updates are equal, relative to the larger one."""
+    size = max(np.linalg.norm(a["update"]), np.linalg.norm(b["update"]))
+    return bool(np.linalg.norm(a["update"] - b["update"]) <= tolerance * size)
+
+
+def loop_values(got, want, inputs):
+    """A test: the losses are those of the batches, in order, before each step."""
+    if np.shape(got["result"]) != np.shape(want["result"]):
+        return "there is not one loss for each batch."
+    if not close(got["result"], want["result"], 1e-3):
+        return "the numbers are not the losses of the batches as they were trained on."
+    return None
+
+
+def loop_alike(tolerance):
+    """alike for loops: same result, same movement, same manners."""
+
+    def alike(a, b, inputs):
+        for key in ("kinds", "alive", "gradients", "steps", "sizes", "in train mode"):
+            if a.get(key) != b.get(key):
+                return False
+        if a.get("error") or b.get("error"):
+            return False
+        results = a.get("result"), b.get("result")
+        if (results[0] is None) != (results[1] is None):
+            return False
+        if results[0] is not None and not close(*results, rtol=max(tolerance, 1e-3)):
+            return False
+        return loop_moved_alike(a, b, tolerance)
+
+    return alike
+
+
+def loop_named(got, want, inputs, failed):
+    """Name what no other loop does: it returns nothing, or the model never learned from the
+    images.
+    """
+    if got["kind"] == "NoneType":
+        return "returns-nothing"
+    return None

@@ -1,0 +1,123 @@
+"""Questions about a submitted training run: what the examiner measures on held-out images counts.
+
+Thresholds leave a margin below what a plain training reaches, as `python benchmarks/thresholds.py`
+measures it (10,000 embedded images; nats per image on the 2,000 embedded test images):
+
+    epochs   beta 1: ELBO   beta 0: KL, reconstruction   beta 10: KL, reconstruction   autoencoder
+       2         -186            42, 166                      0.2, 205                    145
+       5         -141           159, 108                      0.7, 195                    104
+      20         -114           276, 77                       2.7, 163                     78
+
+The notebooks' own settings learn faster.
+"""
+
+from __future__ import annotations
+
+from autograder.key.kinds import trained
+from autograder.key.question import Question
+
+
+def run(id, *, points: float, names: tuple, runs: tuple, kind: str, checks: tuple) -> Question:
+    """A question about submitted runs. names: the classes in which weights belong that came without
+    a graph; kind: "vae" or "autoencoder".
+    """
+
+    def examine(student, inputs, stand_ins, seconds):
+        evidence = {}
+        for name in runs:
+            evidence |= trained.evaluate(student, name, kind, seconds)
+        return evidence
+
+    return Question(
+        id=id,
+        points=points,
+        probe="vae.encode",
+        names=names,
+        runs=runs,
+        draw=lambda rng: {},
+        reference={},
+        examine=examine,
+        checks=checks,
+        explain=named(runs),
+        seconds=60,
+    )
+
+
+def usable(names):
+    """A test: files can be read, the model runs, and it is not the kit's own."""
+
+    def test(got, want, inputs):
+        for name in names:
+            if got.get(f"{name}.problem"):
+                return got[f"{name}.problem"]
+            if got.get(f"{name}.copied"):
+                return f"run {name}: these are the weights of the kit's own reference run."
+        return None
+
+    return test
+
+
+def reaches(name, key, low=None, high=None, says=""):
+    """A test: a measured number lies above low and below high; an unusable run has no number."""
+
+    def test(got, want, inputs):
+        problem = usable([name])(got, want, inputs)
+        if problem:
+            return "there is no run to measure."
+        value = got[f"{name}.{key}"]
+        if (low is None or value > low) and (high is None or value < high):
+            return None
+        return f"{says} On held-out images we measure {value:.1f} nats per image."
+
+    return test
+
+
+def curves(names):
+    """A test: there is a curve for every run, of finite numbers, that shows training."""
+
+    def test(got, want, inputs):
+        for name in names:
+            lines = got.get(f"{name}.curves")
+            if got.get(f"{name}.problem"):
+                return f"run {name}: it could not be evaluated."
+            if not lines:
+                return f"run {name}: there are no curves."
+            if not all(len(line) > 1 for line in lines.values()):
+                return f"run {name}: its curves hold a single epoch."
+            if not any(line[-1] < line[0] for line in lines.values()):
+                return f"run {name}: no curve shows progress."
+        return None
+
+    return test
+
+
+def named(names):
+    """explain: a run that is not there, is damaged, is the kit's, or was trained too little."""
+
+    def explain(got, want, inputs, failed):
+        for name in names:
+            problem = got.get(f"{name}.problem") or ""
+            if "no folder" in problem:
+                return "run-missing"
+            if "damaged" in problem or "missing" in problem or "empty" in problem:
+                return "run-damaged"
+            if "NaN" in problem:
+                return "run-nan"
+            if problem:
+                return "run-foreign"
+            if got.get(f"{name}.copied"):
+                return "run-copied"
+        return _named_by_numbers(failed)
+
+    return explain
+
+
+def _named_by_numbers(failed):
+    if failed == ["curves"]:
+        return "run-curves"
+    if any(check.endswith(("free", "collapsed")) for check in failed):
+        if not any(check.endswith("learned") for check in failed):
+            return "run-other-beta"
+    if set(failed) - {"curves"}:
+        return "run-undertrained"
+    return None

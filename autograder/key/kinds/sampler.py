@@ -1,0 +1,134 @@
+"""Questions about a sample that is made from given noise, so that a test can fix the noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograder.key.kinds.formula import inputs_unchanged, named_by_values
+from autograder.key.question import Check, Question, close, same_arrays, well_formed
+
+
+def sampler(
+    id, *, points, params, noise, draw, reference, mistakes=None, tails=None, extra=False
+) -> Question:
+    """A question about a sample made from given noise.
+
+    A uniform u and its mirror image 1 - u are equally good, as are eps and -eps: whatever the
+    mirrored noise would give is right too, as long as values and gradients are of one kind.
+
+    params: what is differentiated; noise: the last argument. draw(rng) gives `noise`, its
+    `mirrored` and, with tails=(low, high), the range of a sample, `tails`: noise as near to 0 and
+    1 as float32 goes.
+    """
+    name = id.split(".")[1]
+    again = {
+        "mirror": {noise: "mirrored"},
+        "again": {},
+        **({"edge": {noise: "tails"}} if tails else {}),
+    }
+
+    def drawn(rng):
+        arguments = {"name": name, "args": [*params, noise], "grad": list(params)}
+        return {**arguments, "variations": again, **draw(rng)}
+
+    def forms(want):
+        """The right evidence, and that for mirrored noise."""
+        return want, {k[7:]: v for k, v in want.items() if k.startswith("mirror.")}
+
+    def form(got, want, inputs):
+        return well_formed(got, want, "value", "the sample")
+
+    def values(got, want, inputs):
+        problem = form(got, want, inputs)
+        if problem:
+            return problem
+        if got.get("again.value") is not None and not close(got["value"], got["again.value"]):
+            return "the same noise gave two different samples."
+        if not any(close(got["value"], right["value"]) for right in forms(want)):
+            return "the samples differ from the right ones."
+
+    def gradients(got, want, inputs):
+        if got.get("grad.error"):
+            return f"asking for a gradient failed: {got['grad.error']}"
+        if not got.get("value.attached"):
+            return "the sample carries no gradient."
+        kinds = [r for r in forms(want) if close(got.get("value", ()), r["value"])] or forms(want)
+        for key in params:
+            value = got.get(f"grad.{key}")
+            if value is None or not any(close(value, r[f"grad.{key}"], 1e-3, 1e-4) for r in kinds):
+                none = "is not the right one" if value is not None and np.any(value) else "is zero"
+                return f"the gradient with respect to {key} {none}."
+
+    def finite(got, want, inputs):
+        problem = well_formed(got, want, "edge.value", "the sample")
+        value = got.get("edge.value")
+        if problem or not (tails[0] <= value.min() and value.max() <= tails[1]):
+            return problem or "there are values that this distribution never takes."
+
+    def manners(got, want, inputs):
+        if got.get("value") is None:
+            return "no sample was received."
+        return inputs_unchanged(got, want, inputs)
+
+    def alike(a, b, inputs):
+        return any(same_call(a, other, inputs) for other in forms(b))
+
+    def explain(got, want, inputs, failed):
+        value, again = got.get("value"), got.get("again.value")
+        if value is not None and again is not None and not close(value, again):
+            return "noise-redrawn", {"noise": noise}
+        for right in forms(want):
+            named = named_by_values(got, right, inputs, failed)
+            if named and (named != "factor" or np.size(right["value"]) > 2):
+                return named
+        for right in (r["value"] for r in forms(want)):
+            reduced = (f(right, axis) for f in (np.sum, np.mean) for axis in (0, 1, None))
+            if any(close(value, part, 1e-3) for part in reduced if value is not None):
+                return "reduced"
+        if failed == ["tails"]:
+            return "not-finite-at-the-edge"
+        return None
+
+    checks = [
+        Check("form", 0.15, form),
+        Check("values", 0.45 if tails is None else 0.4, values),
+        Check("gradients", 0.3, gradients),
+        Check("manners", 0.1, manners),
+    ]
+    if tails:
+        checks.insert(3, Check("tails", 0.05, finite))
+    return Question(
+        id=id,
+        points=points,
+        probe="common.variations",
+        draw=drawn,
+        reference={name: reference},
+        checks=tuple(checks),
+        mistakes=mistakes or {},
+        extra=extra,
+        alike=alike,
+        explain=explain,
+    )
+
+
+def same_call(a, b, inputs) -> bool:
+    """The same result and gradients; where one side has no gradient, none counts as zero."""
+
+    def full(evidence):
+        zeros = {f"grad.{key}": np.zeros(inputs[key].shape) for key in inputs["grad"]}
+        return {**zeros, **{k: v for k, v in evidence.items() if v is not None}}
+
+    keys = ["value", *(f"grad.{key}" for key in inputs["grad"])]
+    return b.get("value") is not None and same_arrays(full(a), full(b), keys=keys)
+
+
+def normal(rng, shape=(5, 7)):
+    eps = rng.normal(size=shape)
+    return {"eps": eps, "mirrored": -eps}
+
+
+def uniform(rng, shape=(5, 7)):
+    """u, 1 - u, and u as close to 0 and 1 as float32 is spaced."""
+    u = rng.uniform(0.03, 0.97, shape).astype(np.float32)
+    tails = np.where(rng.permutation(np.arange(u.size)).reshape(shape) % 2, 2.0**-24, 1 - 2.0**-24)
+    return {"u": u, "mirrored": 1 - u, "tails": tails}
