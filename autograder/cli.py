@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from autograder.desks import command
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; exit status 0 all well, 1 something lost points or failed, 2 the call was
@@ -16,10 +18,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m autograder", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    check = commands.add_parser("check", help="run one question's hidden checks on Python files")
+    check = commands.add_parser("check", help="run one question's hidden checks on files")
     check.add_argument("question", help="<assignment>.<name>, such as vae.kl_gaussian")
     check.add_argument(
-        "--file", action="append", required=True, type=Path, help="repeat for more files"
+        "--file",
+        action="append",
+        required=True,
+        type=Path,
+        help="Python or a notebook; repeat for more",
     )
     check.add_argument("--seed", type=int, default=0, help="draw the hidden inputs from this seed")
     check.add_argument("--json", action="store_true", help="one JSON object a file, nothing else")
@@ -59,6 +65,10 @@ def main(argv: list[str] | None = None) -> int:
     grading.add_argument("--no-sandbox", action="store_true", help="trust every submission")
     grading.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     grading.set_defaults(run=run_grade)
+
+    one = commands.add_parser("one", help="grade one notebook, for any desk: see docs/desks.md")
+    command.add_options(one)
+    one.set_defaults(run=command.run)
 
     answers = commands.add_parser("answers", help="grade the answers in words on a local page")
     answers.add_argument("assignment")
@@ -112,12 +122,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run_check(options) -> int:
-    """`check QUESTION --file student.py …`: one result a file, in order, in one process."""
+    """`check QUESTION --file student.py …`: one result a file, in order."""
     import torch
 
+    from autograder.exam.check import check
+    from autograder.exam.examiner import NoBox
     from autograder.key import catalogue
-    from autograder.key.question import Exam
-    from autograder.student.asking import Forked
 
     torch.set_num_threads(1)  # the children are forked: no OpenMP region may run before
     try:
@@ -129,16 +139,15 @@ def run_check(options) -> int:
         return wrong_call(f"no such file: {', '.join(missing)}")
     all_passed = True
     for path in options.file:
-        student = Forked(path)
         try:
-            result = Exam(student, options.seed, catalogue.find).grade(options.question)
-        finally:
-            student.close()
-        all_passed &= result.passed
+            result = check(path, options.question, options.seed)
+        except NoBox as error:
+            return wrong_call(f"a notebook's code cannot be isolated here: {error}")
+        all_passed &= result["passed"]
         if options.json:
-            print(json.dumps(result.as_json(), ensure_ascii=False), flush=True)
+            print(json.dumps(result, ensure_ascii=False), flush=True)
         else:
-            print(f"{path}\n{result.feedback}\n", flush=True)
+            print(f"{path}\n{result['feedback']}\n", flush=True)
     return 0 if all_passed else 1
 
 

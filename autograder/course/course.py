@@ -276,14 +276,29 @@ class Course:
 
     def records(self, student: str) -> dict[str, dict]:
         """{question: record} of what was examined in isolation when it was last graded."""
+        records = self._records(student).items()
+        return {q: r for q, r in records if (r["status"], r["mode"]) == ("graded", "isolated")}
+
+    def _records(self, student: str) -> dict[str, dict]:
+        """{question: record} of everything in a student's autograded notebooks."""
         found = {}
         for name in self.notebooks:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 for cell in nbformat.read(self.result(student, name), as_version=4).cells:
                     record = verdict.read(cell)
-                    if record and (record["status"], record["mode"]) == ("graded", "isolated"):
+                    if record:
                         found[record["question"]] = record
         return found
+
+    def details(self, row: dict) -> list[dict]:
+        """Of a line of --json, every question as `one` tells it, with the rung that it was asked on
+        and the points that the gradebook has now.
+        """
+        records = self._records(row["student"]) if row["status"] == "graded" else {}
+        return [
+            {**verdict.row(record), "score": row["questions"].get(q, 0.0), "rung": record["mode"]}
+            for q, record in records.items()
+        ]
 
     def kept(self, student: str, seed: int, asked: set[str] | None) -> dict[str, dict]:
         """The records of a submission that stay as they are where `asked` are asked again."""

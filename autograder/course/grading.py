@@ -222,7 +222,7 @@ def grade(
         )
     if json_file:
         try:
-            write_json(json_file, rows)
+            write_json(json_file, [{**row, "details": course.details(row)} for row in rows])
         except OSError as error:
             why = f"cannot write {json_file}: {error.strerror}; the grades are in the gradebook"
             print(f"autograder grade: {why}", file=sys.stderr)

@@ -55,6 +55,21 @@ def failed(question_id: str, why: str, mode: str) -> dict:
     }
 
 
+def row(record: dict) -> dict:
+    """A question as every desk and `grade --json` tell it."""
+    question = catalogue.find(record["question"])
+    return {
+        "id": question.id,
+        "title": question.title,
+        "score": min(max(float(record["score"]), 0.0), float(question.points)),
+        "points": float(question.points),
+        "extra": question.extra,
+        "passed": bool(record["passed"]),
+        "mistake": record["mistake"],
+        "feedback": record["feedback"],
+    }
+
+
 def points(record: dict) -> float:
     """What nbgrader may store: a plain float within the cell's points, 0.0 for extra credit."""
     question = catalogue.find(record["question"])

@@ -100,3 +100,24 @@ def test_the_points_are_those_of_the_contract():
         "autodecoder.rsample_full_gaussian",
         "autodecoder.kl_full_gaussian",
     }
+
+
+def test_check_reads_a_notebooks_cells_in_order_and_a_stopped_one_costs_nothing_else(tmp_path):
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+    cells = ["import surely_not_there", "%matplotlib inline\nimport torch", TWICE, RIGHT]
+    notebook = new_notebook(cells=[new_markdown_cell("# KL"), *map(new_code_cell, cells)])
+    right, twice, broken = (tmp_path / f"{name}.ipynb" for name in ("right", "twice", "broken"))
+    nbformat.write(notebook, right)
+    notebook.cells.pop()
+    nbformat.write(notebook, twice)
+    broken.write_text("")
+    files = [word for path in (right, twice, broken) for word in ("--file", path)]
+    called = autograder("check", "vae.kl_gaussian", "--json", *files)
+    rows = list(map(json.loads, called.stdout.splitlines()))
+    assert called.returncode == 1, called.stderr
+    fields = {"question", "score", "points", "passed", "mistake", "feedback"}
+    assert all(set(row) == fields for row in rows)
+    assert [row["passed"] for row in rows] == [True, False, False]
+    assert 0 < rows[1]["score"] < 2 and rows[1]["mistake"] and "is empty" in rows[2]["feedback"]

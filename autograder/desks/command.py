@@ -1,0 +1,95 @@
+"""The command `one`: its options, its exit status, where its result goes."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from autograder.desks import FORMATS, gradescope, junit, levels, prairielearn
+from autograder.errors import WrongCall, cause
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """`one`'s options."""
+    parser.add_argument("notebook", type=Path, help="the notebook, or the folder that holds it")
+    parser.add_argument(
+        "--files", type=Path, metavar="FOLDER", help="what was handed in with it, such as runs/"
+    )
+    names = "by default its name or its cells say which"
+    parser.add_argument("--assignment", metavar="NAME", help=f"which one was asked for; {names}")
+    parser.add_argument("--seed", type=int, help="of the hidden inputs; drawn unless given")
+    parser.add_argument("--as", dest="form", choices=FORMATS, default="json")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="default: standard output")
+    parser.add_argument(
+        "--feedback",
+        choices=levels.POLICIES,
+        default=levels.POLICIES[0],
+        help="all of it at once (default), or by the number of earlier tries",
+    )
+    parser.add_argument("--tries", type=int, metavar="N", help="how many there were before")
+    desk = parser.add_argument_group("with --as gradescope")
+    desk.add_argument("--visibility", choices=gradescope.VISIBILITY, default="visible")
+    desk.add_argument(
+        "--metadata",
+        type=Path,
+        metavar="FILE",
+        default=gradescope.METADATA,
+        help=f"what it knows of earlier tries (default: {gradescope.METADATA})",
+    )
+
+
+def run(options) -> int:
+    """Grade one submission; 0 when its result was written, whatever the score, 1 when it could not
+    be, 2 when the call was wrong.
+    """
+    from autograder.desks import one  # loads torch
+    from autograder.exam.examiner import NoBox
+
+    try:
+        if options.to and options.to.is_dir():
+            raise WrongCall(f"{options.to} is a folder: --to names a file")
+        submission = one.found(options.notebook, options.files, options.assignment)
+        result = one.grade(submission, options.seed)
+    except WrongCall as error:
+        print(f"autograder one: {error}", file=sys.stderr)
+        return 2
+    except NoBox as error:
+        why = f"student code cannot be isolated here: {error}"
+        print(f"autograder one: {why}; nothing was graded", file=sys.stderr)
+        return 1
+    before = options.tries or 0
+    if options.form == "gradescope":
+        earlier = gradescope.Earlier.of(options.metadata, submission.digest)
+        before = earlier.tries if options.tries is None else options.tries
+    result = levels.shown(result, options.feedback, before)
+    text = {
+        "json": lambda: json.dumps(result, ensure_ascii=False, indent=1) + "\n",
+        "gradescope": lambda: gradescope.told(result, options.visibility, earlier),
+        "prairielearn": lambda: prairielearn.told(result),
+        "junit": lambda: junit.told(result),
+    }[options.form]()
+    if options.to is None:
+        sys.stdout.buffer.write(text.encode())
+        return 0
+    try:
+        _write(options.to, text)
+    except OSError as error:
+        print(f"autograder one: cannot write {options.to}: {cause(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing: a desk reads half a file as an error of the student's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        os.replace(scratch, path)
+    finally:
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)

@@ -1,0 +1,250 @@
+"""`python -m autograder one NOTEBOOK`: grade one submission, without gradebook or course folder.
+
+What is official comes from the kit: the release in `assignments/` says which cells there are, the
+catalogue what they are worth. A submission's own metadata say only which cell is meant to be which.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from autograder.errors import WrongCall
+from autograder.exam import examiner, sanitize, verdict, warm
+from autograder.key import catalogue
+
+RELEASE = Path(__file__).resolve().parents[2] / "assignments"
+VERSION = 1  # of the JSON; a new key raises nothing, a key that goes or changes raises it
+LIMITS = warm.Limits()  # what nbgrader's plug-in has by default
+FILES = 64 * 2**20  # bytes beside the notebook that go into the box
+IGNORED = {"__MACOSX", ".ipynb_checkpoints"}
+
+
+@dataclass
+class Submission:
+    """What was handed in: a notebook, or a problem in words, with which nothing is run.
+
+    assignment: None where nothing tells which one it is. folder: what was handed in beside it.
+    """
+
+    notebook: NotebookNode | None = None
+    assignment: str | None = None
+    folder: Path | None = None
+    problem: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """Of what its cells hold: another when a student has changed something."""
+        cells = self.notebook.cells if self.notebook else []
+        return hashlib.sha256("\0".join(cell.source for cell in cells).encode()).hexdigest()[:16]
+
+
+def found(path: Path, files: Path | None = None, assignment: str | None = None) -> Submission:
+    """What was handed in.
+
+    path: the notebook, or the folder of a submission, in which it is looked for.
+    files: what was handed in with it, such as `runs/`; by default the folder, where that was given.
+    assignment: which one was asked for; by default what the notebook's name or its cells say.
+    WrongCall where there is no such file or assignment.
+    """
+    if not path.exists():
+        raise WrongCall(f"no such file: {path}")
+    if files is not None and not files.is_dir():
+        raise WrongCall(f"no folder {files}")
+    if assignment is not None and assignment not in available():
+        raise WrongCall(f"no assignment {assignment!r}; there are {', '.join(available())}")
+    submission = _read(path, files, assignment)
+    submission.assignment = assignment or _assignment(path, submission.notebook)
+    if submission.notebook is not None:
+        submission.problem = _other(submission.notebook, submission.assignment)
+    return submission
+
+
+def grade(submission: Submission, seed: int | None = None) -> dict:
+    """The result of one submission, as `result.schema.json` describes it.
+
+    seed: of the hidden inputs; drawn, and told in the result, where it is not given.
+    Whatever the submission holds, there is a result. NoBox where nothing isolates student code.
+    """
+    started, records, notes, rung = time.monotonic(), {}, [], None
+    if submission.problem:
+        seed, notes = None, [submission.problem]
+    else:
+        seed = secrets.randbelow(2**31) if seed is None else seed
+        examined, rung = _examined(submission, seed)
+        records, notes = examined.records, _for_students(examined.notes)
+    questions = [
+        verdict.row(records.get(q) or verdict.failed(q, submission.problem, "unread"))
+        for q in asked(submission.assignment)
+    ]
+    return {
+        "version": VERSION,
+        "assignment": submission.assignment,
+        "score": round(sum(row["score"] for row in questions), 2),
+        "max_score": sum(row["points"] for row in questions if not row["extra"]),
+        "rung": rung,
+        "seconds": round(time.monotonic() - started, 2),
+        "seed": seed,
+        "questions": questions,
+        "notes": [verdict.printable(note) for note in [*notes, *submission.notes]],
+    }
+
+
+def available() -> list[str]:
+    """Assignments whose release and key are here: all of them, or the one of a bundle."""
+    return [name for name in catalogue.ASSIGNMENTS if (RELEASE / name / f"{name}.ipynb").is_file()]
+
+
+@cache
+def official(assignment: str) -> dict[str, NotebookNode]:
+    """{grade_id: cell} as it was released, in its order, with the catalogue's points."""
+    import nbformat
+
+    known = {}
+    for cell in nbformat.read(RELEASE / assignment / f"{assignment}.ipynb", 4).cells:
+        about = cell.metadata.get("nbgrader")
+        if about:
+            name = about["grade_id"]
+            known[name] = sanitize.cell_of(f"official-{len(known)}", cell.cell_type, cell.source)
+            known[name].metadata.nbgrader = about
+    return known
+
+
+def asked(assignment: str | None) -> list[str]:
+    """The ids of the questions that its notebook tests, in its order."""
+    if assignment is None:
+        return []
+    return list(filter(None, map(sanitize.question_of, official(assignment).values())))
+
+
+def _read(path: Path, files: Path | None, assignment: str | None) -> Submission:
+    """The notebook that was handed in."""
+    if path.is_dir():
+        chosen = _choice(path, assignment)
+        if isinstance(chosen, str):
+            return Submission(problem=chosen)
+        files, path = files or chosen.parent, chosen
+    submission = Submission(folder=files)
+    if files is None and (path.parent / "runs").is_dir():
+        submission.notes.append(
+            "runs/ lies beside the notebook and was not looked at: name its folder, "
+            f"--files {path.parent}"
+        )
+    try:
+        submission.notebook = sanitize.read(path)
+    except (sanitize.Unreadable, OSError) as problem:
+        said = problem if isinstance(problem, sanitize.Unreadable) else "cannot be read"
+        submission.problem = f"{path.name!r} {said}."
+    return submission
+
+
+def _choice(folder: Path, assignment: str | None) -> Path | str:
+    """The notebook in a folder that was handed in, or why there is not one."""
+    found = [p for p in folder.rglob("*.ipynb") if not IGNORED & {*p.relative_to(folder).parts}]
+    found = sorted(found, key=lambda p: (len(p.parts), p))[:1000]
+    names = [assignment] if assignment else available()
+    named = [p for p in found if p.stem in names]
+    if named or len(found) == 1:
+        return (named or found)[0]
+    wanted = " or ".join(f"{name}.ipynb" for name in names)
+    if not found:
+        there = sorted(p.name for p in folder.rglob("*") if p.is_file())[:5]
+        held = f": it holds {', '.join(map(repr, there))}" if there else ": it is empty"
+        return f"There is no notebook in what was handed in{held}. Hand in {wanted}."
+    several = ", ".join(repr(p.name) for p in found[:5])
+    return f"There are several notebooks in what was handed in ({several}) and none is {wanted}."
+
+
+def _assignment(path: Path, notebook) -> str | None:
+    """Which assignment a submission is of: the only one here, or by its name, or by its cells."""
+    if len(available()) == 1:
+        return available()[0]
+    if path.stem in available():
+        return path.stem
+    return _most_alike(notebook) if notebook else None
+
+
+def _most_alike(notebook) -> str | None:
+    """The assignment of which a notebook holds most cells, if any."""
+    own = _names(notebook)
+    held = {name: len(own & official(name).keys()) for name in available()}
+    best = max(held, key=held.get, default=None)
+    return best if best and held[best] else None
+
+
+def _other(notebook, assignment: str | None) -> str:
+    """What to say of a notebook of no assignment; or with cells of another and none of this one."""
+    if assignment is None:
+        names = " or ".join(f"{name}.ipynb" for name in available())
+        return (
+            f"Which assignment this is cannot be told: it is not called {names}, and holds no cell "
+            "of theirs."
+        )
+    named = {name.partition("-")[0] for name in _names(notebook) if "-" in name}
+    others = sorted(named & {*catalogue.ASSIGNMENTS} - {assignment})
+    if others and not _names(notebook) & official(assignment).keys():
+        return f"This is the notebook of {others[0]}; {assignment} was asked for."
+    return ""
+
+
+def _names(notebook) -> set[str]:
+    return {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells} - {None}
+
+
+def _examined(submission: Submission, seed: int):
+    """What the examiner finds, and the rung of the wall behind which it asked."""
+    assignment = submission.assignment
+
+    def put_right(said, *values):
+        submission.notes.append(said % values)
+
+    sanitize.restore(submission.notebook, official(assignment), put_right)
+    cells = [
+        examiner.Cell(cell.source, sanitize.question_of(cell))
+        for cell in submission.notebook.cells
+        if cell.cell_type == "code"
+    ]
+    with tempfile.TemporaryDirectory(prefix="submission-") as scratch:
+        folder = Path(scratch)
+        names, left_out = [], []
+        if submission.folder is not None:
+            names, left_out = examiner.files_of(submission.folder, FILES)
+            _copy(submission.folder, names, folder)
+        given = RELEASE / assignment
+        names += (own := examiner.files_of(given, FILES)[0])
+        _copy(given, own, folder)
+        submission.notes += [f"not copied: {name}" for name in left_out]
+        server = warm.shared(LIMITS, (RELEASE.parent,), cells)
+        examined = examiner.examine(cells, folder, sorted({*names}), assignment, seed, server)
+    return examined, rung_of(server)
+
+
+def rung_of(server) -> str:
+    """The wall that a warm server's boxes have."""
+    return getattr(server, "rung", "namespaces")
+
+
+def _copy(source: Path, names: list[str], target: Path) -> None:
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            shutil.copyfile(source / name, target / name, follow_symlinks=False)
+
+
+def _for_students(notes: list[str]) -> list[str]:
+    """The examiner's notes without tracebacks, which show the key: these go to standard error."""
+    secret = [note for note in notes if "Traceback (" in note]
+    if secret:
+        print("\n".join(secret), file=sys.stderr)
+    return [note for note in notes if note not in secret]
