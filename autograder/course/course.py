@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.course import worker
 from autograder.errors import Stopped, WrongCall
-from autograder.exam import examiner, sanitize, verdict
+from autograder.exam import examiner, sanitize, verdict, walls
 from autograder.key import catalogue, question
 from autograder.plugins import execute, exporter
 from autograder.plugins.config import ROOT, load_config, scripts_on_path
@@ -205,7 +205,8 @@ class Course:
                     contents,
                     self.assignment,
                     seed,
-                    self.runner.sandbox,
+                    self.runner.rung(),
+                    self.runner.minimum,
                     limits,
                     (str(self.root),),
                     kept or {},
@@ -246,7 +247,7 @@ class Course:
         for sign, why in MACHINE.items():
             if sign in said:
                 raise Stopped(why.format(root=self.root))
-        if "sandbox" in said and "NoBox" in said:
+        if "NoBox: " in said:
             raise Stopped(_last(r"NoBox: (.*)", said))
         return _last(r"^(\w[\w.]*(?:Error|Exception|Entry)\b.*)", said)
 
@@ -277,7 +278,8 @@ class Course:
     def records(self, student: str) -> dict[str, dict]:
         """{question: record} of what was examined in isolation when it was last graded."""
         records = self._records(student).items()
-        return {q: r for q, r in records if (r["status"], r["mode"]) == ("graded", "isolated")}
+        isolated = {q: r for q, r in records if r.get("rung") in walls.ISOLATED}
+        return {q: r for q, r in isolated.items() if r["status"] == "graded"}
 
     def _records(self, student: str) -> dict[str, dict]:
         """{question: record} of everything in a student's autograded notebooks."""
@@ -296,7 +298,11 @@ class Course:
         """
         records = self._records(row["student"]) if row["status"] == "graded" else {}
         return [
-            {**verdict.row(record), "score": row["questions"].get(q, 0.0), "rung": record["mode"]}
+            {
+                **verdict.row(record),
+                "score": row["questions"].get(q, 0.0),
+                "rung": record.get("rung"),
+            }
             for q, record in records.items()
         ]
 

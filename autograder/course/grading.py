@@ -28,7 +28,7 @@ from autograder.course import worker
 from autograder.course.course import MACHINE, Course, digest_of, reason
 from autograder.course.ledger import Ledger
 from autograder.errors import Stopped, WrongCall
-from autograder.exam.box import NoBox
+from autograder.exam.walls.common import NoBox
 from autograder.key import catalogue, fingerprint
 from autograder.plugins import execute, exporter
 

@@ -215,7 +215,7 @@ def _count(item: Item, grade, person: Person, record: dict | None) -> None:
     if record and record.get("mistake"):
         item.mistakes[record["mistake"]].append(person.name)
         item.told.setdefault(record["mistake"], record["feedback"].splitlines()[-1].strip())
-    if record and record.get("status") == "failed" and record.get("mode") != "unread":
+    if record and record.get("status") == "failed" and record.get("rung", "before"):
         person.notes.append(f"{item.name} could not be graded")
 
 

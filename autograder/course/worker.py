@@ -17,13 +17,14 @@ from pathlib import Path, PurePath
 import utils
 from autograder.errors import Stopped
 from autograder.exam import examiner, sanitize, warm
-from autograder.exam.box import Limits
+from autograder.exam.walls.common import Limits
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What every grade depends on, besides what `fingerprint` finds a question to depend on.
 GRADING = (
     "autograder/student/*.py",
     "autograder/exam/*.py",
+    "autograder/exam/walls/*.py",
     "autograder/key/question.py",
     "autograder/key/sentences.py",
     "autograder/key/kinds/trained.py",
@@ -37,7 +38,8 @@ GRADING = (
 class Job:
     """One notebook to execute anywhere: code cells, files by name, and what grades depend on.
 
-    hidden: paths that student code must not see, where they exist on the worker.
+    rung, minimum: see `exam.walls.choose`. hidden: paths that student code must not see, where they
+    exist on the worker.
     kept: {question: record} of what need not be asked again.
     """
 
@@ -45,7 +47,8 @@ class Job:
     files: dict[str, bytes]
     name: str
     seed: int
-    sandbox: str
+    rung: str | None
+    minimum: str | None
     limits: Limits
     hidden: tuple[str, ...]
     kept: dict[str, dict]
@@ -68,8 +71,9 @@ def run(job: Job) -> examiner.Examined:
         for name, data in job.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
-        if job.sandbox == "bubblewrap":
-            server = warm.shared(job.limits, tuple(map(Path, job.hidden)), job.cells)
+        if job.rung != "none":
+            hidden = tuple(map(Path, job.hidden))
+            server = warm.shared(job.limits, hidden, job.cells, job.rung, job.minimum)
             submission = job.cells, folder, list(job.files), job.name, job.seed
             return examiner.examine(*submission, server, job.kept)
         return _trusted(job, folder)

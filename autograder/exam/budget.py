@@ -12,7 +12,7 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 
-from autograder.exam.box import Box, Limits
+from autograder.exam.walls.common import Box, Limits
 from autograder.student import wire
 from autograder.student.asking import TOO_LONG
 
@@ -20,6 +20,7 @@ GRACE = 3.0  # seconds that a process gets to stop by itself before its box is c
 TEXT = 100_000  # characters of text in one cell's outputs
 PICTURES = 5 * 2**20  # bytes of pictures in one cell's outputs
 OUTPUTS = 500  # of one cell; ten times as many in a notebook
+OWN = 4  # processes in a box that are not the student's, at most
 LEAST_IDLE = 1.0  # seconds that any conversation may wait, while there is something left
 
 
@@ -108,6 +109,11 @@ class Meter:
             if self.last.memory > self.limits.memory:
                 most = self.limits.memory / 2**30
                 raise Gone(f"Your code used more than {most:g} GiB of memory.")
+            if self.last.disk > self.limits.disk:
+                most = self.limits.disk / 2**20
+                raise Gone(f"Your code wrote more than {most:g} MiB of files.")
+            if self.last.processes > self.limits.processes + OWN:
+                raise Gone(f"Your code started more than {self.limits.processes} processes.")
             if self.last.cpu - computed > seconds + GRACE:
                 raise Gone(TOO_LONG.format(seconds))
             if idle - self.budget.idle > patience:

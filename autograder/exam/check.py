@@ -32,7 +32,7 @@ def _of_notebook(path: Path, question_id: str, seed: int) -> dict:
         notebook = sanitize.read(path)
     except (sanitize.Unreadable, OSError) as problem:
         why = problem if isinstance(problem, sanitize.Unreadable) else "cannot be read"
-        return verdict.failed(question_id, f"The file {why}.", "unread")
+        return verdict.failed(question_id, f"The file {why}.", None)
     cells = [examiner.Cell(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     cells.append(examiner.Cell("", question_id))
     server = warm.shared(warm.Limits(), (), cells)

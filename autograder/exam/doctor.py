@@ -9,71 +9,69 @@ import contextlib
 import json
 import os
 import platform
-import shutil
-import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.exam.box import Limits, NoBox
-from autograder.exam.warm import PACKAGE, Warm, try_a_box
-from autograder.student import wire
+from autograder.exam import walls
+from autograder.exam.examiner import Cell, Isolated
+from autograder.exam.walls.common import Limits, NoBox
+from autograder.exam.walls.namespaces import INSTALL
+from autograder.exam.warm import PACKAGE, Warm
 
-MISSING = "install it: `apt install bubblewrap` (Debian, Ubuntu), `dnf install bubblewrap` (Fedora)"
-FORBIDDEN = (
-    "User namespaces may be switched off: as root, `sysctl kernel.unprivileged_userns_clone=1` or "
-    "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in Docker, run with "
-    "`--security-opt seccomp=unconfined` or `--privileged`"
+LIMITS = Limits(memory=2**30, disk=16 * 2**20, file=8 * 2**20)
+
+# What brings namespaces where bubblewrap is installed and may not make them; the first whose sign
+# is there. sign: file: what it starts with.
+APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+REMEDIES = (
+    (
+        APPARMOR,
+        "1",
+        "Ubuntu lets only named programs make them. As root: `printf 'abi <abi/4.0>,\\nprofile "
+        "bwrap /usr/bin/bwrap flags=(unconfined) { userns, }\\n' > /etc/apparmor.d/bwrap && "
+        "apparmor_parser -r /etc/apparmor.d/bwrap`",
+    ),
+    (
+        Path("/proc/sys/kernel/unprivileged_userns_clone"),
+        "0",
+        "They are switched off for users. As root: `sysctl kernel.unprivileged_userns_clone=1`",
+    ),
+    (
+        Path("/proc/sys/user/max_user_namespaces"),
+        "0",
+        "They are switched off. As root: `sysctl user.max_user_namespaces=10000`",
+    ),
+    (
+        Path("/"),
+        "",
+        "A container forbids them, unless it is started so: `docker run --security-opt "
+        "seccomp=unconfined --security-opt apparmor=unconfined --security-opt "
+        "systempaths=unconfined`. There is no need: 'landlock' works in any container",
+    ),
 )
 
-# name: (what is tried inside, the answer that shows isolation). Each expression is evaluated in the
-# box.
-TRIED = {
-    "no network": ("[n for _, n in socket.if_nameindex() if n != 'lo']", []),
-    "this machine's files are not there": ("[p for p in {secret!r} if os.path.exists(p)]", []),
-    "the answer key is not there": ("bool(importlib.util.find_spec('autograder.key'))", False),
-    "system and environment are read-only": (
-        "[p for p in ('/', '/usr', '/etc', '/dev', sys.prefix) if os.access(p, os.W_OK)]",
-        [],
-    ),
-    "other processes cannot be seen": (
-        "max(int(p) for p in os.listdir('/proc') if p.isdigit()) < 99",
-        True,
-    ),
-    "no capabilities, and no way to gain one": (
-        "re.findall(r'(?:CapPrm|CapEff|CapBnd|NoNewPrivs):\\s*(\\w+)', status())",
-        ["0" * 16, "0" * 16, "0" * 16, "1"],
-    ),
-    "dangerous system calls are refused": (
-        "[libc.unshare(0x10000000), libc.ptrace(0, 0, 0, 0), libc.memfd_create(b'', 0)]",
-        [-1] * 3,
-    ),
-    "memory is limited": ("tried(lambda: bytearray(2 * {memory}))", "MemoryError"),
-    "file size is limited": ("tried(lambda: open('big', 'wb').truncate(2 * {file}))", "OSError"),
-    "disk space is limited": ("tried(fill)", "OSError"),
-    "processes are limited": ("tried(crowd)", "BlockingIOError"),
-    "open files are limited": (
-        "tried(lambda: [open('/dev/null') for _ in range(9999)])",
-        "OSError",
-    ),
-}
-
 PRELUDE = """
-import ctypes, importlib.util, json, os, re, signal, socket, subprocess, sys
+import ctypes, importlib.util, json, os, re, signal, socket, subprocess, sys, time
 libc = ctypes.CDLL(None)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-def status():
-    return open("/proc/self/status").read()
+def status(*names):
+    lines = open("/proc/self/status").read().splitlines()
+    return [line.split()[1] for line in lines if line.split(":")[0] in names]
 def tried(action):
     try:
         action()
         return "it worked"
     except BaseException as error:
         return type(error).__name__
+def worked(action, things):
+    return [thing for thing in things if tried(lambda: action(thing)) == "it worked"]
 def fill():
-    for n in range(10_000):
-        with open(f"/tmp/{n}", "wb") as file:
+    for n in range(200):
+        with open(f"{os.environ['TMPDIR']}/{n}", "wb") as file:
             file.write(bytes(2**20))
+        time.sleep(0.02)
 def crowd():
     children = []
     try:
@@ -85,6 +83,65 @@ def crowd():
 """
 
 
+def _is(wanted) -> Callable[[object], bool]:
+    return lambda got: got == wanted
+
+
+def _one_of(*wanted) -> Callable[[object], bool]:
+    return lambda got: got in wanted
+
+
+# What is tried: (in words, an expression that is evaluated in the box, whether that isolates).
+# {secret}: files of this machine; {grader}: this process; {memory}, {file}: limits.
+TRIED = (
+    ("no network", "[tried(lambda: socket.socket(f)) for f in (2, 10, 40)]", _is(["OSError"] * 3)),
+    ("this machine's files cannot be opened", "worked(open, {secret})", _is([])),
+    (
+        "the answer key cannot be imported",
+        "bool(importlib.util.find_spec('autograder.key'))",
+        _is(False),
+    ),
+    (
+        "system and environment are read-only",
+        "worked(lambda p: open(p + '/autograder', 'w'), ['', '/usr', '/etc', '/dev', sys.prefix])",
+        _is([]),
+    ),
+    (
+        "other processes cannot be looked into, traced or signalled",
+        "worked(lambda f: f(), [lambda: os.kill({grader}, 0), "
+        "lambda: open('/proc/{grader}/environ').read(), lambda: open('/proc/1/mem', 'rb')])",
+        _is([]),
+    ),
+    (
+        "no way to gain a capability",
+        "[status('CapBnd') == status('CapEff'), status('NoNewPrivs'), status('Seccomp')]",
+        _is([True, ["1"], ["2"]]),
+    ),
+    (
+        "dangerous system calls are refused",
+        "[libc.unshare(0x10000000), libc.ptrace(0, 0, 0, 0), libc.memfd_create(b'', 0)]",
+        _is([-1] * 3),
+    ),
+    ("memory is limited", "tried(lambda: bytearray(2 * {memory}))", _is("MemoryError")),
+    (
+        "file size is limited",
+        "tried(lambda: open('big', 'wb').truncate(2 * {file}))",
+        _is("OSError"),
+    ),
+    ("processes are limited", "tried(crowd)", _is("BlockingIOError")),
+    (
+        "open files are limited",
+        "tried(lambda: [open('/dev/null') for _ in range(9999)])",
+        _is("OSError"),
+    ),
+    (
+        "disk space is limited",
+        "tried(fill)",
+        _one_of("OSError", f"Your code wrote more than {LIMITS.disk >> 20} MiB of files."),
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was tried. works: whether it is as isolation wants it."""
@@ -94,87 +151,85 @@ class Finding:
     detail: str = ""
 
 
-def findings() -> list[Finding]:
-    """Try everything, the most basic first; stops where nothing further can be tried."""
-    found = [_version()]
-    if not found[0].works:
-        return found
-    try:
-        as_root = try_a_box()
-    except NoBox as error:
-        return [*found, Finding("a sandbox can be made", False, f"{error}. {FORBIDDEN}")]
-    way = "by root; student code is an unprivileged user" if as_root else "in a user namespace"
-    found.append(Finding("a sandbox can be made", True, way))
-    limits = Limits(memory=2**30, disk=16 * 2**20, file=8 * 2**20)
+def findings(rung: str) -> list[Finding]:
+    """Try everything behind one wall; stops where nothing further can be tried."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
-            server = stack.enter_context(Warm(limits))
-            inside = server.enter(folder, [], "doctor")
+            server = stack.enter_context(Warm(LIMITS, [folder], rung))
         except NoBox as error:
-            return [*found, Finding("a warm process can enter it", False, str(error))]
-        stack.callback(inside.close)
-        found.append(Finding("a warm process can enter it", True))
-        _evaluate(inside, PRELUDE + "print('null')")
-        secret = [str(p) for p in (PACKAGE / "key" / "question.py", Path("/etc/shadow"), folder)]
-        secret += [str(p) for p in Path.home().iterdir() if p.is_file()][:20]
-        for name, (expression, wanted) in TRIED.items():
-            for word, value in (
-                ("{secret!r}", repr(secret)),
-                ("{memory}", limits.memory),
-                ("{file}", limits.file),
-            ):
-                expression = expression.replace(word, str(value))
-            got = _evaluate(inside, f"print(json.dumps({expression}))")
-            found.append(Finding(name, got == wanted, "" if got == wanted else f"got {got!r}"))
-        _evaluate(
-            inside, "subprocess.Popen('setsid sleep 1000 &', shell=True).wait(); print('null')"
-        )
-        inside.close()
-        left = inside.box.usage().processes
+            return [Finding("a box can be made", False, f"{error}{remedy(str(error))}")]
+        found = [Finding("a box can be made", True, server.wall.way)]
+        secret = [PACKAGE / "key" / "question.py", Path("/etc/shadow"), *Path.home().iterdir()]
+        about = {
+            "{secret}": repr([str(path) for path in secret if path.is_file()][:20]),
+            "{grader}": str(os.getpid()),
+            "{memory}": str(LIMITS.memory),
+            "{file}": str(LIMITS.file),
+        }
+        cells = [Cell(PRELUDE)]
+        for _, expression, _ in TRIED:
+            for word, value in about.items():
+                expression = expression.replace(word, value)
+            cells.append(Cell(f"print(json.dumps({expression}, default=str))"))
+        cells.append(Cell("subprocess.Popen('setsid sleep 1000 &', shell=True).wait()"))
+        try:
+            inside = Isolated(cells, folder, [], "doctor", server, [])
+            stack.callback(inside.close)
+            inside.run(0)
+            for number, (name, _, isolates) in enumerate(TRIED, 1):
+                inside.position = number
+                got = _told(inside.run(number))
+                found.append(Finding(name, isolates(got), "" if isolates(got) else f"got {got!r}"))
+            inside.position = len(cells) - 1
+            inside.run(inside.position)
+            box = inside.process.box
+            inside.close()
+            left = box.usage().processes
+        except (NoBox, AttributeError) as error:
+            return [*found, Finding("a process can enter it", False, str(error))]
         detail = f"{left} processes are left" if left else ""
-        found.append(Finding("the whole process tree ends with it", not left, detail))
-    return found
+        return [*found, Finding("the whole process tree ends with it", not left, detail)]
+
+
+def remedy(why: str) -> str:
+    """What to do about bubblewrap's refusal, as the end of a sentence."""
+    if INSTALL in why or "bubblewrap" not in why:
+        return ""
+    for sign, start, text in REMEDIES:
+        with contextlib.suppress(OSError):
+            if not start or sign.read_text().startswith(start):
+                return f". {text}"
+    return ""
 
 
 def main() -> int:
     """Print the findings; 0 when submissions can be graded in isolation, else 1."""
-    found = findings()
     print(f"{platform.system()} {platform.release()}, {platform.machine()}, user {os.geteuid()}")
-    for finding in found:
-        mark = "yes" if finding.works else "NO "
-        detail = (
-            f"  ({finding.detail})"
-            if finding.detail and (not finding.works or "left" not in finding.detail)
-            else ""
-        )
-        print(f"  {mark}  {finding.name}{detail}")
-    if all(finding.works for finding in found):
-        print("Student code is isolated when it is graded.")
+    isolating = []
+    for rung in walls.ISOLATED:
+        print(rung)
+        found = findings(rung)
+        for finding in found:
+            detail = f"  ({finding.detail})" if finding.detail else ""
+            print(f"  {'yes' if finding.works else 'NO '}  {finding.name}{detail}")
+        if all(finding.works for finding in found):
+            isolating.append(rung)
+    if isolating:
+        print(f"Student code is put behind the wall '{isolating[0]}' when it is graded.")
         return 0
     print(
-        "Not everything works, so grading in isolation is refused or weaker than it should be.\n"
+        "No wall holds in everything, so grading is refused or weaker than it should be.\n"
         "If you trust every submission: nbgrader autograde --Execute.sandbox=none"
     )
     return 1
 
 
-def _version() -> Finding:
-    program = shutil.which("bwrap")
-    if platform.system() != "Linux":
-        return Finding("bubblewrap is installed", False, "bubblewrap needs Linux")
-    if program is None:
-        return Finding("bubblewrap is installed", False, MISSING)
-    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip()
-    return Finding("bubblewrap is installed", True, said)
-
-
-def _evaluate(inside, source: str):
-    """What a cell there printed, as JSON; a sentence when it did not print any."""
-    request = {"do": "run", "source": source, "seconds": 30.0, "serial": 0}
-    try:
-        wire.send(inside.fd, request, 30)
-        reply = wire.receive(inside.fd, 60)
-        return json.loads("".join(o.get("text", "") for o in reply["outputs"]))
-    except (EOFError, OSError, TimeoutError, ValueError, wire.WireError) as error:
-        return f"no answer ({type(error).__name__})"
+def _told(outputs: list[dict]):
+    """What a cell printed, as JSON; a sentence when it did not print any."""
+    for output in outputs:
+        if output["output_type"] == "error":
+            return output["evalue"]
+    with contextlib.suppress(ValueError):
+        return json.loads("".join(output.get("text", "") for output in outputs))
+    return "no answer"

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from autograder.exam import standin, verdict
-from autograder.exam.box import NoBox
 from autograder.exam.budget import GRACE, OUTPUTS, PICTURES, TEXT, Budget, Gone, Meter, Spent
+from autograder.exam.walls.common import NoBox
 from autograder.exam.warm import Inside, Warm
 from autograder.key import catalogue
 from autograder.key.question import Exam
@@ -177,8 +177,8 @@ class Isolated:
             except Spent as spent:
                 self._end(spent)
         if self.over:
-            return verdict.failed(question, self.over, "isolated")
-        return verdict.of(lambda: exam.grade(question), question, "isolated")
+            return verdict.failed(question, self.over, self.warm.rung)
+        return verdict.of(lambda: exam.grade(question), question, self.warm.rung)
 
     def _explained(self, got: dict) -> dict:
         """Where a name is missing because the cell that defines it stopped, say that."""

@@ -16,29 +16,31 @@ BROKEN = (
 )
 
 
-def of(graded: Callable[[], Result], question_id: str, mode: str) -> dict:
+def of(graded: Callable[[], Result], question_id: str, rung: str) -> dict:
     """The record of a question; an error of the answer key becomes a record too.
 
-    graded() -> Result. mode: "isolated" or "in process".
-    Returns `Result.as_json()` with seed, stood_in, status ("graded" or "failed") and mode.
+    graded() -> Result. rung: of the wall that student code was behind (`exam.walls`), or "kernel".
+    Returns `Result.as_json()` with seed, stood_in, status ("graded" or "failed") and rung.
     """
     try:
         result = graded()
     except Exception as error:
         why = BROKEN.format(question_id, f"{type(error).__name__}: {error}")
-        return {**failed(question_id, why, mode), "traceback": traceback.format_exc()}
+        return {**failed(question_id, why, rung), "traceback": traceback.format_exc()}
     return {
         **result.as_json(),
         "feedback": printable(result.feedback),
         "seed": result.seed,
         "stood_in": list(result.stood_in),
         "status": "graded",
-        "mode": mode,
+        "rung": rung,
     }
 
 
-def failed(question_id: str, why: str, mode: str) -> dict:
-    """The record of a question that was not examined: no points; `why` is for the student."""
+def failed(question_id: str, why: str, rung: str | None) -> dict:
+    """The record of a question that was not examined: no points; `why` is for the student. rung:
+    None where nothing was run.
+    """
     worth = float(catalogue.find(question_id).points)
     feedback = f"{question_id}: 0 of {worth:g} points\n  {printable(why)}"
     return {
@@ -51,7 +53,7 @@ def failed(question_id: str, why: str, mode: str) -> dict:
         "seed": None,
         "stood_in": [],
         "status": "failed",
-        "mode": mode,
+        "rung": rung,
     }
 
 

@@ -21,7 +21,8 @@ from functools import cache
 from pathlib import Path
 
 import utils
-from autograder.exam.box import ENVIRONMENT, UIDS, Box, Limits, NoBox, command
+from autograder.exam import walls
+from autograder.exam.walls.common import Limits, NoBox, environment
 from autograder.key import catalogue
 from autograder.student import probes, wire
 
@@ -35,15 +36,17 @@ class Warm:
 
     hidden: paths that student code must not see even if a folder above them belongs to the system.
     late: modules of `probes.LATE` to import before, where students need them; each makes every fork
-    slower.
+    slower. rung, minimum: see `walls.choose`. NoBox where this machine has no such wall.
     """
 
     def __init__(
         self,
         limits: Limits | None = None,
         hidden: list[Path] = (),
-        as_root: bool | None = None,
+        rung: str | None = None,
         late: tuple[str, ...] = (),
+        minimum: str | None = None,
+        **how,
     ):
         self.limits = limits or Limits()
         self.hidden = [PACKAGE, PACKAGE.parent / "solutions", *map(Path, hidden)]
@@ -51,41 +54,44 @@ class Warm:
         self.server = self.spare = None
         try:
             self.kit = _stage(self.folder)
-            self.as_root = try_a_box(as_root)
-            self.command = command(self.kit, self.hidden, self.limits, self.as_root)
+            about = self.kit, self.hidden, self.limits
+            self.wall = walls.choose(*about, rung, minimum, **how)
             self.late = late
             self.server, self.control = self._start_server()
         except BaseException:
             self.close()
             raise
 
+    @property
+    def rung(self) -> str:
+        """The wall's name, for records."""
+        return self.wall.name
+
     def enter(self, folder: Path, files: list[str], name: str) -> Inside:
         """A process in a fresh box, with a copy of some of a folder's files, in ~/NAME."""
         if self.server.poll() is not None:  # somebody has killed it
             self.control.close()
             self.server, self.control = self._start_server()
-        box, self.spare = self.spare or self._box(), None
-        box.ready()
+        box, self.spare = self.spare or self.wall.box(), None
+        try:
+            box.ready()
+        except BaseException:
+            box.close()
+            raise
         here, there = socket.socketpair()
         told, told_write = os.pipe()
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        order = {
-            "name": name,
-            "files": files,
-            "uid": box.uid,
-            "user_namespace": not self.as_root,
-            "limits": self.limits.of_process(),
-            "filter_optional": False,
-            "environment": {**ENVIRONMENT, "PYTHONPATH": str(self.kit)},
-        }
+        order = {"name": name, "files": files, "limits": self.limits.of_process(), **box.order()}
         try:
-            fds = [box.pidfd, opened, there.fileno(), told_write]
+            fds = [box.fd, opened, there.fileno(), told_write]
             socket.send_fds(self.control, [json.dumps(order).encode()], fds)
         finally:
             there.close()
             os.close(told_write)
             os.close(opened)
-        self.spare = self._box()  # stands by the time the next submission comes
+        box.entered()
+        with contextlib.suppress(NoBox):  # told when it is needed
+            self.spare = self.wall.box()  # stands by the time the next submission comes
         return Inside(box, here, told)
 
     def close(self) -> None:
@@ -107,9 +113,6 @@ class Warm:
     def __exit__(self, *exception):
         self.close()
 
-    def _box(self) -> Box:
-        return Box(self.command, uid_of(self.as_root))
-
     def _start_server(self):
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         launch = (
@@ -127,8 +130,7 @@ class Warm:
                 stdout=errors,
                 stderr=errors,
                 env={
-                    **ENVIRONMENT,
-                    "MPLCONFIGDIR": str(self.folder / "matplotlib"),
+                    **environment("/", str(self.folder), self.kit),
                     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # its forks map pages by the 2 MiB
                 },
                 cwd="/",
@@ -146,58 +148,45 @@ class Warm:
         return server, here
 
 
-def shared(limits: Limits, hidden: tuple[Path, ...], cells: Sequence) -> Warm:
+def shared(
+    limits: Limits,
+    hidden: tuple[Path, ...],
+    cells: Sequence,
+    rung: str | None = None,
+    minimum: str | None = None,
+) -> Warm:
     """This process's warm server for notebooks of such cells; it ends with the process."""
     asked = {catalogue.find(cell.question).probe for cell in cells if cell.question}
-    return _warm(limits, hidden, probes.late(asked))
+    return _warm(limits, hidden, rung, probes.late(asked), minimum)
 
 
 @cache
-def _warm(limits: Limits, hidden: tuple[Path, ...], late: tuple[str, ...]) -> Warm:
+def _warm(*about) -> Warm:
     import torch
 
     torch.set_num_threads(1)
     gc.collect()
     gc.freeze()  # or collections would go through all of torch and nbgrader again and again
-    started = Warm(limits, hidden, late=late)
+    started = Warm(*about)
     atexit.register(started.close)
     return started
 
 
-def try_a_box(as_root: bool | None = None) -> bool:
-    """Make an empty box here: with root's rights (True) or as a user (False), the first that works.
-
-    NoBox when none does, with bubblewrap's own words.
-    """
-    ways = [True, False] if os.geteuid() == 0 else [False]
-    for way in ways if as_root is None else [as_root]:
-        box = None
-        try:
-            box = Box(command(PACKAGE / "student", [], Limits(), way), uid_of(way))
-            box.ready()
-            return way
-        except NoBox as error:
-            reason = error
-        finally:
-            if box is not None:
-                box.close()
-    raise reason
-
-
-def uid_of(as_root: bool) -> int | None:
-    """Whom student code runs as, where root can choose: a user without account, one a grading
-    run.
-    """
-    return UIDS[os.getpid() % len(UIDS)] if as_root else None
+def try_a_wall(rung: str | None = None, minimum: str | None = None, **how) -> str:
+    """Try to make a box here, and return the name of its wall. NoBox when none can be made."""
+    with tempfile.TemporaryDirectory(prefix="kit-") as folder:
+        kit = _stage(Path(folder))
+        return walls.choose(kit, [PACKAGE], Limits(), rung, minimum, **how).name
 
 
 class Inside:
     """A student process in its box: the wire to it, what it uses, and its end.
 
-    wire: socket for `autograder.student.wire` frames. Closing kills the box with all that is in it.
+    box: of a wall, with `usage()` and `close()`. fd: for `autograder.student.wire` frames.
+    Closing kills the box with all that is in it.
     """
 
-    def __init__(self, box: Box, link: socket.socket, told: int):
+    def __init__(self, box, link: socket.socket, told: int):
         self.box, self.link, self.told = box, link, told
         self.link.setblocking(False)
         self.fd = link.fileno()

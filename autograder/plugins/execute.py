@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 from functools import cache
 from pathlib import Path
 
@@ -24,8 +23,8 @@ from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy import Float as Real
 from traitlets import Enum, Float, Integer
 
-from autograder.exam import examiner, sanitize, verdict, warm
-from autograder.exam.box import Limits, NoBox
+from autograder.exam import examiner, sanitize, verdict, walls, warm
+from autograder.exam.walls.common import Limits, NoBox
 from autograder.key import catalogue
 from autograder.plugins import incell
 
@@ -64,18 +63,28 @@ def course_of(preprocessor) -> CourseDirectory | None:
 
 
 @cache
-def _box_works(program: str | None) -> None:
-    """Raise NoBox when this machine makes no sandbox; tried once a process, not once a student."""
-    warm.try_a_box()
+def _works(rung: str | None, minimum: str | None, path: str | None) -> str:
+    """The wall that would be taken; NoBox when there is none. Tried once a process, not once a
+    student; path: PATH, on which it depends.
+    """
+    return warm.try_a_wall(rung, minimum)
 
 
 class Execute(StockExecute):
     """Run a submission's cells and grade its questions; takes the place of nbgrader's `Execute`."""
 
     sandbox = Enum(
-        ("bubblewrap", "none"),
-        "bubblewrap",
-        help="'bubblewrap' isolates student code; 'none' trusts it (plain kernel, tests inside).",
+        ("", *walls.RUNGS, *walls.FORMER, "none"),
+        "",
+        help="The wall that student code is put behind: 'namespaces' or 'landlock'; by default "
+        "what AUTOGRADER_WALL names, else the best that works. 'none' trusts student code.",
+    ).tag(config=True)
+
+    minimum = Enum(
+        walls.ISOLATED,
+        None,
+        allow_none=True,
+        help="Grade behind no weaker wall than this one, on whatever machine.",
     ).tag(config=True)
 
     seed = Integer(
@@ -106,7 +115,7 @@ class Execute(StockExecute):
         if problem is not None:
             return self._unread(nb, resources, problem)
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
-        if self.sandbox == "bubblewrap" or ahead:
+        if self.sandbox != "none" or ahead:
             done = self._isolated(nb, resources, seed)
             if done is not None:
                 return done
@@ -117,7 +126,7 @@ class Execute(StockExecute):
             del os.environ[incell.SEED]
 
     def check(self) -> None:
-        """Raise NoBox when the configured sandbox does not work on this machine."""
+        """Raise NoBox when this machine has not the wall that is asked for."""
         if self.sandbox == "none":
             self.log.warning(
                 "Student code is not isolated (Execute.sandbox = 'none'): it can read and write "
@@ -125,7 +134,8 @@ class Execute(StockExecute):
             )
             return
         try:
-            _box_works(shutil.which("bwrap"))
+            name = _works(self.rung(), self.minimum, os.environ.get("PATH"))
+            self.log.info("Student code is put behind the wall %r.", name)
         except NoBox as error:
             raise NoBox(
                 f"student code cannot be isolated here: {error}. `python -m autograder doctor` "
@@ -143,9 +153,10 @@ class Execute(StockExecute):
         name = about.get("assignment", "submission")
         examined = ahead.pop(key_of(asked, folder, files, name, seed), None) if ahead else None
         if examined is None:
-            if self.sandbox != "bubblewrap":
+            if self.sandbox == "none":
                 return None
-            student = warm.shared(self.limits(), self._hidden(), asked)
+            where = self._hidden(), asked, self.rung(), self.minimum
+            student = warm.shared(self.limits(), *where)
             examined = examiner.examine(asked, folder, files, name, seed, student)
         for number, (cell, outputs) in enumerate(zip(cells, examined.outputs, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]
@@ -159,9 +170,13 @@ class Execute(StockExecute):
         for cell in nb.cells:
             question_id = sanitize.question_of(cell)
             if question_id is not None:
-                record = verdict.failed(question_id, problem, "unread")
+                record = verdict.failed(question_id, problem, None)
                 cell.outputs = [NotebookNode(output) for output in verdict.outputs(record)]
         return nb, resources
+
+    def rung(self) -> str | None:
+        """The wall asked for, None for the best."""
+        return "none" if self.sandbox == "none" else walls.named(self.sandbox)
 
     def limits(self) -> Limits:
         """The configured limits."""

@@ -9,7 +9,7 @@ from nbconvert.exporters import NotebookExporter
 from nbgrader.converters.base import NbGraderException
 
 from autograder.exam import sanitize, verdict
-from autograder.exam.box import NoBox
+from autograder.exam.walls.common import NoBox
 from autograder.plugins import dates
 from autograder.plugins.execute import Execute
 

@@ -23,7 +23,7 @@ def grade(question_id: str) -> float:
     """
     from IPython.display import display
 
-    record = verdict.of(lambda: _current_exam().grade(question_id), question_id, "in process")
+    record = verdict.of(lambda: _current_exam().grade(question_id), question_id, "kernel")
     print(record["feedback"])
     display({verdict.MIME: record, "text/plain": ""}, raw=True)
     return verdict.points(record)

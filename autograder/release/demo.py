@@ -219,11 +219,11 @@ Open next:
 
 def isolation() -> list[str]:
     """What to tell nbgrader: nothing where the sandbox works, else to trust the demo's students."""
-    from autograder.exam.box import NoBox
-    from autograder.exam.warm import try_a_box
+    from autograder.exam.walls.common import NoBox
+    from autograder.exam.warm import try_a_wall
 
     try:
-        try_a_box()
+        try_a_wall()
         return []
     except NoBox as error:
         print(

@@ -1,9 +1,10 @@
-"""Move this process into a sandbox that bubblewrap built, and give up every way out of it.
+"""Give up every way out of a box: the means that any wall needs, one function each.
 
 bubblewrap starts a new program, and a new program would import torch anew for two seconds. So
 bubblewrap builds the sandbox around a program that waits, and a process forked from the warm server
 joins it: one setns(2) call, then what bubblewrap does for its own program: no capabilities, no new
 privileges, limits, a system call filter. Every namespace and every mount is still bubblewrap's.
+Where there are no namespaces, `landlock` takes their place, and the filter has more to refuse.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import platform
 import resource
 import struct
 
+from autograder.student.calls import ARCHITECTURES, CALLS, KNOWN
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 # linux/sched.h
 NEW_NS, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
 NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
 # linux/prctl.h
-PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 22, 24, 38
+PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_CAPBSET_DROP = 4, 8, 22, 24
+PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 38, 47, 2
 SECCOMP_MODE_FILTER = 2
 
 
@@ -31,106 +35,172 @@ def join(pidfd: int, user_namespace: bool) -> None:
     _check(libc.setns(pidfd, kinds | (NEW_USER if user_namespace else 0)), "setns")
 
 
-def surrender(uid: int | None) -> None:
-    """Drop root (when uid is given), all capabilities, and the means to gain any."""
+def surrender(uid: int | None, kept: int | None = None) -> None:
+    """Drop root (when uid is given), all capabilities, and the means to gain any.
+
+    kept: one capability that stays; see `exam.walls.landlock`.
+    """
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
+        libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     for capability in range(64):
-        if libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) and ctypes.get_errno() == errno.EINVAL:
-            break  # past the last one that this kernel knows
+        if capability != kept and libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0):
+            if ctypes.get_errno() == errno.EINVAL:
+                break  # past the last one that this kernel knows
     if uid is not None:
         os.setresuid(uid, uid, uid)
     version3, itself = 0x20080522, 0
-    none = struct.pack("=6I", *[0] * 6)
-    _check(libc.capset(struct.pack("=Ii", version3, itself), none), "capset")
+    kept_bits = 0 if kept is None else 1 << kept
+    sets = struct.pack("=6I", *[kept_bits] * 3, *[0] * 3)
+    _check(libc.capset(struct.pack("=Ii", version3, itself), sets), "capset")
+    if kept is not None:
+        _check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept, 0, 0), "ambient capability")
     _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     _check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")  # or /proc/self would be root's
 
 
 def limit(limits: dict) -> None:
-    """Set resource limits, {"DATA": 2**31, …}, and be the first that a machine without memory
-    kills.
-    """
+    """Set resource limits, {"DATA": 2**31, …}."""
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is not None:
             most = resource.getrlimit(kind)[1]
             value = value if most == resource.RLIM_INFINITY else min(value, most)
             resource.setrlimit(kind, (value, value))
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")
 
 
 # System calls that no homework needs and that reach beyond the box: other namespaces, keyrings,
 # memory that no limit counts (memfd, System V), other processes, and the usual ways into the
-# kernel. name: (x86_64, aarch64)
-FORBIDDEN = {
-    "acct": (163, 89), "add_key": (248, 217), "adjtimex": (159, 171), "bpf": (321, 280),
-    "chroot": (161, 51), "clock_adjtime": (305, 266), "clock_settime": (227, 112),
-    "delete_module": (176, 106), "fanotify_init": (300, 262), "finit_module": (313, 273),
-    "fsconfig": (431, 431), "fsmount": (432, 432), "fsopen": (430, 430), "fspick": (433, 433),
-    "init_module": (175, 105), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
-    "io_uring_setup": (425, 425), "kcmp": (312, 272), "kexec_file_load": (320, 294),
-    "kexec_load": (246, 104), "keyctl": (250, 219), "lookup_dcookie": (212, 18),
-    "memfd_create": (319, 279), "memfd_secret": (447, 447), "mount": (165, 40),
-    "mount_setattr": (442, 442), "move_mount": (429, 429), "move_pages": (279, 239),
-    "msgget": (68, 186), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
-    "open_tree": (428, 428), "perf_event_open": (298, 241), "personality": (135, 92),
-    "pidfd_getfd": (438, 438), "pivot_root": (155, 41), "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271), "ptrace": (101, 117), "quotactl": (179, 60),
-    "reboot": (169, 142), "request_key": (249, 218), "setdomainname": (171, 162),
-    "sethostname": (170, 161), "setns": (308, 268), "settimeofday": (164, 170),
-    "shmat": (30, 196), "shmctl": (31, 195), "shmget": (29, 194), "swapoff": (168, 225),
-    "swapon": (167, 224), "syslog": (103, 116), "umount2": (166, 39), "unshare": (272, 97),
-    "userfaultfd": (323, 282),
-}  # fmt: skip
-ARCHITECTURES = {  # audit number, column above, clone, clone3, socket
-    "x86_64": (0xC000003E, 0, 56, 435, 41),
-    "aarch64": (0xC00000B7, 1, 220, 435, 198),
-}
-# AF_UNIX, AF_INET, AF_INET6, AF_NETLINK; not AF_VSOCK, which leads out of a virtual machine
-FAMILIES = (1, 2, 10, 16)
+# kernel.
+FORBIDDEN = """
+    acct add_key adjtimex bpf chroot clock_adjtime clock_settime delete_module fanotify_init
+    finit_module fsconfig fsmount fsopen fspick init_module io_uring_enter io_uring_register
+    io_uring_setup kcmp kexec_file_load kexec_load keyctl listmount lookup_dcookie memfd_create
+    memfd_secret migrate_pages mount mount_setattr move_mount move_pages msgget
+    name_to_handle_at open_by_handle_at open_tree perf_event_open personality pidfd_getfd
+    pivot_root process_madvise process_mrelease process_vm_readv process_vm_writev ptrace
+    quotactl quotactl_fd reboot request_key setdomainname sethostname setns settimeofday shmat
+    shmctl shmget statmount swapoff swapon syslog umount2 unshare userfaultfd
+""".split()
+# Where files, users and what processes send each other are shared with the rest of the machine, as
+# they are behind Landlock, which knows of none of these. Ended well without being done, because
+# honest programs (shutil.copy2, OpenMP) do them by the way: modes, owners, times, attributes,
+# processors.
+PRETENDED = """
+    chmod chown fchmod fchmodat fchmodat2 fchown fchownat fremovexattr fsetxattr futimesat
+    lchown lremovexattr lsetxattr removexattr sched_setaffinity setxattr utime utimensat utimes
+""".split()
+# Refused there: sockets, messages with open files in them, queues and semaphores of the user,
+# watching folders, other processes' priorities.
+SHARED = """
+    connect inotify_add_watch inotify_init inotify_init1 ioprio_set mq_getsetattr mq_notify
+    mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgrcv msgsnd sched_setattr
+    sched_setparam sched_setscheduler semctl semget semop semtimedop sendmmsg sendmsg
+    setpriority
+""".split()
+AF_UNIX, AF_NETLINK = 1, 16  # not the internet's, nor AF_VSOCK, which leads out of a machine
+STREAM, SEQPACKET = 1, 5
+BUFFER_SIZES = (7, 8, 32, 33)  # of sockets; SO_SNDBUF, SO_RCVBUF and their forced forms
+# That a signal be sent to somebody when a file is ready, leases, watches, larger pipes
+FCNTL = (8, 10, 15, 1024, 1026, 1031)
+IOCTL = (0x8901, 0x8902, 0x5412, 0x541C)  # the same for sockets; typing into a terminal
 NAMESPACES = NEW_NS | NEW_CGROUP | NEW_UTS | NEW_IPC | NEW_USER | NEW_PID | NEW_NET
 
 
-def filter_calls() -> bool:
-    """Refuse the system calls above, for good; False on an architecture that this file does
-    not know.
+def known() -> bool:
+    """Whether this file knows the processor's system calls."""
+    return platform.machine() in ARCHITECTURES
+
+
+def filter_calls(shared: bool = False, alone: bool = False) -> None:
+    """Refuse system calls, for good; OSError on a processor that this file does not know.
+
+    shared, alone: see `program`.
     """
-    if platform.machine() not in ARCHITECTURES:
-        return False
-    program = b"".join(_program(*ARCHITECTURES[platform.machine()]))
-    buffer = ctypes.create_string_buffer(program, len(program))
-    length, padding = len(program) // 8, b"\0" * 6
+    if not known():
+        raise OSError(errno.ENOSYS, f"no system call filter for {platform.machine()}")
+    code = program(shared, os.getpid() if alone else None)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    length, padding = len(code) // 8, b"\0" * 6
     pointer = struct.pack("=H", length) + padding + struct.pack("=Q", ctypes.addressof(buffer))
     _check(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, pointer, 0, 0), "seccomp")
-    return True
 
 
-def _program(audit: int, column: int, clone: int, clone3: int, socket: int) -> list[bytes]:
-    """The filter in classic BPF: (code, jump if true, jump if false, value) each."""
-    load, equal, any_bit, at_least, give = 0x20, 0x15, 0x45, 0x35, 0x06
-    allow, refuse, kill = 0x7FFF0000, 0x00050000, 0x80000000
-    number, architecture, first_argument = 0, 4, 16
-    rules = [
-        (load, 0, 0, architecture),
-        (equal, 1, 0, audit),
-        (give, 0, 0, kill),
-        (load, 0, 0, number),
-        (at_least, 0, 1, 0x40000000),  # x86_64's second numbering of the same calls
-        (give, 0, 0, refuse | errno.EPERM),
-    ]
-    for numbers in FORBIDDEN.values():
-        rules += [(equal, 0, 1, numbers[column]), (give, 0, 0, refuse | errno.EPERM)]
+def program(shared: bool = False, itself: int | None = None) -> bytes:
+    """The filter in classic BPF.
+
+    shared: files, users and messages are those of the rest of the machine. itself: signal nobody
+    but this process, and stay in its session, where no wall keeps signals in.
+    """
+    audit, column = ARCHITECTURES[platform.machine()]
+    number, architecture = 0, 4
+    rules = [(LOAD, 0, 0, architecture), (EQUAL, 1, 0, audit), (GIVE, 0, 0, KILL)]
+    rules += [(LOAD, 0, 0, number)]
+    # x86_64's second numbering of the same calls begins at 0x40000000
+    rules += [(AT_LEAST, 0, 1, KNOWN + 1), (GIVE, 0, 0, REFUSE | errno.ENOSYS)]
+    for name in [*FORBIDDEN, *(SHARED if shared else [])]:
+        rules += _always(CALLS[name][column], REFUSE | errno.EPERM)
     # clone3 hides its flags in memory: say that there is none, and the C library uses clone.
-    rules += [(equal, 0, 1, clone3), (give, 0, 0, refuse | errno.ENOSYS)]
-    rules += [(equal, 0, 4, clone), (load, 0, 0, first_argument), (any_bit, 0, 1, NAMESPACES)]
-    rules += [(give, 0, 0, refuse | errno.EPERM), (give, 0, 0, allow)]
-    families = [(equal, len(FAMILIES) - n, 0, family) for n, family in enumerate(FAMILIES)]
-    rules += [(equal, 0, len(families) + 2, socket), (load, 0, 0, first_argument), *families]
-    rules += [(give, 0, 0, refuse | errno.EAFNOSUPPORT), (give, 0, 0, allow)]
-    return [struct.pack("=HBBI", *rule) for rule in rules]
+    rules += _always(CALLS["clone3"][column], REFUSE | errno.ENOSYS)
+    rules += _where(CALLS["clone"][column], 0, ANY_BIT, [NAMESPACES])
+    rules += _where(CALLS["ioctl"][column], 1, EQUAL, IOCTL)
+    rules += _where(CALLS["prctl"][column], 0, EQUAL, [PR_SET_DUMPABLE])  # hides what it uses
+    rules += _where(CALLS["setsockopt"][column], 2, EQUAL, BUFFER_SIZES, REFUSE)  # pretended
+    families = [] if shared else [AF_UNIX, AF_NETLINK]
+    no_family = REFUSE | errno.EAFNOSUPPORT
+    rules += _unless(CALLS["socket"][column], 0, families, no_family)
+    if shared:
+        for name in PRETENDED:
+            rules += _always(CALLS[name][column], REFUSE)
+        # Datagrams can be sent to an address; the low four bits are the kind, "raw" means datagrams
+        kinds = [STREAM, SEQPACKET]
+        rules += _unless(CALLS["socketpair"][column], 1, kinds, REFUSE | errno.EPERM, 0xF)
+        rules += _unless(CALLS["prlimit64"][column], 0, [0])
+        rules += _where(CALLS["fcntl"][column], 1, EQUAL, FCNTL)
+    if itself is not None:
+        for name in ("kill", "tgkill"):
+            rules += _unless(CALLS[name][column], 0, [itself])
+        for name in ("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"):
+            rules += _always(CALLS[name][column], REFUSE | errno.EPERM)
+        for name in ("setsid", "setpgid"):
+            rules += _always(CALLS[name][column], REFUSE)
+    rules += [(GIVE, 0, 0, ALLOW)]
+    return b"".join(struct.pack("=HBBI", *rule) for rule in rules)
+
+
+LOAD, AND, EQUAL, ANY_BIT, AT_LEAST, GIVE = 0x20, 0x54, 0x15, 0x45, 0x35, 0x06
+ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000, 0x80000000
+
+
+def _always(call: int | None, verdict: int) -> list[tuple]:
+    return [] if call is None else [(EQUAL, 0, 1, call), (GIVE, 0, 0, verdict)]
+
+
+def _where(call: int, place: int, test: int, values, verdict: int | None = None) -> list[tuple]:
+    """Give the verdict where the argument in that place passes the test with any of the values."""
+    verdict = REFUSE | errno.EPERM if verdict is None else verdict
+    checks = [(LOAD, 0, 0, 16 + 8 * place)]
+    for value in values:
+        checks += [(test, 0, 1, value), (GIVE, 0, 0, verdict)]
+    return _only(call, checks)
+
+
+def _unless(
+    call: int, place: int, values, verdict: int | None = None, mask: int = 0
+) -> list[tuple]:
+    """Give the verdict where the argument in that place is none of the values."""
+    verdict = REFUSE | errno.EPERM if verdict is None else verdict
+    checks = [(LOAD, 0, 0, 16 + 8 * place)] + ([(AND, 0, 0, mask)] if mask else [])
+    for value in values:
+        checks += [(EQUAL, 0, 1, value), (GIVE, 0, 0, ALLOW)]
+    return _only(call, [*checks, (GIVE, 0, 0, verdict)])
+
+
+def _only(call: int, checks: list[tuple]) -> list[tuple]:
+    """Checks of one call, which is allowed where none of them gives a verdict."""
+    checks = [*checks, (GIVE, 0, 0, ALLOW)]
+    return [(EQUAL, 0, len(checks), call), *checks]
 
 
 def _check(result: int, what: str) -> None:

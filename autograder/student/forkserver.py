@@ -1,5 +1,5 @@
-"""A warm process that never runs student code: for each submission it forks one that joins a
-sandbox and does.
+"""A warm process that never runs student code: for each submission it forks one that enters a box
+and does.
 
 It imports what notebooks import, once, and runs no OpenMP region, which a forked child would wait
 for at its first parallel operation. It holds nothing secret: a child inherits its memory.
@@ -14,13 +14,11 @@ import json
 import os
 import signal
 import socket
-import stat
 import traceback
 from pathlib import Path
 
-from autograder.student import confine
+from autograder.student import guard
 
-HOME = Path("/home/student")
 MADV_COLLAPSE = 25
 
 
@@ -71,8 +69,8 @@ def _collapse() -> None:
 def serve(control: socket.socket) -> None:
     """Fork a process for every order, until the other end closes.
 
-    An order is JSON with five descriptors: the sandbox (pidfd), the submission's folder, the wire
-    to the examiner, and a pipe on which the process's pid, then how it ended, is told.
+    An order is JSON with four descriptors: the box, the submission's folder, the wire to the
+    examiner, and a pipe on which the process's pid, then how it ended, is told (see `guard`).
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the guardians
     while True:
@@ -81,84 +79,9 @@ def serve(control: socket.socket) -> None:
             return
         if os.fork() == 0:
             control.close()
-            _guard(json.loads(data), *fds)
+            guard.guard(json.loads(data), *fds)
         for fd in fds:
             os.close(fd)
-
-
-def _guard(order: dict, sandbox: int, folder: int, wire: int, told: int) -> None:
-    """Join the sandbox, fork the student's process there, tell how it ends. Never returns.
-
-    This guardian stays outside the pid namespace, so that student code can neither see nor signal
-    it.
-    """
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setsid()
-        confine.join(sandbox, order["user_namespace"])
-        pid = os.fork()
-        if pid == 0:
-            os.close(told)
-            os.close(sandbox)
-            _become_student(order, folder, wire)
-        os.close(wire)
-        os.close(folder)
-        os.write(told, json.dumps({"pid": pid}).encode() + b"\n")
-        _, status = os.waitpid(pid, 0)
-        os.write(told, json.dumps({"status": status}).encode() + b"\n")
-    except BaseException:
-        with contextlib.suppress(OSError):
-            why = traceback.format_exc(limit=-2).strip()
-            os.write(told, json.dumps({"failed": why}).encode() + b"\n")
-    finally:
-        os._exit(0)
-
-
-def _become_student(order: dict, folder: int, wire: int) -> None:
-    """Copy the submission in, confine this process, then serve the examiner. Never returns."""
-    try:
-        home = HOME / order["name"]
-        home.mkdir()
-        _copy(folder, home, order["files"], order["uid"])
-        os.close(folder)
-        os.chdir(home)
-        confine.limit(order["limits"])
-        confine.surrender(order["uid"])
-        if not confine.filter_calls() and not order["filter_optional"]:
-            raise OSError("no system call filter for this processor")
-        null = os.open("/dev/null", os.O_RDWR)
-        for number, fd in enumerate((null, null, null, wire)):
-            os.dup2(fd, number)
-        os.closerange(4, 1 << 16)
-        os.environ.update(order["environment"])
-        from autograder.student import kernel
-
-        kernel.serve(3)
-    except BaseException as error:
-        with contextlib.suppress(BaseException):
-            from autograder.student import wire as frames
-
-            for fd in (wire, 3):  # it moves to 3 on the way
-                frames.send(fd, {"failed": f"{type(error).__name__}: {error}"})
-    finally:
-        os._exit(70)
-
-
-def _copy(folder: int, home: Path, files: list[str], uid: int | None) -> None:
-    """Copy regular files from an open folder of the host; links of any kind are not followed."""
-    for name in files:
-        target = home / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-        with open(source, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(source).st_mode):
-                continue
-            with open(target, "wb") as copy:
-                while part := stream.read(1 << 20):
-                    copy.write(part)
-    if uid is not None:
-        for path in [home, *home.rglob("*")]:
-            os.chown(path, uid, uid)
 
 
 def main(descriptor: int, late: list[str]) -> None:

@@ -40,7 +40,8 @@ import glob
 for f in glob.glob(sys.prefix + '/lib/python3*/site-packages/__editable__*vae*'):
     for path in set(__import__('re').findall(r"'(/[^']+)'", open(f).read())):
         sys.path.insert(0, os.path.dirname(path))
-        if os.path.exists(path + '/key/question.py'): found(path)
+        try: found(open(path + '/key/question.py').read(9))
+        except OSError: pass
 """,
     "read the environment of every process": """
 for pid in filter(str.isdigit, os.listdir('/proc')):
@@ -464,14 +465,13 @@ SPEAKING = {
     "widgets": "display({'application/vnd.jupyter.widget-view+json': {'model_id': 'x'}}, raw=True)",
 }
 
+KINDS = {
+    "reading": READING,
+    "forging": FORGING,
+    "escaping": ESCAPING,
+    "exhausting": EXHAUSTING,
+    "speaking": SPEAKING,
+}
 ALL = {
-    f"{aim}: {name}": source
-    for aim, sources in (
-        ("reading", READING),
-        ("forging", FORGING),
-        ("escaping", ESCAPING),
-        ("exhausting", EXHAUSTING),
-        ("speaking", SPEAKING),
-    )
-    for name, source in sources.items()
+    f"{aim}: {name}": source for aim, sources in KINDS.items() for name, source in sources.items()
 }

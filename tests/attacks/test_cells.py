@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from autograder.exam import examiner
-from autograder.exam.box import Limits
 from autograder.exam.examiner import Cell
+from autograder.exam.walls.common import Limits
 from autograder.exam.warm import Warm
-from tests import leaks
+from tests import leaks, walls
 
-from .cells import ALL
+from . import cells
 
 torch.set_num_threads(1)
 CANARY = "canary-7f3a9c"
@@ -52,9 +52,9 @@ def course(tmp_path_factory):
     del os.environ["GRADER_TOKEN"]
 
 
-@pytest.fixture(scope="module")
-def warm(course):
-    with Warm(SHORT, [course]) as server:
+@pytest.fixture(scope="module", params=walls.here())
+def warm(request, course):
+    with Warm(SHORT, [course], request.param) as server:
         yield server
 
 
@@ -67,9 +67,9 @@ def unattacked(examine):
 @pytest.fixture(scope="module")
 def examine(course, warm):
     def run(*sources):
-        cells = [*map(Cell, sources), Cell("", QUESTION)]
+        notebook = [*map(Cell, sources), Cell("", QUESTION)]
         folder = course / "submitted/hostile/vae"
-        return examiner.examine(cells, folder, [], "vae", 3, warm)
+        return examiner.examine(notebook, folder, [], "vae", 3, warm)
 
     return run
 
@@ -80,16 +80,19 @@ def fingerprint(root):
     return hashlib.sha256(repr((names, data)).encode()).hexdigest()
 
 
-# One flood more than the others, and the slowest of them.
-LONG = {"exhausting: a flood of text"}
-NAMES = [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in ALL]
+# In the daily suite, one of each kind.
+DAILY = {aim: f"{aim}: {next(iter(sources))}" for aim, sources in cells.KINDS.items()}
+NAMES = [
+    name if name in DAILY.values() else pytest.param(name, marks=pytest.mark.long)
+    for name in cells.ALL
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
     course, warm, examine, unattacked, name
 ):
-    source = ALL[name]
+    source = cells.ALL[name]
     for word, value in (("{course}", course), ("{host}", os.getpid())):
         source = source.replace(word, str(value))
     source = source.replace("{{", "{").replace("}}", "}").replace("CANARY", repr(CANARY))
@@ -102,7 +105,7 @@ def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
     record = examined.records[QUESTION]
     assert record["score"] <= unattacked
     assert record["status"] == "graded" or "The rest was not run." in record["feedback"]
-    assert record["mode"] == "isolated"
+    assert record["rung"] == warm.rung
     told = str(examined.outputs)
     assert "LEAKED" not in told and CANARY not in told
     assert not leaks.lines(examined.outputs)  # what feedback shows

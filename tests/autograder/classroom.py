@@ -89,7 +89,7 @@ def _record(question: str, score, mistake) -> dict:
         "seed": 1,
         "stood_in": [],
         "status": "graded",
-        "mode": "isolated",
+        "rung": "namespaces",
     }
 
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.exam import examiner, standin
-from autograder.exam.box import Limits
 from autograder.exam.budget import Budget
 from autograder.exam.examiner import Cell
+from autograder.exam.walls.common import Limits
 from autograder.exam.warm import Warm
 from autograder.student import wire
 from tests.autograder.conftest import KL

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from autograder.exam import examiner, standin
-from autograder.exam.box import Limits
 from autograder.exam.budget import Budget
 from autograder.exam.examiner import Cell
+from autograder.exam.walls.common import Limits
 from autograder.exam.warm import Warm
 from tests.autograder.conftest import KL
 

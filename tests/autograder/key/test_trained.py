@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from autograder.exam.box import Limits
 from autograder.exam.examiner import Cell, Isolated
+from autograder.exam.walls.common import Limits
 from autograder.exam.warm import Warm
 from autograder.key.kinds import trained
 from autograder.key.vae.bernoulli_log_likelihood import bernoulli_log_likelihood
