@@ -5,6 +5,8 @@ from pathlib import Path
 import nbgrader
 
 import autograder
+from autograder.plugins.config import scripts_on_path
+from autograder.plugins.register import when_skipped
 
 c = get_config()  # noqa: F821  (given by nbgrader)
 ROOT = Path.cwd()
@@ -25,6 +27,8 @@ c.ClearSolutions.code_stub = {
 c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 c.ClearMarkScheme.enforce_metadata = False  # rubrics stand in read-only cells, not in task cells
 c.GenerateAssignment.post_convert_hook = "autograder.release.build.clean_release"
+when_skipped()  # `generate_assignment` tells the gradebook about a release that exists, too
+scripts_on_path()  # nbgrader starts `alembic`, also where no environment is activated
 
 # An instructor's own runs must neither be released nor laid over a student's.
 c.Autograde.exclude_overwriting = {
@@ -77,3 +81,6 @@ c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.ClearMarkScheme",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+
+# Your own settings stand in a file that no upgrade touches; they are read last.
+load_subconfig("nbgrader_config.local.py", path=str(Path(autograder.__file__).parents[1]))  # noqa: F821

@@ -28,7 +28,7 @@ from autograder.errors import Stopped, WrongCall
 from autograder.exam import examiner, sanitize, verdict, walls
 from autograder.key import catalogue, question
 from autograder.plugins import execute, exporter
-from autograder.plugins.config import ROOT, load_config, scripts_on_path
+from autograder.plugins.config import course_config, scripts_on_path
 
 
 class Course:
@@ -41,7 +41,7 @@ class Course:
             raise WrongCall(f"no folder {root}")
         self.root, self.assignment = root.resolve(), assignment
         scripts_on_path()
-        self.config = _config(self.root)
+        self.config = course_config(self.root)
         if not sandbox:
             self.config.Execute.sandbox = "none"
         self.directory = CourseDirectory(config=self.config)
@@ -92,7 +92,7 @@ class Course:
             raise WrongCall(f"cannot read the gradebook {url}: {reason(error)}") from None
 
     def _how(self) -> str:
-        return f"generate it first, `nbgrader generate_assignment {self.assignment}`"
+        return f"`python -m autograder register {self.assignment}` enters it"
 
     def gradebook(self):
         from nbgrader.api import Gradebook
@@ -447,19 +447,6 @@ MACHINE = {
     "database is locked": "the gradebook of {root} is locked by another program",
     "unable to open database file": "the gradebook of {root} cannot be opened",
 }
-
-
-def _config(root: Path):
-    """The kit's nbgrader configuration, and the course's own on top where it has one."""
-    from traitlets.config import PyFileConfigLoader
-
-    with contextlib.chdir(root):  # the configuration looks at folders below the current one
-        config = load_config(root)
-        own = root / "nbgrader_config.py"
-        if own.is_file() and root != ROOT:
-            config.merge(PyFileConfigLoader(own.name, path=str(root)).load_config())
-    config.CourseDirectory.root = str(root)
-    return config
 
 
 def _older(path: Path) -> bool:

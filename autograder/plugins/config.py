@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import traceback
 from pathlib import Path
+
+from autograder.errors import WrongCall
 
 ROOT = Path(__file__).resolve().parents[2]  # of the kit: `nbgrader_config.py` lies there
 
@@ -21,5 +25,30 @@ def load_config(root: Path = ROOT):
     from traitlets.config import PyFileConfigLoader
 
     config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+    config.CourseDirectory.root = str(root)
+    return config
+
+
+def course_config(root: Path):
+    """The kit's nbgrader configuration, and the course's own on top where it has one.
+
+    WrongCall, which names the file and what is wrong with it, where one of them cannot be read.
+    """
+    from traitlets.config import PyFileConfigLoader
+
+    root = root.resolve()
+    own = root / "nbgrader_config.py"
+    try:
+        with contextlib.chdir(root):  # the configuration looks at folders below the current one
+            config = load_config(root)
+            if own.is_file() and root != ROOT:
+                config.merge(PyFileConfigLoader(own.name, path=str(root)).load_config())
+    except Exception as error:  # whatever an instructor's own lines raise
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        file, line = getattr(error, "filename", frame.filename), getattr(error, "lineno", 0)
+        said = getattr(error, "msg", error)
+        raise WrongCall(
+            f"{file}, line {line or frame.lineno}: {type(error).__name__}: {said}"
+        ) from None
     config.CourseDirectory.root = str(root)
     return config

@@ -266,12 +266,12 @@ def test_bad_calls_are_one_line_and_status_2(class_of_five, graded, tmp_path):
     (root / "gradebook.db").unlink()
     status, _, said = grade(root)
     assert status == 2
-    one_line(said, "no gradebook", "generate_assignment")
+    one_line(said, "no gradebook", "autograder register vae")
     assert not (root / "gradebook.db").exists()
 
 
 def test_assignment_that_was_never_generated(class_of_five):
-    with pytest.raises(WrongCall, match="generate it first"):
+    with pytest.raises(WrongCall, match="autograder register"):
         Graded(class_of_five.root, "explore")
 
 

@@ -1,0 +1,143 @@
+"""Tell the gradebook what a release asks, from its sources, and leave the release as it is.
+
+nbgrader registers an assignment only while it writes the release, and skips a release that exists;
+the kit's is committed. So `register` has nbgrader write it once more, into a folder that is
+thrown away, with the course's own gradebook.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from copy import deepcopy
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import GenerateAssignment
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import capture_log
+
+from autograder.errors import WrongCall
+from autograder.plugins.config import ROOT, scripts_on_path
+
+
+def register(assignment: str, config) -> str:
+    """Register an assignment of the course that `config` describes; a line that says what was done.
+
+    The source is the course's own, else the kit's. WrongCall where there is none, or where nbgrader
+    cannot write the gradebook.
+    """
+    course = CourseDirectory(config=config)
+    source = _source(course, assignment)
+    before = _registered(course, assignment)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder).resolve()
+        kept = scratch / course.source_directory / assignment
+        kept.mkdir(parents=True)
+        for notebook in source.glob("*.ipynb"):
+            shutil.copy(notebook, kept)
+        _generate(assignment, scratch, course, config)
+        made = scratch / course.release_directory / assignment
+        stale = _differs(made, Path(_folder(course, course.release_directory, assignment)))
+    after = _registered(course, assignment)
+    what = "registered" if before is None else "as it was" if before == after else "updated"
+    line = f"{assignment}: {what}; {_points(course, assignment)}"
+    if stale:
+        line += (
+            f"\n  {stale} is not what {source} gives: students have other cells than the gradebook."
+            "\n  `python -m autograder build` makes it anew."
+        )
+    return line
+
+
+def when_skipped() -> None:
+    """Have `nbgrader generate_assignment` register a release that it skips since it exists."""
+    GenerateAssignment.init_destination = _init_destination
+
+
+_stock = GenerateAssignment.init_destination
+
+
+def _init_destination(self, assignment_id: str, student_id: str) -> bool:
+    written = _stock(self, assignment_id, student_id)
+    if not written and not self.no_database:
+        config = deepcopy(self.config)
+        config.CourseDirectory.root = self.coursedir.root
+        config.CourseDirectory.db_url = self.coursedir.db_url
+        self.log.warning(
+            "The release exists and stays as it is (--force makes it anew). In the gradebook, %s",
+            register(assignment_id, config),
+        )
+    return written
+
+
+def _source(course: CourseDirectory, assignment: str) -> Path:
+    """The folder with nbgrader's source notebook; the course's own, else the kit's."""
+    places = [
+        Path(_folder(course, course.source_directory, assignment)),
+        ROOT / "solutions" / assignment,
+    ]
+    for place in places:
+        if any(place.glob("*.ipynb")):
+            return place
+    raise WrongCall(f"no assignment {assignment!r}: there is no notebook in {places[0]}")
+
+
+def _folder(course: CourseDirectory, step: str, assignment: str) -> str:
+    return course.format_path(step, ".", assignment)
+
+
+def _generate(assignment: str, scratch: Path, course: CourseDirectory, config) -> None:
+    scripts_on_path()  # nbgrader starts `alembic` to make a gradebook
+    own = deepcopy(config)
+    own.CourseDirectory.root = str(scratch)
+    own.CourseDirectory.db_url = course.db_url
+    own.CourseDirectory.assignment_id = assignment
+    own.GenerateAssignment.pre_convert_hook = own.GenerateAssignment.post_convert_hook = None
+    converter = GenerateAssignment(coursedir=CourseDirectory(config=own), config=own)
+    converter.create_assignment = True
+    outcome = capture_log(converter)
+    if not outcome["success"]:
+        said = (outcome.get("log") or outcome["error"]).strip().splitlines()
+        why = next((line for line in reversed(said) if "Error: " in line), said[-1])
+        raise WrongCall(f"nbgrader could not register {assignment}: {why.strip()}")
+
+
+def _registered(course: CourseDirectory, assignment: str) -> list | None:
+    """What the gradebook knows of the assignment's cells; None where it has none."""
+    if not _exists(course):
+        return None
+    with Gradebook(course.db_url, course.course_id) as gradebook:
+        try:
+            notebooks = gradebook.find_assignment(assignment).notebooks
+        except MissingEntry:
+            return None
+        cells = [(n.name, c.name, c.checksum) for n in notebooks for c in n.source_cells]
+        marks = [(n.name, c.name, c.max_score) for n in notebooks for c in n.grade_cells]
+        return sorted(map(str, cells + marks)) or None
+
+
+def _exists(course: CourseDirectory) -> bool:
+    url = course.db_url
+    return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).is_file()
+
+
+def _points(course: CourseDirectory, assignment: str) -> str:
+    with Gradebook(course.db_url, course.course_id) as gradebook:
+        notebooks = gradebook.find_assignment(assignment).notebooks
+        cells = [cell for notebook in notebooks for cell in notebook.grade_cells]
+        code = [cell.max_score for cell in cells if cell.cell_type == "code"]
+        words = [cell.max_score for cell in cells if cell.cell_type != "code"]
+    return (
+        f"questions graded by code: {len(code)} ({sum(code):g} points), "
+        f"answered in words: {len(words)} ({sum(words):g} points)"
+    )
+
+
+def _differs(made: Path, released: Path) -> Path | None:
+    """A notebook of the release that is not as its source gives it; None where there is none."""
+    for notebook in sorted(made.glob("*.ipynb")):
+        there = released / notebook.name
+        if there.is_file() and there.read_bytes() != notebook.read_bytes():
+            return there
+    return None
