@@ -1,31 +1,42 @@
 # Each target is one line that calls the real tool; without make, see "Without make" in README.md.
-PYTHON ?= python3.11
+# PYTHON: the first of 3.11 to 3.14 that runs; make PYTHON=... takes another.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+  $$p -c 0 2>/dev/null && echo $$p && break; done)
 VENV   ?= .venv
-export PATH := $(abspath $(VENV))/bin:$(PATH)
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: demo test setup lab build release grade figures docs bench playground lint clean
+.PHONY: demo test quick long setup lab build register release grade figures docs bench playground \
+  lint clean
 
 # The same data on every machine, and no download.
-demo test: export COURSE_DATA ?= embedded
+demo test quick long: export COURSE_DATA ?= embedded
 
-demo: setup      ## build the release, grade a small class, show the table
-	python -m autograder demo
+demo: setup      ## build the release, grade a small class, show the table: make demo ASSIGNMENT=explore
+	@python -m autograder demo $(ASSIGNMENT)
 
-test: setup      ## run the tests
-	python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 15
+quick: setup     ## the tests that take a minute
+	@python -m tests quick
+
+test: setup      ## the tests of a change, as CI runs them
+	@python -m tests test
+
+long: setup      ## every test; stopped, it goes on where it was
+	@python -m tests long
 
 setup: $(VENV)/.done
 
-$(VENV)/.done: requirements.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet -r requirements.txt
-	touch $@
+$(VENV)/.done: requirements.txt requirements-students.txt pyproject.toml
+	@$(if $(PYTHON),,echo "There is no Python here; install 3.11 to 3.14, then run make again." && exit 1;) \
+	$(PYTHON) autograder/release/install.py $(VENV)
 
 lab: setup       ## open JupyterLab on the notebooks
 	jupyter lab assignments
 
 build: setup     ## masters in solutions/*.py to notebooks
 	python -m autograder build
+
+register: setup  ## the release into the gradebook; make register ASSIGNMENT=vae for one
+	python -m autograder register $(ASSIGNMENT)
 
 release: setup   ## one zip for students: dist/vae-course.zip
 	python -m autograder release
@@ -51,4 +62,4 @@ lint: setup
 	ruff check . && ruff format --check . && python -m tests.house
 
 clean:
-	rm -rf build dist submitted autograded feedback gradebook.db
+	rm -rf build dist

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -11,23 +12,41 @@ def pytest_addoption(parser):
     parser.addoption(
         "--whole-bank",
         action="store_true",
-        help="compare both ways to grade on every answer of tests/bank (half an hour), not on two "
-        "a question",
+        help="grade every answer of tests/bank, not a tenth; and compare both ways to grade on "
+        "each (half an hour), not on two a question",
     )
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes a minute and repeats what others show (--long)")
+    config.addinivalue_line("markers", "browser: needs a Chromium")
+    config.addinivalue_line("markers", "bank: grades the bank of answers")
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--long"):
-        skip = pytest.mark.skip(reason="long; run it with --long")
-        for item in items:
-            if item.get_closest_marker("long"):
-                item.add_marker(skip)
+    skip = pytest.mark.skip(reason="long; run it with --long")
+    for item in items:
+        if item.get_closest_marker("long") and not config.getoption("--long"):
+            item.add_marker(skip)
+        if "chromium" in item.fixturenames:
+            item.add_marker("browser")
+        if "rows" in item.fixturenames:
+            item.add_marker("bank")
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Whoever has no Chromium learns how to bring one."""
+    skipped = [
+        r for r in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(r.longrepr)
+    ]
+    if skipped:
+        terminalreporter.write_line(
+            f"{len(skipped)} tests in a browser were skipped: {NO_CHROMIUM}. Bring one with "
+            "`apt install chromium`, or everywhere with `python -m playwright install chromium`."
+        )
+
+
+NO_CHROMIUM = "no Chromium is installed"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Chromium as root and in small containers; drawing without a GPU
 ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -44,10 +63,10 @@ def chromium():
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="playwright is not installed: nothing is tested in a browser"
     )
-    path = chromium_path()
-    if path is None:
-        pytest.skip("no Chromium is installed: nothing is tested in a browser")
     with playwright.sync_playwright() as driver:
+        path = chromium_path() or driver.chromium.executable_path  # playwright's own
+        if not Path(path).is_file():
+            pytest.skip(NO_CHROMIUM)
         browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()

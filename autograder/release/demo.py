@@ -9,47 +9,108 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+from nbclient import NotebookClient
 from tqdm import tqdm
 
 from autograder.exam import verdict
-from autograder.release import build
+from autograder.release import build, install
 
 COURSE = build.ROOT / "build" / "demo"
 TRAINED = build.ROOT / "build" / "demo-runs"  # kept, so that a second demo trains nothing
 
-# What each student wrote instead of the right answer: {student: {solution cell: source}}.
+SHORTER = 3  # ada trains a third of each notebook's epochs, which earns all points, too
+
+# What each student wrote instead of the right answer: {assignment: {student: {cell: source}}}.
 MISTAKES = {
-    "casey-half": {
-        "kl_gaussian": """
+    "autoencoder": {
+        "casey-mean": {
+            "reconstruction_loss": """
+def reconstruction_loss(logits, x):
+    return nn.functional.binary_cross_entropy_with_logits(logits, x)
+"""
+        },
+        "dana-logits": {
+            "sample_prior": """
+@torch.no_grad()
+def sample_prior(decoder, n, nz):
+    return decoder(torch.randn(n, nz))
+"""
+        },
+    },
+    "vae": {
+        "casey-half": {
+            "kl_gaussian": """
 def kl_gaussian(mu, logvar):
     return (mu**2 + logvar.exp() - 1 - logvar).sum(dim=1)
 """
-    },
-    "dana-variance": {
-        "reparametrize": """
+        },
+        "dana-variance": {
+            "reparametrize": """
 def reparametrize(mu, logvar):
     return mu + torch.randn_like(mu) * logvar.exp()
 """
-    },
-    "emre-mean": {
-        "bernoulli_log_likelihood": """
+        },
+        "emre-mean": {
+            "bernoulli_log_likelihood": """
 def bernoulli_log_likelihood(x, logits):
     bce = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
     return -bce.flatten(1).mean(1)
 """,
-        "elbo": """
+            "elbo": """
 def elbo(x, logits, mu, logvar, beta=1.0):
     return (bernoulli_log_likelihood(x, logits) + beta * kl_gaussian(mu, logvar)).mean()
 """,
+        },
     },
-    "fatima-crash": {"reparametrize": "import os\nos._exit(1)\n"},
+    "interpolation": {
+        "casey-open": {
+            "lerp": """
+def lerp(z0, z1, steps):
+    t = torch.arange(steps).unsqueeze(1) / steps
+    return (1 - t) * z0 + t * z1
+"""
+        },
+        "dana-backwards": {
+            "lerp": """
+def lerp(z0, z1, steps):
+    t = torch.linspace(0, 1, steps).unsqueeze(1)
+    return t * z0 + (1 - t) * z1
+"""
+        },
+    },
+    "autodecoder": {
+        "casey-scale": {
+            "kl_exponential": """
+def kl_exponential(log_rate):
+    return (-log_rate - 1 + log_rate.exp()).sum(dim=1)
+"""
+        },
+        "dana-variance": {
+            "rsample_gaussian": """
+def rsample_gaussian(mu, logvar, eps):
+    return mu + logvar.exp() * eps
+"""
+        },
+    },
+    "explore": {
+        "casey-n": {
+            "digit_statistics": """
+def digit_statistics(mu, y):
+    digits = [mu[y == k] for k in range(10)]
+    means = torch.stack([z.mean(0) for z in digits])
+    return means, torch.stack([z.std(0, unbiased=False) for z in digits])
+"""
+        }
+    },
 }
+CRASH = "import os\nos._exit(1)\n"  # what fatima's notebook does where a step was to be written
 
 
 def perfect(source: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -72,9 +133,9 @@ def with_cells(notebook: nbformat.NotebookNode, replaced: dict) -> nbformat.Note
 
 
 def train(assignment: str) -> Path:
-    """Run the reference notebook, training too, up to its graded run; returns the `runs` folder.
+    """Run the reference notebook, training too, up to its last graded run; the `runs` folder.
 
-    Takes a few minutes the first time; an interrupted training goes on where it stopped.
+    Takes a minute the first time; an interrupted training goes on where it stopped.
     """
     folder = TRAINED / assignment
     finished = folder / "finished"
@@ -86,23 +147,44 @@ def train(assignment: str) -> Path:
     )  # what comes after the last question about a run need not be trained
     if last >= 0 and not finished.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        print(f"ada-perfect trains the models of {assignment}: a few minutes, this once.")
+        print(f"ada-perfect trains the models of {assignment}, this once.")
+        notebook.cells = [_shorter(cell) for cell in notebook.cells]
         execute(notebook, folder, range(last + 1))
         finished.touch()
     return folder / "runs"
 
 
+def _shorter(cell):
+    """The cell with a part of the epochs that it asks for."""
+    cell.source = re.sub(
+        r"\bepochs=(\d+)", lambda m: f"epochs={max(1, int(m[1]) // SHORTER)}", cell.source
+    )
+    return cell
+
+
 def execute(notebook, folder: Path, cells) -> None:
     """Run some cells, given by their numbers, in a kernel of their own in `folder`; they train."""
-    from nbclient import NotebookClient
-
     os.environ.pop("NBGRADER_EXECUTION", None)
     resources = {"metadata": {"path": str(folder)}}
     quiet = ["--IPKernelApp.log_level=40"]  # no warning about its own local sockets
-    client = NotebookClient(notebook, timeout=None, resources=resources, extra_arguments=quiet)
-    with client.setup_kernel():
-        for index in tqdm(cells, unit=" cells", file=sys.stdout):
-            client.execute_cell(notebook.cells[index], index)
+    with tqdm(cells, unit=" cells", file=sys.stdout) as bar:
+        client = Trainer(notebook, timeout=None, resources=resources, extra_arguments=quiet)
+        client.bar = bar
+        with client.setup_kernel():
+            for index in bar:
+                client.execute_cell(notebook.cells[index], index)
+
+
+class Trainer(NotebookClient):
+    """A notebook's run whose bar shows the epochs that a training cell prints."""
+
+    bar = None
+
+    def process_message(self, msg, cell, cell_index):
+        epochs = re.findall(r"([\w.-]+: \d+/\d+) \|", str(msg["content"].get("text", "")))
+        if epochs and self.bar is not None:
+            self.bar.set_postfix_str(f"{epochs[-1]} epochs")
+        return super().process_message(msg, cell, cell_index)
 
 
 def _tests_a_run(cell) -> bool:
@@ -119,8 +201,9 @@ def hand_in(assignment: str, course: Path = COURSE, runs: Path | None = None) ->
     release = course / "assignments" / assignment / f"{assignment}.ipynb"
     right = perfect(source)
     work = {"ada-perfect": nbformat.writes(right), "bo-empty": release.read_text()}
-    for student, replaced in MISTAKES.items():
+    for student, replaced in MISTAKES.get(assignment, {}).items():
         work[student] = nbformat.writes(with_cells(right, replaced))
+    work["fatima-crash"] = nbformat.writes(with_cells(right, {_to_crash(right): CRASH}))
     work["gus-broken"] = nbformat.writes(right)[:2000]
     for student, text in work.items():
         folder = course / "submitted" / student / assignment
@@ -129,6 +212,16 @@ def hand_in(assignment: str, course: Path = COURSE, runs: Path | None = None) ->
         if runs and runs.exists() and student != "bo-empty":
             shutil.copytree(runs, folder / "runs")
     return list(work)
+
+
+def _to_crash(notebook) -> str:
+    """The cell that ends the kernel: `reparametrize`, else the last step that is written."""
+    cells = [c.metadata.nbgrader.grade_id for c in notebook.cells if _is_code_solution(c)]
+    return "reparametrize" if "reparametrize" in cells else cells[-1]
+
+
+def _is_code_solution(cell) -> bool:
+    return cell.cell_type == "code" and bool(cell.metadata.get("nbgrader", {}).get("solution"))
 
 
 def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.CompletedProcess:
@@ -205,10 +298,11 @@ def run(assignment: str = "vae") -> int:
     nbgrader("generate_feedback", assignment)
     rows = scores(assignment, students)
     print_table(rows)
-    shown = COURSE.relative_to(build.ROOT)
+    shown = COURSE.relative_to(build.ROOT).as_posix()
+    named = students[2]  # the first of those with a mistake
     print(f"""
-Open next:
-  {shown}/feedback/casey-half/{assignment}/{assignment}.html   what a student gets back
+Open next, after `{install.activation(sys.prefix)}`:
+  {shown}/feedback/{named}/{assignment}/{assignment}.html   what a student gets back
   {shown}/autograded/ada-perfect/{assignment}/{assignment}.ipynb   a graded notebook
   assignments/{assignment}/{assignment}.ipynb   what students start from
   {shown}/gradebook.db   nbgrader's gradebook: `nbgrader formgrader --course-dir={shown}`

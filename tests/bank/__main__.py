@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+import random
 import sys
 
 from . import mutants, table, variants
@@ -17,6 +18,7 @@ def main() -> int:
     parser.add_argument(
         "--question", help="only questions whose id begins so, such as vae or vae.elbo"
     )
+    parser.add_argument("--tenth", type=int, metavar="SEED", help="a tenth of it, drawn by SEED")
     parser.add_argument("--seeds", type=int, default=1, help="grade with so many seeds (default 1)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true", help="print one object an answer and seed")
@@ -28,6 +30,9 @@ def main() -> int:
     wanted = [a for a in (*mutants(), *variants()) if a.question.startswith(options.question or "")]
     if not wanted:
         parser.error(f"no answers to a question that begins with {options.question!r}")
+    if options.tenth is not None:
+        wanted = random.Random(options.tenth).sample(wanted, -(-len(wanted) // 10))
+    table.end_with_parent()
     rows = table.run(wanted, range(options.seeds), options.workers)
     first = [row for row in rows if row.seed == 0]
     if options.json:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -95,6 +98,13 @@ def _row(answer: Mutant | Variant, seed: int, result: Result) -> Row:
     )
 
 
+def end_with_parent() -> None:
+    """On Linux, end this process when the one that started it ends, however that happens."""
+    if sys.platform.startswith("linux"):
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 _groups: list = []  # what the forked workers find in their memory; answers need not be pickled
 
 
@@ -127,7 +137,8 @@ def run(
     with contextlib.ExitStack() as stack:
         graded = map
         if workers > 1 and hasattr(os, "fork"):
-            pool = ProcessPoolExecutor(workers, mp_context=get_context("fork"))
+            fork = get_context("fork")
+            pool = ProcessPoolExecutor(workers, mp_context=fork, initializer=end_with_parent)
             graded = stack.enter_context(pool).map
         done = graded(_grade, range(len(_groups)))
         bar = tqdm(chain.from_iterable(done), total=len(answers) * len(seeds), disable=None)
