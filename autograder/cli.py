@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from autograder.desks import command
+from utils.hand_in import console
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -115,6 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     collecting.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     collecting.set_defaults(run=run_collect)
 
+    console.lenient()
     options = parser.parse_args(argv)
     try:
         return options.run(options)

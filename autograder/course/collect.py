@@ -138,7 +138,7 @@ def _store(course, student: str, content: dict[str, bytes], time: datetime | Non
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         if time:
-            (scratch / submission.STAMP).write_text(_utc(time))
+            (scratch / submission.STAMP).write_text(_utc(time), encoding="utf-8")
         for path in (*above, scratch, *scratch.rglob("*")):
             path.chmod(_mode(path, course.directory.groupshared))
         outcome = "collected"

@@ -392,12 +392,12 @@ def write_json(path: Path, rows: list[dict]) -> None:
     """One object a line; a plain file is replaced at once."""
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if path.exists() and not path.is_file():
-        with open(path, "w") as stream:
+        with open(path, "w", encoding="utf-8") as stream:
             stream.write(text)
         return
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        scratch.write_text(text)
+        scratch.write_text(text, encoding="utf-8")
         os.replace(scratch, path)
     finally:
         scratch.unlink(missing_ok=True)

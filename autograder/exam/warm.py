@@ -143,7 +143,9 @@ class Warm:
             server.kill()
             server.wait()
             here.close()
-            why = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no answer"]
+            why = log.read_text("utf-8", errors="replace").strip().splitlines()[-1:] or [
+                "no answer"
+            ]
             raise NoBox(f"the warm server did not start: {why[0]}")
         return server, here
 

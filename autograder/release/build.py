@@ -197,9 +197,9 @@ def write_sources(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
     for assignment in assignments:
         target = root / "solutions" / assignment / f"{assignment}.ipynb"
         text = nbformat.writes(source_notebook(master(assignment, root))) + "\n"
-        if not target.exists() or target.read_text() != text:
+        if not target.exists() or target.read_text("utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
+            target.write_text(text, encoding="utf-8", newline="\n")
 
 
 def generate(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
@@ -228,7 +228,7 @@ def differences(root: Path = ROOT) -> list[str]:
         for folder in ("solutions", "assignments"):
             for made in sorted((fresh / folder).rglob("*.ipynb")):
                 kept = root / made.relative_to(fresh)
-                if not kept.exists() or kept.read_text() != made.read_text():
+                if not kept.exists() or kept.read_text("utf-8") != made.read_text("utf-8"):
                     stale.append(str(made.relative_to(fresh)))
         return stale
 

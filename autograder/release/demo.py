@@ -200,7 +200,7 @@ def hand_in(assignment: str, course: Path = COURSE, runs: Path | None = None) ->
     source = nbformat.read(course / "solutions" / assignment / f"{assignment}.ipynb", 4)
     release = course / "assignments" / assignment / f"{assignment}.ipynb"
     right = perfect(source)
-    work = {"ada-perfect": nbformat.writes(right), "bo-empty": release.read_text()}
+    work = {"ada-perfect": nbformat.writes(right), "bo-empty": release.read_text("utf-8")}
     for student, replaced in MISTAKES.get(assignment, {}).items():
         work[student] = nbformat.writes(with_cells(right, replaced))
     work["fatima-crash"] = nbformat.writes(with_cells(right, {_to_crash(right): CRASH}))
@@ -208,7 +208,7 @@ def hand_in(assignment: str, course: Path = COURSE, runs: Path | None = None) ->
     for student, text in work.items():
         folder = course / "submitted" / student / assignment
         folder.mkdir(parents=True)
-        (folder / f"{assignment}.ipynb").write_text(text)
+        (folder / f"{assignment}.ipynb").write_text(text, encoding="utf-8")
         if runs and runs.exists() and student != "bo-empty":
             shutil.copytree(runs, folder / "runs")
     return list(work)
@@ -231,7 +231,9 @@ def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.Comple
     """
     command = [sys.executable, "-m", "nbgrader", *arguments]
     command += [f"--course-dir={course}"] if course else []
-    return subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True)
+    return subprocess.run(
+        command, cwd=build.ROOT, capture_output=True, encoding="utf-8", errors="replace"
+    )
 
 
 def scores(assignment: str, students, course: Path = COURSE) -> list[dict]:

@@ -91,7 +91,7 @@ def run(command, folder):
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         errors="replace",
     )
     try:
@@ -124,7 +124,7 @@ def main(arguments):
             run([sys.executable, "-m", "venv", folder], folder)
         install = [program(folder), "-m", "pip", "install", "-r", "requirements.txt"]
         run(install, folder)
-        with open(os.path.join(folder, ".done"), "w"):
+        with open(os.path.join(folder, ".done"), "wb"):
             pass
     except KeyboardInterrupt:
         raise SystemExit("Interrupted; the same command goes on where it stopped.") from None

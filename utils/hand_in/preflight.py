@@ -337,6 +337,10 @@ def unsaved(result: Result, running: int) -> None:
 def main(arguments=None) -> int:
     import argparse
 
+    from utils.hand_in import console
+
+    console.lenient()
+
     about = __doc__.split("\n")[0]
     parser = argparse.ArgumentParser("python -m utils.preflight", description=about)
     parser.add_argument("where", nargs="+", help="a folder such as assignments/vae, or a notebook")

@@ -97,6 +97,10 @@ def write(target: Path, folder: str, files: dict[str, Path]) -> None:
 def main(arguments=None) -> int:
     import argparse
 
+    from utils.hand_in import console
+
+    console.lenient()
+
     parser = argparse.ArgumentParser("python -m utils.submit", description=__doc__.split("\n")[0])
     parser.add_argument("where", help="an assignment's folder, such as assignments/vae")
     parser.add_argument("--to", help="the zip's path (default: beside the notebook)")

@@ -3,10 +3,11 @@
 import argparse
 import sys
 
-from utils.hand_in import report
+from utils.hand_in import console, report
 
 
 def main(arguments=None) -> int:
+    console.lenient()
     parser = argparse.ArgumentParser("python -m utils.report", description=__doc__)
     parser.add_argument("folder", nargs="?", help="what holds the notebooks' folders")
     parser.add_argument("--to", help="the folder to write to (default: the same)")
