@@ -198,7 +198,7 @@ def remedy(why: str) -> str:
         return ""
     for sign, start, text in REMEDIES:
         with contextlib.suppress(OSError):
-            if not start or sign.read_text().startswith(start):
+            if not start or sign.read_text("utf-8").startswith(start):
                 return f". {text}"
     return ""
 

@@ -307,7 +307,6 @@ Open next, after `{install.activation(sys.prefix)}`:
   {shown}/feedback/{named}/{assignment}/{assignment}.html   what a student gets back
   {shown}/autograded/ada-perfect/{assignment}/{assignment}.ipynb   a graded notebook
   assignments/{assignment}/{assignment}.ipynb   what students start from
-  {shown}/gradebook.db   nbgrader's gradebook: `nbgrader formgrader --course-dir={shown}`
   python -m autograder answers {assignment} --course-dir={shown}   grade the answers in words
   python -m autograder report {assignment} --course-dir={shown}    how it went, as one page""")
     return 0 if rows[0]["score"] else 1

@@ -206,7 +206,11 @@ def markdown(rows: list[Row]) -> str:
         "answers that look unusual (variants), each of which must get full points. This page is "
         "written by",
         "",
-        "    python -m tests.bank --markdown > docs/hidden-tests.md",
+        "```bash",
+        "python -m tests.bank --markdown > docs/hidden-tests.md",
+        "```",
+        "",
+        "(minutes of computing, so not run by the tests)",
         "",
         f"{total['mutants']} mutants: {total['killed']} killed by the check about their mistake, "
         f"{total['elsewhere']} by another, {total['survived']} survived. {total['named']} named "

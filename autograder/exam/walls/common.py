@@ -94,7 +94,7 @@ class Limits:
 
 def _buffer() -> int:
     try:
-        return int(BUFFER.read_text())
+        return int(BUFFER.read_text("ascii"))
     except (OSError, ValueError):
         return 212992
 

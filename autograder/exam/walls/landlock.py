@@ -123,7 +123,8 @@ class Landlock:
                 [sys.executable, "-ISc", TRY, str(self.kit)],
                 input=json.dumps(order),
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=START_SECONDS,
             )
             return [*tried.stdout.splitlines(), *tried.stderr.splitlines()[-1:], "it ended"][0]

@@ -222,7 +222,7 @@ class Box:
         """Its own processes get the limits of what joins them: code in them would be as free."""
         children = Path(f"/proc/{self.first}/task/{self.first}/children")
         with contextlib.suppress(OSError):
-            for pid in [self.first, *map(int, children.read_text().split())]:
+            for pid in [self.first, *map(int, children.read_text("ascii").split())]:
                 for name, value in self.limits.of_process().items():
                     kind = getattr(resource, f"RLIMIT_{name}")
                     most = resource.prlimit(pid, kind)[1]
