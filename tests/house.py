@@ -23,6 +23,13 @@ MAY_KNOW = {
         "autograder.student",
         "utils",
     },
+    "autograder.desks": {
+        "autograder.course",
+        "autograder.exam",
+        "autograder.key",
+        "autograder.student",
+        "utils",
+    },
     "autograder.release": {
         "autograder.course",
         "autograder.plugins",
