@@ -144,12 +144,12 @@ def _read(path: Path, files: Path | None, assignment: str | None) -> Submission:
     return _opened(submission, path)
 
 
-def _opened(submission: Submission, path: Path, name: str | None = None) -> Submission:
+def _opened(submission: Submission, path: Path) -> Submission:
     try:
         submission.notebook = sanitize.read(path)
     except (sanitize.Unreadable, OSError) as problem:
         said = problem if isinstance(problem, sanitize.Unreadable) else "cannot be read"
-        submission.problem = f"{name or path.name!r} {said}."
+        submission.problem = f"This file {said}."  # as nbgrader's plug-in says it
     return submission
 
 
@@ -174,7 +174,7 @@ def _out_of(path: Path, files: Path | None, assignment: str | None) -> Submissio
     with tempfile.NamedTemporaryFile(suffix=".ipynb") as scratch:
         scratch.write(notebook)
         scratch.flush()
-        return _opened(submission, Path(scratch.name), f"{names[0]}.ipynb")
+        return _opened(submission, Path(scratch.name))
 
 
 def _only() -> str | None:

@@ -361,6 +361,7 @@ def test_any_change_to_an_embedded_file_is_an_error(where, flip):
             del content[at:]
         damaged = Path(folder) / "MNIST.xz"
         damaged.write_bytes(content)
+        shutil.copy(data.EMBEDDED / data.SUMS, folder)
         patch.setattr(data, "EMBEDDED", Path(folder))
         data.unpack.cache_clear()
         with pytest.raises(data.DataError, match="damaged") as error:
