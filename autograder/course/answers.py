@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hmac
 import json
 import math
 import re
 import secrets
 import sys
+import tempfile
 import warnings
+import webbrowser
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +29,7 @@ from urllib.parse import quote, unquote
 import jinja2
 import numpy as np
 import tornado.web
+from jupyter_core.paths import jupyter_runtime_dir
 from nbgrader.api import MissingEntry
 from traitlets import Enum, Float
 from traitlets.config import Configurable
@@ -485,7 +490,8 @@ class _Handler(tornado.web.RequestHandler):
         token, cookie = self.settings["token"], self.settings["cookie"]
         given = self.get_query_argument("token", None)
         if given is not None and hmac.compare_digest(given.encode(), token.encode()):
-            self.set_cookie(cookie, token, httponly=True, samesite="Strict")
+            # Not "Strict": a browser that comes from a file of this machine would not send it.
+            self.set_cookie(cookie, token, httponly=True, samesite="Lax")
             self.redirect("/")
             return
         own = hmac.compare_digest((self.get_cookie(cookie) or "").encode(), token.encode())
@@ -658,8 +664,28 @@ async def _forever(desk: Desk, port: int, browser: bool) -> None:
         f"    {address}\n\nThe address is a key: whoever has it can grade. Ctrl-C ends it.",
         flush=True,
     )
-    if browser:
-        import webbrowser
+    with contextlib.ExitStack() as stack:
+        if browser:
+            webbrowser.open(stack.enter_context(door(address)).as_uri())
+        await asyncio.Event().wait()
 
-        webbrowser.open(address)
-    await asyncio.Event().wait()
+
+DOOR = """<!doctype html><meta charset="utf-8"><title>Answers</title>
+<meta http-equiv="refresh" content="0; url={address}"><a href="{address}">Answers</a>
+"""
+
+
+@contextlib.contextmanager
+def door(address: str) -> Iterator[Path]:
+    """A file, readable by its owner alone, that sends a browser on to the address: every user of a
+    machine can read what a program is started with, and the address is a key.
+    """
+    folder = Path(jupyter_runtime_dir())
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, name = tempfile.mkstemp(prefix="answers-", suffix=".html", dir=folder)
+    try:
+        with open(descriptor, "w") as stream:
+            stream.write(DOOR.format(address=address))
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)

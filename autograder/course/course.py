@@ -27,7 +27,8 @@ from autograder.course import worker
 from autograder.errors import Stopped, WrongCall
 from autograder.exam import examiner, sanitize, verdict, walls
 from autograder.key import catalogue, question
-from autograder.plugins import execute, exporter
+from autograder.plugins import execute
+from autograder.plugins.ahead import Ahead
 from autograder.plugins.config import course_config, scripts_on_path
 
 
@@ -49,6 +50,7 @@ class Course:
         self.log.propagate = False
         self.log.addHandler(logging.NullHandler())
         self.runner = execute.Execute(config=self.config, log=self.log)
+        self.ahead = Ahead()
         self.known = self._released()
 
     def _released(self) -> set[str]:
@@ -167,6 +169,7 @@ class Course:
         self.directory.student_id = glob.escape(student)
         converter = Autograde(coursedir=self.directory, config=config)
         converter.log, converter.force, converter.create_student = self.log, True, True
+        converter.ahead = self.ahead
         return converter
 
     def jobs(self, student: str, seed: int, kept: dict | None = None) -> dict[str, worker.Job]:
@@ -189,7 +192,7 @@ class Course:
                 converter._init_preprocessors()
                 resources = converter.init_single_notebook_resources(path)
                 sanitized = converter.exporter.from_filename(path, resources=resources)
-                exporter.ahead[path] = sanitized
+                self.ahead.sanitized[path] = sanitized
                 notebook = nbformat.reads(sanitized[0], as_version=4)
                 if sanitize.problem_of(notebook) is not None:
                     continue

@@ -2,7 +2,7 @@
 
 nbgrader's own autograde does the work, one student after the other, and only this process writes
 the gradebook. With workers, notebooks are executed ahead of it elsewhere: that is a pure function
-of cells, files and seed, so `Execute` may take its result from a table (`execute.ahead`). A ledger
+of cells, files and seed, so `Execute` may take its result from a table (`plugins.ahead`). A ledger
 remembers what is in the gradebook, so that a second run grades what changed and nothing else.
 """
 
@@ -15,7 +15,6 @@ import logging
 import os
 import sys
 import time
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +26,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from autograder.course import worker
 from autograder.course.course import MACHINE, Course, digest_of, reason
 from autograder.course.ledger import Ledger
+from autograder.course.pool import Cluster, Lost, Processes
 from autograder.errors import Stopped, WrongCall
+from autograder.exam import room
 from autograder.exam.walls.common import NoBox
 from autograder.key import catalogue, fingerprint
-from autograder.plugins import execute, exporter
 
-CONNECT_SECONDS = 10
-WORKER_SECONDS = 60
+Pool = Processes | Cluster
 
 
 @dataclass
@@ -69,111 +68,70 @@ def here(course: Course, tasks: list[Task]) -> Iterator[Ready]:
             with contextlib.suppress(NbGraderException, OSError, ValueError):
                 jobs = course.jobs(task.student, task.seed, task.kept(course))
                 done = [worker.run(job) for job in jobs.values()]
-                execute.ahead.update(zip(jobs, done, strict=True))
+                course.ahead.examined.update(zip(jobs, done, strict=True))
                 seconds = sum(result.seconds for result in done)
         yield task, None, seconds
-        execute.ahead.clear()
+        course.ahead.forget(course.submitted(task.student))
 
 
-def on_workers(course: Course, tasks: list[Task], client) -> Iterator[Ready]:
+def on_workers(course: Course, tasks: list[Task], workers: Pool) -> Iterator[Ready]:
     """Have workers execute notebooks ahead of nbgrader, never many more than they can hold."""
-    from distributed import CancelledError, as_completed
-    from distributed.comm import CommClosedError
-    from distributed.scheduler import KilledWorker
-
-    waiting, jobs_of, flow = list(reversed(tasks)), {}, as_completed()
+    waiting, running = list(reversed(tasks)), {}
 
     def feed():
-        slots = sum(client.nthreads().values())
-        while waiting and len(jobs_of) < max(2 * slots, 2):
+        while waiting and len(running) < max(2 * workers.size, 2):
             task = waiting.pop()
             try:
                 jobs = course.jobs(task.student, task.seed, task.kept(course))
             except Exception:  # nbgrader meets it again, and says what is wrong
                 jobs = {}
-            work = worker.kit_version(), list(jobs.values())
-            future = client.submit(worker.executed, *work, pure=False)
-            jobs_of[future.key] = (task, list(jobs))
-            flow.add(future)
+            running[task.student] = task, list(jobs)
+            workers.submit(task.student, worker.kit_version(), list(jobs.values()))
 
     gc.collect()
     gc.freeze()  # as a worker does: collections leave alone what was imported
-    lost = f"lost the scheduler {client.scheduler.address if client.scheduler else ''}".strip()
-    try:
-        feed()
-        while jobs_of:
-            future = next(flow)
-            task, keys = jobs_of.pop(future.key)
-            error, seconds = None, 0.0
-            try:
-                results = future.result()
-                execute.ahead.update(zip(keys, results, strict=True))
+    feed()
+    while running:
+        student, results = workers.next()
+        task, keys = running.pop(student)
+        error, seconds = None, 0.0
+        match results:
+            case NoBox() | ModuleNotFoundError():
+                raise Stopped(f"a worker cannot grade: {reason(results)}")
+            case Stopped():
+                raise results
+            case Lost():
+                error = str(results)
+            case Exception():
+                error = f"{type(results).__name__}: {reason(results)}"
+            case _:
+                course.ahead.examined.update(zip(keys, results, strict=True))
                 seconds = sum(result.seconds for result in results)
-            except KilledWorker:
-                error = "every worker that ran this submission was killed"
-            except (NoBox, ModuleNotFoundError) as problem:
-                raise Stopped(f"a worker cannot grade: {reason(problem)}") from None
-            except (CancelledError, CommClosedError):
-                raise Stopped(lost) from None
-            except Stopped:
-                raise
-            except Exception as problem:
-                error = f"{type(problem).__name__}: {reason(problem)}"
-            del future
-            yield task, error, seconds
-            execute.ahead.clear()
-            exporter.forget(course.submitted(task.student))
-            feed()
-    except (CommClosedError, OSError, TimeoutError, StopIteration) as problem:
-        raise Stopped(f"{lost}: {reason(problem)}") from None
+        yield task, error, seconds
+        course.ahead.forget(course.submitted(student))
+        feed()
 
 
 @contextlib.contextmanager
-def pool(workers: int, scheduler: str | None) -> Iterator:
-    """A dask client with workers that can grade; None for this process alone."""
-    if scheduler is None and workers == 1:
+def _pool(course: Course, workers: int, scheduler: str | None) -> Iterator[Pool | None]:
+    """Workers that can grade; None for this process alone."""
+    memory = course.runner.limits().memory if course.runner.sandbox != "none" else 0
+    if scheduler is None:
+        course.runner.check()
+        workers, wanted = room.boxes(memory, workers, there := room.free()), workers
+        if workers < wanted:
+            print(
+                f"{workers} of {wanted} workers are started: {there / room.GIBI:.2g} GiB of memory "
+                f"are free, and a submission may use {memory / room.GIBI:.3g} (Execute.memory)",
+                file=sys.stderr,
+            )
+    if scheduler is None and workers <= 1:
         yield None
         return
-    from distributed import Client, LocalCluster
-
-    # It holds a submission's files, which no other task shares: nothing to do about it.
-    warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with contextlib.ExitStack() as stack:
-        if scheduler is None:
-            scheduler = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    memory_limit=0,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
-                )
-            )
-        try:
-            client = stack.enter_context(Client(scheduler, timeout=CONNECT_SECONDS))
-        except (OSError, TimeoutError, ValueError) as error:
-            raise WrongCall(f"no dask scheduler answers at {scheduler}: {reason(error)}") from None
-        try:
-            client.wait_for_workers(1, timeout=WORKER_SECONDS)
-        except TimeoutError:
-            raise WrongCall(f"the scheduler {scheduler} has no workers") from None
-        _same_kit(client)
-        yield client
-
-
-def _same_kit(client) -> None:
-    found = client.run(worker.kit_version, on_error="return")
-    for address, kit in found.items():
-        if isinstance(kit, Exception):
-            raise WrongCall(f"the worker {address} cannot load the kit: {reason(kit)}")
-        if kit != worker.kit_version():
-            raise WrongCall(
-                f"the worker {address} has another version of the kit ({kit[:8]}, here "
-                f"{worker.kit_version()[:8]}): install the same one everywhere and restart the "
-                "workers"
-            )
+    with contextlib.closing(
+        Processes(workers) if scheduler is None else Cluster(scheduler, memory)
+    ) as found:
+        yield found
 
 
 def grade(
@@ -317,10 +275,8 @@ def _run(course, ledger, tasks, rows, workers, scheduler) -> str | None:
 
     tally = {"graded": 0, "failed": 0}
     with contextlib.ExitStack() as stack:
-        if not (scheduler or workers > 1):
-            course.runner.check()
-        client = stack.enter_context(pool(min(workers, max(len(tasks), 1)), scheduler))
-        ready = on_workers(course, tasks, client) if client else here(course, tasks)
+        found = stack.enter_context(_pool(course, min(workers, max(len(tasks), 1)), scheduler))
+        ready = on_workers(course, tasks, found) if found else here(course, tasks)
         bar = stack.enter_context(
             tqdm(
                 total=len(tasks),

@@ -7,6 +7,7 @@ is not imported: only the coordinator needs it, and it takes seconds to load.
 from __future__ import annotations
 
 import hashlib
+import socket
 import tempfile
 import threading
 import time
@@ -16,7 +17,7 @@ from pathlib import Path, PurePath
 
 import utils
 from autograder.errors import Stopped
-from autograder.exam import examiner, sanitize, warm
+from autograder.exam import examiner, room, sanitize, warm
 from autograder.exam.walls.common import Limits
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -96,6 +97,11 @@ def _trusted(job: Job, folder: Path) -> examiner.Examined:
         runner.preprocess(notebook, {"metadata": {"path": str(folder)}})
     outputs = [[dict(output) for output in cell.outputs] for cell in notebook.cells]
     return examiner.Examined(outputs, seconds=time.monotonic() - started)
+
+
+def place() -> tuple[str, int | None]:
+    """The machine that this worker is on, and the bytes of memory that are free there."""
+    return socket.gethostname(), room.free()
 
 
 @cache

@@ -23,10 +23,10 @@ from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from sqlalchemy import Float as Real
 from traitlets import Enum, Float, Integer
 
-from autograder.exam import examiner, sanitize, verdict, walls, warm
+from autograder.exam import examiner, room, sanitize, verdict, walls, warm
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.key import catalogue
-from autograder.plugins import incell
+from autograder.plugins import ahead, incell
 
 MEBI = 2**20
 
@@ -37,9 +37,6 @@ EXTRA = Table(
     Column("grade", String, primary_key=True),
     Column("score", Real, nullable=False),
 )
-
-# What workers have run ahead of nbgrader, by `key_of`; see `autograder.course.grading`.
-ahead: dict = {}
 
 
 def key_of(cells, folder: Path, files: list[str], name: str, seed: int) -> str:
@@ -115,7 +112,7 @@ class Execute(StockExecute):
         if problem is not None:
             return self._unread(nb, resources, problem)
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
-        if self.sandbox != "none" or ahead:
+        if self.sandbox != "none" or ahead.of(self).examined:
             done = self._isolated(nb, resources, seed)
             if done is not None:
                 return done
@@ -126,13 +123,16 @@ class Execute(StockExecute):
             del os.environ[incell.SEED]
 
     def check(self) -> None:
-        """Raise NoBox when this machine has not the wall that is asked for."""
+        """Raise NoBox when this machine has not the wall that is asked for, or no room."""
         if self.sandbox == "none":
             self.log.warning(
                 "Student code is not isolated (Execute.sandbox = 'none'): it can read and write "
                 "what you can, and forge its score."
             )
             return
+        there = room.free()
+        if not room.boxes(self.limits().memory, 1, there):
+            raise NoBox(room.too_little(self.limits().memory, there))
         try:
             name = _works(self.rung(), self.minimum, os.environ.get("PATH"))
             self.log.info("Student code is put behind the wall %r.", name)
@@ -151,7 +151,8 @@ class Execute(StockExecute):
         files, left_out = examiner.files_of(folder, self.limits().disk // 2)
         asked = [examiner.Cell(cell.source, sanitize.question_of(cell)) for cell in cells]
         name = about.get("assignment", "submission")
-        examined = ahead.pop(key_of(asked, folder, files, name, seed), None) if ahead else None
+        done = ahead.of(self).examined
+        examined = done.pop(key_of(asked, folder, files, name, seed), None) if done else None
         if examined is None:
             if self.sandbox == "none":
                 return None

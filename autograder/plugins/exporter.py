@@ -10,11 +10,8 @@ from nbgrader.converters.base import NbGraderException
 
 from autograder.exam import sanitize, verdict
 from autograder.exam.walls.common import NoBox
-from autograder.plugins import dates
+from autograder.plugins import ahead, dates
 from autograder.plugins.execute import Execute
-
-# What a coordinator has sanitized ahead of nbgrader, {path: (text, resources)}.
-ahead: dict = {}
 
 
 class Exporter(NotebookExporter):
@@ -38,8 +35,9 @@ class Exporter(NotebookExporter):
         submitted = getattr(self.parent, "_sanitizing", True)
         if not submitted:
             return super().from_filename(filename, resources, **kwargs)
-        if filename in ahead:
-            return ahead.pop(filename)
+        sanitized = ahead.of(self).sanitized
+        if filename in sanitized:
+            return sanitized.pop(filename)
         resources = {} if resources is None else resources
         folder, base = os.path.split(filename)
         resources["metadata"] = {"path": folder, "name": os.path.splitext(base)[0]}
@@ -49,12 +47,6 @@ class Exporter(NotebookExporter):
             self.log.warning("%s %s. Its questions count 0.", filename, problem)
             notebook = sanitize.in_place_of(f"This file {problem}.")
         return self.from_notebook_node(notebook, resources, **kwargs)
-
-
-def forget(folder: str | os.PathLike) -> None:
-    """Drop what was sanitized ahead in a folder and not used."""
-    for path in [path for path in ahead if path.startswith(f"{folder}{os.sep}")]:
-        del ahead[path]
 
 
 def _printable(record) -> bool:

@@ -197,3 +197,13 @@ def test_a_wrong_call_is_one_line(own_class, capsys, says):
     assert answers.serve(assignment, own_class, browser=False) == 2
     said = capsys.readouterr().err.strip()
     assert says in said and "\n" not in said
+
+
+def test_a_browser_finds_the_page_and_the_key_is_in_no_argument(own_class, visit):
+    with served(own_class) as address, answers.door(address) as door:
+        token = address.split("?token=")[1]
+        assert token not in door.as_uri() and door.stat().st_mode & 0o077 == 0
+        page = visit(door.as_uri())
+        page.wait_for_selector("meta[name=token]", state="attached")
+        assert page.url.startswith("http://127.0.0.1:") and token not in page.url
+    assert not door.exists()

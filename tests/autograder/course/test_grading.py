@@ -19,6 +19,8 @@ from autograder.course import grading
 from autograder.course.course import Course as Graded
 from autograder.course.ledger import NAME as LEDGER
 from autograder.errors import WrongCall
+from autograder.exam import room
+from autograder.exam.box import NoBox
 from autograder.release import build
 from tests.autograder.conftest import KL, Course
 
@@ -337,6 +339,21 @@ def test_locked_gradebook_stops_the_run_and_loses_nothing(class_of_five, graded,
     status, rows, said = grade(root)
     assert status == 0, said
     assert scores(rows) == scores(graded[1])
+
+
+def test_more_workers_than_memory_are_not_started_and_one_too_many_is_refused(
+    graded, monkeypatch, capsys
+):
+    course = Graded(graded[0], "vae")
+    monkeypatch.setattr(room, "free", lambda: 4 * room.GIBI)
+    with grading._pool(course, 4, None) as workers:
+        assert workers is None  # one, this process
+    said = capsys.readouterr().err
+    assert said.startswith("1 of 4 workers are started: 4 GiB of memory are free")
+    monkeypatch.setattr(room, "free", lambda: room.GIBI)
+    with pytest.raises(NoBox, match="may use 2 GiB .* 1 GiB are free here.*c.Execute.memory"):
+        with grading._pool(course, 1, None):
+            pass
 
 
 def test_scheduler_with_its_own_worker_grades_and_another_kit_is_refused(
