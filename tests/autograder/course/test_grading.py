@@ -37,14 +37,14 @@ def command(*arguments):
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def grade(root, *arguments):
+def grade(root, *arguments, more=None):
     """(exit status, rows by student, what was said) of one call."""
     told = root / "result.jsonl"
     told.unlink(missing_ok=True)
     done = subprocess.run(
         command("--course-dir", root, "--json", told, *arguments),
         cwd=build.ROOT,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **(more or {})},
         capture_output=True,
         text=True,
         timeout=200,
@@ -365,8 +365,14 @@ def test_scheduler_with_its_own_worker_grades_and_another_kit_is_refused(
     with open(other / "autograder" / "question.py", "a") as stream:
         stream.write("# changed\n")
     root = copy(class_of_five, tmp_path / "course")
-    with cluster(tmp_path, build.ROOT) as address:
-        status, rows, said = grade(root, "--scheduler", address)
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    certified = documented(keys)
+    with cluster(tmp_path, build.ROOT, "tls", certified) as address:
+        status, _, said = grade(root, "--scheduler", address)
+        assert status == 2  # without the key
+        one_line(said, "no dask scheduler answers", "TLS")
+        status, rows, said = grade(root, "--scheduler", address, more=certified)
     assert status == 0, said
     assert scores(rows) == scores(graded[1])
     (root / "submitted" / "ada" / "vae" / "note.txt").write_text("changed")
@@ -376,10 +382,22 @@ def test_scheduler_with_its_own_worker_grades_and_another_kit_is_refused(
     one_line(said, "another version of the kit")
 
 
+def documented(folder):
+    """What docs/scaling.md has one set for TLS, with a key made as it says."""
+    page = (build.ROOT / "docs/scaling.md").read_text()
+    section = page.partition("TLS\n\n")[2].partition("Then, here over loopback")[0]
+    script = "".join(line[4:] + "\n" for line in section.splitlines() if line.startswith("    "))
+    done = subprocess.run(
+        ["bash", "-euc", script + "env -0"], cwd=folder, capture_output=True, check=True, text=True
+    )
+    told = dict(line.split("=", 1) for line in done.stdout.split("\0") if "=" in line)
+    return {name: value for name, value in told.items() if name.startswith("DASK_")}
+
+
 @contextmanager
-def cluster(scratch, kit):
+def cluster(scratch, kit, protocol="tcp", more=None):
     """`dask scheduler` and a `dask worker` on loopback; the worker loads the kit in `kit`."""
-    address = f"tcp://127.0.0.1:{free_port()}"
+    address = f"{protocol}://127.0.0.1:{free_port()}"
     dask = [sys.executable, "-m", "dask"]
     with open(scratch / "dask.log", "ab") as log:
         parts = [
@@ -388,7 +406,7 @@ def cluster(scratch, kit):
                 cwd=kit,
                 stdout=log,
                 stderr=log,
-                env={**ENVIRONMENT, "PYTHONPATH": str(kit)},
+                env={**ENVIRONMENT, "PYTHONPATH": str(kit), **(more or {})},
             )
             for words in (
                 ["scheduler", "--host", address, "--no-dashboard"],
