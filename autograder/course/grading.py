@@ -128,9 +128,8 @@ def _pool(course: Course, workers: int, scheduler: str | None) -> Iterator[Pool 
     if scheduler is None and workers <= 1:
         yield None
         return
-    with contextlib.closing(
-        Processes(workers) if scheduler is None else Cluster(scheduler, memory)
-    ) as found:
+    found = Processes(workers) if scheduler is None else Cluster(scheduler, memory)
+    with contextlib.closing(found):
         yield found
 
 

@@ -20,7 +20,7 @@ from autograder.course.course import Course as Graded
 from autograder.course.ledger import NAME as LEDGER
 from autograder.errors import WrongCall
 from autograder.exam import room
-from autograder.exam.box import NoBox
+from autograder.exam.walls.common import NoBox
 from autograder.release import build
 from tests.autograder.conftest import KL, Course
 
