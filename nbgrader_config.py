@@ -75,10 +75,10 @@ c.GenerateFeedback.HTMLExporter.extra_template_basedirs = TEMPLATES
 # Feedback: scores, explanations and comments, but no hidden test and no mark scheme.
 c.ClearHiddenTests.enforce_metadata = False
 c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
+    "autograder.plugins.feedback.GetGrades",
     "autograder.plugins.feedback.ShowResults",
-    "nbgrader.preprocessors.ClearHiddenTests",
-    "nbgrader.preprocessors.ClearMarkScheme",
+    "autograder.plugins.feedback.ClearHiddenTests",
+    "autograder.plugins.feedback.ClearMarkScheme",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 

@@ -68,6 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     where.add_argument("--workers", type=int, default=1, help="processes on this machine")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask scheduler with workers")
     grading.add_argument("--json", type=Path, metavar="FILE", help="one JSON object a student")
+    grading.add_argument("--student", nargs="+", default=[], metavar="ID", help="only these")
     grading.add_argument("--no-sandbox", action="store_true", help="trust every submission")
     grading.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     grading.set_defaults(run=run_grade)
@@ -275,6 +276,7 @@ def run_grade(options) -> int:
         options.scheduler,
         options.json,
         not options.no_sandbox,
+        options.student,
     )
 
 

@@ -293,6 +293,8 @@ class Desk:
             note = next(c for c in grade.notebook.comments if c.name == asked.name)
             note.manual_comment = said or None
             gradebook.db.commit()
+        for change in self.course.settle({answer.student}):
+            print(change, flush=True)
         return self.find(key)[1].entered
 
 
@@ -643,6 +645,8 @@ def serve(assignment: str, root: Path, alike: float = ALIKE, port: int = 0, brow
         if not 0 < alike <= 1:
             raise WrongCall("--alike is a similarity above 0 and at most 1")
         desk = Desk(Course(root, assignment), alike)
+        for change in desk.course.settle():
+            print(change)
         if not any(desk.answers(name) for name in desk.questions):
             raise WrongCall(
                 f"no submission of {assignment} is graded yet: "

@@ -124,7 +124,7 @@ def _store(course, student: str, content: dict[str, bytes], time: datetime | Non
     if target.is_symlink() or target.parent.is_symlink():
         raise Unusable(f"{target} is a link")
     before = _read(target) if target.is_dir() else {}
-    stamp = before.pop(submission.STAMP, b"").decode("utf-8", "replace").strip()
+    stamp = before.pop(dates.STAMP, b"").decode("utf-8", "replace").strip()
     if before == content:
         return "as it was"
     if before and time and _later(stamp, time):
@@ -138,7 +138,7 @@ def _store(course, student: str, content: dict[str, bytes], time: datetime | Non
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
         if time:
-            (scratch / submission.STAMP).write_text(_utc(time), encoding="utf-8")
+            (scratch / dates.STAMP).write_text(_utc(time), encoding="utf-8")
         for path in (*above, scratch, *scratch.rglob("*")):
             path.chmod(_mode(path, course.directory.groupshared))
         outcome = "collected"

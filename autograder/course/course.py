@@ -12,6 +12,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import unicodedata
 import warnings
 from copy import deepcopy
 from functools import cache
@@ -27,7 +28,7 @@ from autograder.course import worker
 from autograder.errors import Stopped, WrongCall
 from autograder.exam import examiner, sanitize, verdict, walls
 from autograder.key import catalogue, question
-from autograder.plugins import execute
+from autograder.plugins import dates, execute, late
 from autograder.plugins.ahead import Ahead
 from autograder.plugins.config import course_config, scripts_on_path
 
@@ -116,6 +117,9 @@ class Course:
 
     def problem(self, student: str) -> str | None:
         """Why there is nothing to grade in what a student handed in."""
+        problem = unusable_id(student) or self._other_accents(student)
+        if problem:
+            return problem
         folder = self.submitted(student)
         for path in (folder.parent, folder):
             if path.is_symlink() or not path.is_dir():
@@ -126,6 +130,17 @@ class Course:
             found = verdict.printable(f", but {found}") if found else ""
             return f"{folder.relative_to(self.root)} holds no {wanted}{found}"
         return None
+
+    def _other_accents(self, student: str) -> str | None:
+        """Systems write é in two ways; whoever is graded under the wrong one is somebody else."""
+        same = [
+            known
+            for known in self.known - {student}
+            if unicodedata.normalize("NFC", known) == unicodedata.normalize("NFC", student)
+        ]
+        if student in self.known or not same:
+            return None
+        return f"the gradebook writes {same[0]!r} with other characters for the accents: rename it"
 
     def content(self, student: str) -> str:
         """Hash of everything in a submission."""
@@ -157,8 +172,8 @@ class Course:
             for p in sorted(Path(folder).rglob("*"))
             if p.is_file() and p.suffix != ".ipynb" and "runs" not in p.parts
         }
-        settings = {k: v for k, v in self.config.items() if "Late" in k or k == "Execute"}
-        return digest_of([worker.grader(), self.asked, worker.hash_of(laid_over), repr(settings)])
+        settings = repr(self.config.Execute)
+        return digest_of([worker.grader(), self.asked, worker.hash_of(laid_over), settings])
 
     def _converter(self, student: str, seed: int):
         from nbgrader.converters import Autograde
@@ -259,12 +274,50 @@ class Course:
         found = {}
         with self.gradebook() as gradebook:
             for submission in gradebook.assignment_submissions(self.assignment):
+                if unfinished(submission):
+                    continue
                 grades = [g for notebook in submission.notebooks for g in notebook.grades]
                 code = [g for g in grades if g.cell_type == "code"]
                 found[submission.student_id] = {
                     catalogue.question_id(g.name): float(g.score) for g in code
                 }
         return found
+
+    def settle(self, students: set[str] | None = None) -> list[str]:
+        """Late penalties and extensions as they are now; a line for each change."""
+        with self.gradebook() as gradebook:
+            where = self.config, self.root, self.assignment
+            return late.settle(gradebook, *where, students)
+
+    def strangers(self) -> list[str]:
+        """Extensions of nobody that the gradebook knows."""
+        with self.gradebook() as gradebook:
+            assignments = [assignment.name for assignment in gradebook.assignments]
+        known = self.known | set(self.handed_in())
+        return late.strangers(self.config, self.root, known, assignments)
+
+    def penalties(self) -> dict[str, float]:
+        """{student: points taken off for being late}."""
+        with self.gradebook() as gradebook:
+            return {
+                submission.student_id: sum(
+                    notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks
+                )
+                for submission in gradebook.assignment_submissions(self.assignment)
+            }
+
+    def note(self, student: str) -> str:
+        """What somebody should look at in a graded submission: files that could not be read."""
+        notes = []
+        for name in self.notebooks:
+            with contextlib.suppress(OSError, ValueError):
+                problem = sanitize.problem_of(nbformat.read(self.result(student, name), 4))
+                notes += [f"{name}.ipynb: {problem} Its questions count 0"] if problem else []
+        try:
+            dates.stamp(self.submitted(student))
+        except ValueError as error:
+            notes.append(f"{dates.STAMP}: {error}; it counts as handed in in time")
+        return "; ".join(notes)
 
     def most(self) -> float:
         """Points that the code questions are worth, extra credit aside."""
@@ -377,17 +430,15 @@ def unusable_id(student: str) -> str | None:
 
 
 def unfinished(submission) -> bool:
-    """Whether grading began with a submission and was interrupted: nothing in one of its notebooks
-    has a mark, or waits for a person's. It counts as not graded, never as 0.
+    """Whether grading began with a submission and was interrupted: no test of one of its notebooks
+    has a result, not even 0. It counts as not graded.
     """
-    return any(
-        notebook.grades
-        and all(
-            grade.auto_score is None and grade.manual_score is None and not grade.needs_manual_grade
-            for grade in notebook.grades
-        )
-        for notebook in submission.notebooks
-    )
+    for notebook in submission.notebooks:
+        written = {cell.name for cell in notebook.notebook.solution_cells}
+        tests = [g for g in notebook.grades if g.cell_type == "code" and g.name not in written]
+        if tests and all(g.auto_score is None and g.manual_score is None for g in tests):
+            return True
+    return False
 
 
 def _finished(path: Path) -> bool:

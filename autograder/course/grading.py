@@ -23,7 +23,7 @@ from nbgrader.api import InvalidEntry
 from nbgrader.converters.base import NbGraderException
 from sqlalchemy.exc import SQLAlchemyError
 
-from autograder.course import worker
+from autograder.course import plan, worker
 from autograder.course.course import MACHINE, Course, digest_of, reason
 from autograder.course.ledger import Ledger
 from autograder.course.pool import Cluster, Lost, Processes
@@ -40,7 +40,8 @@ class Task:
     """One submission that is to be graded.
 
     about: what its grades will depend on, for the ledger. asked: the questions whose answers may
-    differ from the last time, None for all. why: in words, where it was graded before.
+    differ from the last time, None for all. why: in words, where it was graded before. first: why
+    it is graded, where it was not.
     """
 
     student: str
@@ -49,6 +50,7 @@ class Task:
     about: dict
     asked: set[str] | None = None
     why: str = ""
+    first: str = "handed in"
 
     def kept(self, course: Course) -> dict[str, dict]:
         return course.kept(self.student, self.seed, self.asked)
@@ -140,9 +142,12 @@ def grade(
     scheduler: str | None = None,
     json_file: Path | None = None,
     sandbox: bool = True,
+    only: Iterable[str] = (),
 ) -> int:
     """Grade what changed; exit status 0 all graded, 1 some failed or the run stopped, 2 wrong
     call.
+
+    only: these students and nobody else; by default all.
     """
     logging.getLogger("tornado.application").setLevel(logging.CRITICAL + 1)  # nbgrader's tracebacks
     try:
@@ -154,7 +159,7 @@ def grade(
             raise WrongCall(f"{json_file} is a folder: --json names a file")
         course = Course(root, assignment, sandbox)
         with contextlib.closing(Ledger(course.root)) as ledger:
-            rows, stopped = _grade(course, ledger, workers, scheduler)
+            rows, stopped = _grade(course, ledger, workers, scheduler, set(only))
     except (WrongCall, NoBox) as error:
         print(f"autograder grade: {error}", file=sys.stderr)
         return 2
@@ -171,7 +176,7 @@ def grade(
         return 1
     for row in rows:
         if row["status"] == "failed" and not (stopped and row["error"] == stopped):
-            print(f"{row['student']}: {row['error']}", file=sys.stderr)
+            print(f"{plan.one(row['student'])}: {row['error']}", file=sys.stderr)
     if stopped:
         print(
             f"autograder grade: {stopped}. What is graded is kept; run it again to go on.",
@@ -187,9 +192,18 @@ def grade(
     return 1 if stopped or any(row["status"] == "failed" for row in rows) else 0
 
 
-def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dict], str | None]:
+def _grade(
+    course: Course, ledger: Ledger, workers, scheduler, only: set[str]
+) -> tuple[list[dict], str | None]:
     rows, tasks = {}, []
     rules, students, now = course.rules, course.handed_in(), course.results()
+    known = course.known
+    if only:
+        unknown = only - known - set(students)
+        if unknown:
+            raise WrongCall(f"no student {plan.some(sorted(unknown))} in gradebook or submissions")
+        students, known = [student for student in students if student in only], known & only
+    moved, penalties = course.settle(only or None), course.penalties()
     prints = {
         q: made
         for q, made in fingerprint.of(course.assignment).items()
@@ -215,13 +229,22 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
         entry = ledger.latest.get((course.assignment, student), {})
         if entry.get("done") == key and student in now and course.autograded(student):
             rows[student] = {"status": "graded", "seconds": entry["seconds"]}
+            if entry.get("note"):
+                rows[student]["note"] = entry["note"]
         else:
             task = Task(student, key, seed, about)
+            if "begun" in entry:
+                task.first = "interrupted the last time"
             if student in now:
                 task.why, task.asked = _reason_for(course.assignment, about, entry)
             tasks.append(task)
-    for student in course.known - set(students):
+    for student in known - set(students):
         rows[student] = {"status": "missing"}
+    states = [row["status"] for row in rows.values()]
+    reasons = {task.student: task.why or task.first for task in tasks}
+    others = (states.count(status) for status in ("graded", "failed", "missing"))
+    if tasks:
+        print(plan.told(course.assignment, reasons, *others), flush=True)
 
     stopped = None
     if tasks or scheduler:  # a wrong address is told also where there is nothing to do
@@ -230,15 +253,26 @@ def _grade(course: Course, ledger: Ledger, workers, scheduler) -> tuple[list[dic
         rows.setdefault(task.student, {"status": "failed", "error": stopped})
     scores, most = course.results(), course.most()
     told = [_row(student, rows[student], scores.get(student, {}), most) for student in sorted(rows)]
-    print(_summary(course.assignment, told, len(tasks)))
+    again = [task for task in tasks if task.why and rows[task.student]["status"] == "graded"]
+    moved += course.settle({task.student for task in tasks}) if tasks else []
+    late = course.penalties()
     changes = [
         line
-        for task in tasks
-        if task.why and rows[task.student]["status"] == "graded"
-        for line in _changes(task, now[task.student], scores[task.student])
+        for task in again
+        for line in (
+            *_changes(task, now[task.student], scores[task.student]),
+            *_changes(task, *({"late penalty": of[task.student]} for of in (penalties, late))),
+        )
     ]
-    if any(task.why for task in tasks):
-        print("\n".join(["marks that changed:", *changes] if changes else ["no marks changed"]))
+    print(_summary(course.assignment, told, len(tasks), bool(moved)))
+    if changes or moved:
+        print(plan.listed("marks that changed:", [*changes, *moved]))
+    elif again:
+        print("no marks changed")
+    notes = course.strangers()
+    notes += [f"{plan.one(s)}: {rows[s]['note']}" for s in sorted(rows) if rows[s].get("note")]
+    if notes:
+        print(plan.listed("to look at:", notes))
     return told, stopped
 
 
@@ -265,7 +299,7 @@ def _changes(task: Task, old: dict[str, float], new: dict[str, float]) -> Iterat
     for question in sorted({*old, *new}):
         before, after = old.get(question, 0.0), new.get(question, 0.0)
         if abs(before - after) > 1e-6:
-            yield f"  {task.student}: {question} {before:g} → {after:g} ({task.why})"
+            yield f"{task.student}: {question} {before:g} → {after:g} ({task.why})"
 
 
 def _run(course, ledger, tasks, rows, workers, scheduler) -> str | None:
@@ -310,6 +344,7 @@ def _finish(course, ledger, task: Task, error: str | None, seconds: float) -> di
         seconds = round(seconds + time.monotonic() - begun, 3)
     if error is not None:
         return {"status": "failed", "error": error, "seconds": seconds}
+    note = course.note(task.student)
     ledger.write(
         assignment=course.assignment,
         student=task.student,
@@ -317,8 +352,9 @@ def _finish(course, ledger, task: Task, error: str | None, seconds: float) -> di
         seed=task.seed,
         seconds=seconds,
         about=task.about,
+        note=note,
     )
-    return {"status": "graded", "seconds": seconds}
+    return {"status": "graded", "seconds": seconds, "note": note}
 
 
 def _row(student: str, row: dict, scores: dict, most: float) -> dict:
@@ -336,10 +372,11 @@ def _row(student: str, row: dict, scores: dict, most: float) -> dict:
     return {**told, "error": row["error"]} if "error" in row else told
 
 
-def _summary(assignment: str, rows: Iterable[dict], done: int) -> str:
+def _summary(assignment: str, rows: Iterable[dict], done: int, moved: bool) -> str:
     counts = {s: sum(r["status"] == s for r in rows) for s in ("graded", "failed", "missing")}
     told = ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "nobody handed in"
-    new = f"{done} to grade in this run" if done else "nothing to do, no submission has changed"
+    idle = "nothing to grade" if moved else "nothing to do, no submission has changed"
+    new = f"{done} to grade in this run" if done else idle
     return f"{assignment}: {told} ({new})"
 
 

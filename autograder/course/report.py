@@ -11,7 +11,7 @@ import json
 import statistics
 import sys
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -22,11 +22,12 @@ import numpy as np
 from nbformat import NotebookNode
 
 from autograder.course import answers, ledger
-from autograder.course.course import Course
+from autograder.course.course import Course, unfinished
 from autograder.errors import WrongCall
 from autograder.exam import sanitize, verdict
 from autograder.key import catalogue
 from autograder.key.catalogue import question_id
+from autograder.plugins import dates
 
 FEWEST = 8  # students; a discrimination of fewer says nothing
 BINS = 18
@@ -62,7 +63,9 @@ class Item:
 
 @dataclass
 class Person:
-    """One submission. score: with extra credit, late penalty taken off."""
+    """One submission. score: with extra credit, late penalty taken off. until: the due date of an
+    extension.
+    """
 
     student: str
     name: str
@@ -73,6 +76,7 @@ class Person:
     flagged: bool = False
     notes: list[str] = field(default_factory=list)
     seconds: float | None = None
+    until: str = ""
 
 
 @dataclass
@@ -97,6 +101,9 @@ class Picture:
     def late(self) -> list[Person]:
         """Who was late, the latest first."""
         return sorted((p for p in self.people if p.late > timedelta()), key=lambda p: p.late)[::-1]
+
+    def extended(self) -> list[Person]:
+        return [person for person in self.people if person.until]
 
     def summary(self) -> dict[str, str]:
         """Mean, spread and quartiles of the scores."""
@@ -142,9 +149,16 @@ def picture(course: Course) -> Picture:
         for notebook in assignment.notebooks:
             for cell in notebook.grade_cells:
                 items[notebook.name, cell.name] = _item(cell)
+        submissions = gradebook.assignment_submissions(course.assignment)
+        interrupted = {s.student_id for s in submissions if unfinished(s)}
+        shared = Counter(_name(submission.student) for submission in submissions)
         people = []
-        for submission in gradebook.assignment_submissions(course.assignment):
-            person = _person(submission, seconds)
+        for submission in submissions:
+            if submission.student_id in interrupted:
+                continue
+            person = _person(submission, seconds, dates.zone(course.config))
+            if shared[person.name] > 1 and person.name != person.student:
+                person.name += f" ({person.student})"
             records = {}
             for notebook in submission.notebooks:
                 path = course.result(submission.student_id, notebook.name)
@@ -165,7 +179,7 @@ def picture(course: Course) -> Picture:
             people,
             sorted(items.values(), key=lambda item: order.get(item.name, 0)),
             sorted(course.known - handed_in - graded),
-            sorted(handed_in - graded),
+            sorted((handed_in | interrupted) - graded),
         )
 
 
@@ -193,18 +207,23 @@ def _item(cell) -> Item:
     return Item(name, known.title, float(known.points), known.extra, False)
 
 
-def _person(submission, seconds) -> Person:
+def _name(student) -> str:
+    return " ".join(filter(None, (student.first_name, student.last_name))) or student.id
+
+
+def _person(submission, seconds, zone) -> Person:
     student = submission.student
     score = sum(grade.score for notebook in submission.notebooks for grade in notebook.grades)
     penalty = sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks)
     return Person(
         student.id,
-        " ".join(part for part in (student.first_name, student.last_name) if part) or student.id,
+        _name(student),
         round(max(0.0, score - penalty), 2),
         timedelta(seconds=submission.total_seconds_late or 0),
         penalty,
         0,
         seconds=seconds.get(student.id),
+        until=dates.shown(submission.duedate, zone) if submission.extension else "",
     )
 
 
@@ -266,7 +285,7 @@ def flags(course: Course, shown: Picture) -> dict[str, list[str]]:
         return found
     names = {person.student: person.name for person in shown.people}
     for name, asked in desk.questions.items():
-        given = desk.answers(name)
+        given = [answer for answer in desk.answers(name) if answer.student in names]
         answers.arranged(asked, given, desk.alike)
         for answer in given:
             if asked.limit and answer.words > asked.limit:
@@ -347,6 +366,8 @@ def write(assignment: str, root: Path, target: Path | None = None) -> int:
     warnings.filterwarnings("ignore", module="nbgrader")
     try:
         course = Course(root, assignment)
+        for change in course.settle():
+            print(change)
         target = target or course.root / "reports" / f"{assignment}.html"
         made = page(course)
         try:

@@ -7,7 +7,9 @@ offset such as +0200, for something else without a word. Here such a time is und
 from __future__ import annotations
 
 import math
+import os
 import re
+import stat
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from dateutil import tz
 from autograder.errors import WrongCall
 from autograder.plugins import tables
 
+STAMP = "timestamp.txt"
 EXTENSIONS = "extensions.csv"
 HEADERS = {  # of `extensions.csv`, and what else people call them
     "student": ("student", "student id", "id"),
@@ -64,6 +67,24 @@ def parse(text: str, where: tzinfo | None = UTC, day_ends: bool = False) -> date
         return _aware(moment, where).astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text.strip()[:80]!r}: {error}") from None
+
+
+def stamp(folder: str | os.PathLike) -> datetime | None:
+    """When a submission was handed in, as its `timestamp.txt` says; None where it has none.
+
+    Raises ValueError, whose message says why, where the file holds no time.
+    """
+    path = Path(folder, STAMP)
+    if not os.path.lexists(path):
+        return None
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode) or path.lstat().st_size > 1000:
+            raise ValueError("is no small plain file")
+        return parse(path.read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ValueError("is no text") from None
 
 
 def _aware(moment: datetime, where: tzinfo | None) -> datetime:

@@ -63,18 +63,11 @@ def _doubt_timestamps(converter) -> None:
         return
 
     def timestamp(folder):
-        path = os.path.join(folder, "timestamp.txt")
-        if not os.path.lexists(path):
-            return None
         try:
-            if sanitize.plain(path) and os.path.getsize(path) < 1000:
-                with open(path, encoding="utf-8") as file:
-                    return dates.parse(file.read())
-            why = "is no plain file"
-        except (OSError, ValueError) as error:
-            why = error
-        converter.log.warning("%s holds no date, and counts as handed in in time: %s", path, why)
-        return None
+            return dates.stamp(folder)
+        except ValueError as error:
+            converter.log.warning("%s counts as handed in in time: %s", folder, error)
+            return None
 
     course.get_existing_timestamp = timestamp
 

@@ -12,11 +12,12 @@ the due date of that day. Here `settle` follows the marks, the due date, the pol
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties as StockAssignLatePenalties
 from traitlets import Float, Unicode
@@ -80,11 +81,8 @@ def settle(
     step = AssignLatePenalties(config=config)
     step.init_plugin()
     changes, due = [], gradebook.find_assignment(assignment).duedate
-    for submission in gradebook.assignment_submissions(assignment):
-        student = submission.student_id
-        if students is not None and student not in students:
-            continue
-        said = ""
+    for submission in _submissions(gradebook, assignment, students):
+        student, said = submission.student_id, ""
         if extensions is not None:
             until = extensions.get((student, assignment))
             longer = until - due if until and due else None
@@ -104,6 +102,23 @@ def settle(
             changes.append(f"{student}: {said}")
     gradebook.db.commit()
     return changes
+
+
+def strangers(config, root: Path, students: Collection[str], assignments) -> list[str]:
+    """Lines of `extensions.csv` that count for nobody, because of a name that is not known."""
+    told = dates.extensions(root, dates.zone(config)) or {}
+    lines = [f"no student {who!r}" for who, _ in told if who not in students]
+    lines += [f"no assignment {what!r}" for _, what in told if what not in assignments]
+    return [f"{dates.EXTENSIONS}: {line}" for line in dict.fromkeys(lines)]
+
+
+def _submissions(gradebook, assignment: str, students: Collection[str] | None) -> Iterator:
+    if students is None:
+        yield from gradebook.assignment_submissions(assignment)
+        return
+    for student in sorted(students):
+        with contextlib.suppress(MissingEntry):
+            yield gradebook.find_submission(assignment, student)
 
 
 def _penalty(step, submission, notebook, zone) -> float | None:

@@ -3,12 +3,15 @@ are.
 """
 
 import csv
+import io
+import shutil
 
 import pytest
 from nbgrader.api import Gradebook
 from traitlets.config import Config
 
 from autograder.course.exports import Canvas, ExportError, Gradescope, Moodle, Table
+from autograder.plugins import tables
 from autograder.release import build
 
 PEOPLE = {
@@ -18,10 +21,12 @@ PEOPLE = {
 }
 
 
-@pytest.fixture
-def gradebook(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A gradebook on disk, made once: nbgrader takes a second to make one."""
     build.scripts_on_path()
-    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}") as book:
+    path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
+    with Gradebook(f"sqlite:///{path}") as book:
         book.add_assignment("vae")
         book.add_notebook("vae", "vae")
         book.add_grade_cell("vae-kl_gaussian", "vae", "vae", max_score=2, cell_type="code")
@@ -35,14 +40,21 @@ def gradebook(tmp_path):
             grade = book.find_grade("vae-kl_gaussian", "vae", "vae", student)
             grade.auto_score = score
             book.db.commit()
+    return path
+
+
+@pytest.fixture
+def gradebook(made, tmp_path):
+    path = shutil.copy(made, tmp_path / "gradebook.db")
+    with Gradebook(f"sqlite:///{path}") as book:
         yield book
 
 
 def export(plugin, gradebook, tmp_path, **settings):
     target = tmp_path / "out.csv"
     plugin(config=Config({plugin.__name__: {"to": str(target), **settings}})).export(gradebook)
-    with open(target, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    table = tables.read(target)
+    return [dict(zip(table.fields, row, strict=True)) for row in table.rows]
 
 
 def test_canvas_without_a_roster(gradebook, tmp_path):
@@ -117,7 +129,7 @@ def test_an_empty_gradebook_exports_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, says", [("Name,Score\nx,1\n", "no column"), (None, "cannot be read")]
+    "text, says", [("Name,Score\nx,1\n", "names nobody"), (None, "cannot be read")]
 )
 def test_an_unusable_roster_is_refused_in_a_line_and_nothing_is_written(
     gradebook, tmp_path, text, says
@@ -128,3 +140,102 @@ def test_an_unusable_roster_is_refused_in_a_line_and_nothing_is_written(
     with pytest.raises(ExportError, match=says):
         export(Moodle, gradebook, tmp_path, roster=str(roster))
     assert not (tmp_path / "out.csv").exists()
+
+
+FORMS = [("utf-8-sig", ",", "5.00"), ("utf-16", "\t", "5,00"), ("cp1252", ";", "5,00")]
+SHEETS = [  # in the languages of Moodle: the header, and how it calls people
+    ("Identifier,Full name,Email address,Status,Grade,Maximum Grade,Feedback", "Participant "),
+    ("ID,Vollständiger Name,E-Mail-Adresse,Status,Bewertung,Bestwertung,Feedback", "Teilnehmer/in"),
+    ("Identificador,Nombre,Correo,Estado,Puntos,Máximo,Comentarios", "Participante"),
+]
+
+
+@pytest.mark.parametrize("encoding, delimiter, most", FORMS)
+@pytest.mark.parametrize("head, word", SHEETS)
+def test_a_worksheet_of_any_form_comes_back_in_that_form(
+    gradebook, tmp_path, encoding, delimiter, most, head, word
+):
+    people = [("Åsa Öhman", "asa@example.org"), ("Chloé Dupont", "chloe@example.org")]
+    rows = [head.split(",")]
+    rows += [[f"{word}{i}", *who, "x", "", most, "- ok"] for i, who in enumerate(people)]
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(rows)
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_bytes(text.getvalue().encode(encoding))
+    export(Moodle, gradebook, tmp_path, roster=str(sheet))
+    rows[1][4] = "1,25" if "," in most else "1.25"
+    made = (tmp_path / "out.csv").read_bytes().decode(encoding)
+    assert list(csv.reader(io.StringIO(made, newline=""), delimiter=delimiter)) == rows
+
+
+def test_another_maximum_is_said_and_a_column_can_be_named(gradebook, tmp_path, caplog):
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("N,W,P\nX 1,asa@example.org,\nX 2,bob@example.org,\n")
+    with pytest.raises(ExportError, match="no column for grades"):
+        export(Moodle, gradebook, tmp_path, roster=str(sheet))
+    rows = export(Moodle, gradebook, tmp_path, roster=str(sheet), columns={"grade": "P"})
+    assert [row["P"] for row in rows] == ["1.25", "2"]
+    with pytest.raises(ExportError, match="no column 'Q'"):
+        export(Moodle, gradebook, tmp_path, roster=str(sheet), columns={"grade": "Q"})
+
+
+CANVAS = [
+    "Student,ID,SIS User ID,SIS Login ID,Section,VAE (4711)",
+    "Student,ID,SIS User ID,SIS Login ID,Integration ID,Root Account,Section,Work: vae (4711)",
+]
+
+
+@pytest.mark.parametrize("head", CANVAS)
+def test_canvas_of_any_form(gradebook, tmp_path, head, caplog):
+    fields = head.split(",")
+    empty = [""] * (len(fields) - 6)
+    rows = [
+        fields,
+        [""] * len(fields),
+        [*[""] * (len(fields) - 1), "Manual Posting"],
+        ["    Points Possible", *[""] * (len(fields) - 2), "24"],
+        ["Öhman, Åsa", "101", "", "AØHMAN", *empty, "One, and Two", ""],
+        ["Student, Test", "7", "", "abc123", *empty, "One", ""],
+    ]
+    text = io.StringIO()
+    csv.writer(text, delimiter=";").writerows(rows)
+    roster = tmp_path / "roster.csv"
+    roster.write_bytes(text.getvalue().encode("utf-8-sig"))
+    made = export(Canvas, gradebook, tmp_path, roster=str(roster))
+    assert list(made[0]) == fields
+    assert [row[fields[-1]] for row in made] == ["5", "1.25", ""]
+    assert made[1]["Section"] == "One, and Two"
+    assert "at most 24 points there, 5 here" in caplog.text and "Test" not in caplog.text
+
+
+HOSTILE = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)"]
+
+
+@pytest.mark.parametrize("plugin", [Canvas, Moodle, Gradescope, Table])
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_cell_is_a_formula_to_a_spreadsheet(gradebook, tmp_path, plugin, name):
+    gradebook.add_student("zoe", first_name=name, last_name=name, email=name)
+    export(plugin, gradebook, tmp_path)
+    for row in csv.reader(open(tmp_path / "out.csv", newline="", encoding="utf-8")):
+        for cell in row:
+            assert not cell.startswith(("=", "+", "-", "@")), row
+    assert f"'{name}" in (tmp_path / "out.csv").read_text("utf-8")
+
+
+def test_what_was_interrupted_is_not_graded_and_not_0(gradebook, tmp_path, caplog):
+    gradebook.add_submission("vae", "cmissing")  # as nbgrader leaves it when it is killed
+    rows = {row["student"]: row["vae"] for row in export(Table, gradebook, tmp_path)[1:]}
+    assert rows == {"aøhman": "1.25", "bquote": "2", "cmissing": ""}
+    assert "grading was interrupted: cmissing" in caplog.text
+
+
+def test_two_of_one_name_are_told_apart_by_their_emails(gradebook, tmp_path, caplog):
+    gradebook.add_student("twin", first_name="Åsa", last_name="Öhman", email="twin@example.org")
+    roster = tmp_path / "r.csv"
+    head = "First name,Surname,Email address,Assignment: VAE (Real)\n"
+    roster.write_text(head + "Åsa,Öhman,twin@example.org,-\nÅsa,Öhman,asa@example.org,-\n")
+    rows = export(Moodle, gradebook, tmp_path, roster=str(roster))
+    assert [row["Assignment: VAE (Real)"] for row in rows] == ["", "1.25"]
+    roster.write_text("First name,Surname,Points\nÅsa,Öhman,1\nChloé,Dupont,1\n")
+    rows = export(Moodle, gradebook, tmp_path, roster=str(roster))
+    assert [row["vae"] for row in rows] == ["", ""] and "unknown here: Åsa" in caplog.text

@@ -21,6 +21,7 @@ from autograder.course.ledger import NAME as LEDGER
 from autograder.errors import WrongCall
 from autograder.exam import room
 from autograder.exam.walls.common import NoBox
+from autograder.plugins import dates
 from autograder.release import build
 from tests.autograder.conftest import KL, Course
 
@@ -96,7 +97,8 @@ def test_json_has_one_object_a_student_with_the_fields_of_the_contract(graded):
     assert rows["ada"]["score"] == 2
     assert rows["cy"]["score"] == 0
     for row in rows.values():
-        assert {"student", "status", "score", "max_score", "seconds", "questions"} == set(row)
+        fields = {"student", "status", "score", "max_score", "seconds", "questions", "details"}
+        assert fields == set(row)
         assert row["max_score"] == 2
     assert rows["ada"]["questions"] == {"vae.kl_gaussian": 2}
     assert rows["zoe"]["status"] == "missing"
@@ -138,6 +140,76 @@ def test_second_run_does_nothing_and_a_changed_submission_alone_is_graded_again(
     assert status == 0
     assert {s for s, t in times(root).items() if t != before[s]} == {"cy"}
     assert rows["cy"]["score"] == 1.5, "a grade given by hand was lost"
+
+
+def test_one_student_alone_is_graded_and_the_plan_is_told(class_of_five, tmp_path):
+    root = copy(class_of_five, tmp_path / "course")
+    (root / "submitted" / "bo" / "vae" / "vae.ipynb").write_text("{broken")
+    (root / "submitted" / "bo" / "vae" / "timestamp.txt").write_text("2026-03-01 12:00 XYZ")
+    shutil.copytree(root / "submitted" / "bo", root / "submitted" / "a[b]")
+    status, rows, said = grade(root, "--student", "ada", "bo")
+    assert status == 0 and set(rows) == {"ada", "bo"}
+    assert "2 to grade, handed in: ada, bo" in said.replace("\n   ", "")
+    assert "bo: vae.ipynb: This file is not a notebook" in said and "no zone 'XYZ'" in said
+    status, rows, said = grade(root, "--student", "ada", "bo")
+    assert status == 0 and "nothing to do" in said and "bo: vae.ipynb: This file" in said
+    status, _, said = grade(root, "--student", "nobody")
+    assert status == 2
+    one_line(said, "no student nobody")
+    status, rows, said = grade(root, "--student", "a[b]")
+    assert status == 1 and "the id 'a[b]' holds '[' ']'" in rows["a[b]"]["error"]
+
+
+POLICY = """
+c.AssignLatePenalties.plugin_class = "autograder.plugins.late.LatePolicy"
+c.LatePolicy.percent_a_day = 10
+c.LatePolicy.timezone = "Europe/Berlin"
+"""
+
+
+def test_penalties_follow_marks_due_date_policy_and_extensions(graded, tmp_path):
+    root = shutil.copytree(graded[0], tmp_path / "course")
+    (root / "nbgrader_config.py").write_text(CONFIG + POLICY)
+    url = f"sqlite:///{root}/gradebook.db"
+
+    def penalty():
+        with Gradebook(url) as book:
+            return book.find_submission("vae", "ada").late_submission_penalty
+
+    def due(text):
+        with Gradebook(url) as book:
+            book.find_assignment("vae").duedate = dates.parse(text)
+            book.find_submission("vae", "ada").timestamp = dates.parse("2026-10-25 11:00")
+            book.db.commit()
+
+    due("2026-10-24 10:00")  # 25 hours that are one day by Berlin's clocks
+    status, _, said = grade(root)
+    assert status == 0 and "nothing to grade" in said and penalty() == pytest.approx(0.2)
+    assert "ada: late penalty 0 → 0.2 (late, day 1, due 2026-10-24 12:00 CEST)" in said
+    give_manual_grade(root, "ada", 3, "vae-beta_0")
+    assert grade(root)[0] == 0 and penalty() == pytest.approx(0.5)  # of all marks
+    due("2026-10-22 10:00")
+    assert "0.5 → 1.5" in grade(root)[2]
+    assert "nothing to do" in grade(root)[2]
+    text = "student;assignment;due;reason\nada;vae;2026-10-25;secret illness\nwho;vae;2026-10-25\n"
+    (root / "extensions.csv").write_text(text)
+    status, _, said = grade(root)
+    assert "ada: late penalty 1.5 → 0 (extended to 2026-10-25 23:59 CET" in said
+    assert "no student 'who'" in said and "secret" not in said and penalty() == 0
+    (root / "extensions.csv").write_text(text.replace("2026-10-25;s", "soon;s"))
+    status, _, said = grade(root)
+    assert status == 2
+    one_line(said, "extensions.csv", "ada", "'soon' is no time")
+
+
+def test_what_was_interrupted_is_not_graded_and_no_mark_has_changed(class_of_five, tmp_path):
+    root = copy(class_of_five, tmp_path / "course")
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as book:  # as a kill leaves it
+        book.update_or_create_student("ada")
+        book.update_or_create_submission("vae", "ada")
+    assert Graded(root, "vae").results() == {}
+    status, rows, said = grade(root, "--student", "ada")
+    assert status == 0 and rows["ada"]["score"] == 2 and "changed" not in said
 
 
 def give_manual_grade(root, student, points, cell="vae-kl_gaussian"):
