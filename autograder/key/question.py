@@ -215,12 +215,15 @@ class Exam:
 
 def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
     """Compare evidence with what was wanted, name the mistake, add up the points."""
+    interpreted = question.mistake("interpreted") if got.get("interpreted") else None
+    if interpreted:
+        got = {"error": interpreted.says}
     outcomes = []
     for check in question.checks:
         message = got.get("error") or _tested(check, got, want, inputs)
         outcomes.append(Outcome(check, not message, message or ""))
     failed = [outcome for outcome in outcomes if not outcome.passed]
-    mistake = None
+    mistake = interpreted
     if failed and not got.get("error"):
         mistake = recognise(question, got, want, inputs, [o.check.name for o in failed])
     lost = sum(outcome.check.weight for outcome in failed)

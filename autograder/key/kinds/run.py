@@ -25,7 +25,7 @@ def run(id, *, points: float, names: tuple, runs: tuple, kind: str, checks: tupl
     def examine(student, inputs, stand_ins, seconds):
         evidence = {}
         for name in runs:
-            evidence |= trained.evaluate(student, name, kind, seconds)
+            evidence |= trained.evaluate(student, name, kind, seconds, inputs["seed"])
         return evidence
 
     return Question(
@@ -50,8 +50,9 @@ def usable(names):
         for name in names:
             if got.get(f"{name}.problem"):
                 return got[f"{name}.problem"]
-            if got.get(f"{name}.copied"):
-                return f"run {name}: these are the weights of the kit's own reference run."
+            own = got.get(f"{name}.copied")
+            if own:
+                return f"run {name}: it computes what the kit's own run `{own}` computes."
         return None
 
     return test
@@ -67,7 +68,8 @@ def reaches(name, key, low=None, high=None, says=""):
         value = got[f"{name}.{key}"]
         if (low is None or value > low) and (high is None or value < high):
             return None
-        return f"{says} On held-out images we measure {value:.1f} nats per image."
+        which = "images that nobody has" if got[f"{name}.by heart"] else "held-out images"
+        return f"{says} On {which} we measure {value:.1f} nats per image."
 
     return test
 
@@ -80,6 +82,8 @@ def curves(names):
             lines = got.get(f"{name}.curves")
             if got.get(f"{name}.problem"):
                 return f"run {name}: it could not be evaluated."
+            if got.get(f"{name}.copied"):
+                return f"run {name}: it is the kit's own, and so are its curves."
             if not lines:
                 return f"run {name}: there are no curves."
             if not all(len(line) > 1 for line in lines.values()):
@@ -107,6 +111,8 @@ def named(names):
                 return "run-foreign"
             if got.get(f"{name}.copied"):
                 return "run-copied"
+            if got.get(f"{name}.by heart"):
+                return "run-by-heart"
         return _named_by_numbers(failed)
 
     return explain

@@ -3,28 +3,36 @@
 A run folder is data from outside: it is read with safetensors and json, never unpickled, in a child
 process with limits, and what it scores is computed here. The graph beside the weights says what the
 model computes; where there is none, the student's class is asked to encode and decode.
+
+The test images are public. So a run is shown slight changes of some of them too, which nobody has:
+where it knows the public ones far better, it has learned them by heart, and what it reaches on the
+others counts. A third kind of images tells whether it is one of the kit's own runs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import hashlib
 import io
 import os
 import resource
 import signal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 
+from autograder.key.kinds import kit, unseen
 from autograder.student import wire
 
 LARGEST = 48 * 2**20  # bytes of one file of a run
 MEMORY = 3 * 2**30  # bytes that an evaluation may use beyond what is there
 WIDEST = 256  # latent dimensions
 NOISE = 20130620  # the draws of z are the same for everyone, so that a score does not hang on luck
+# A run knows the public test images by heart that is better on them than a mean image would be, and
+# so many nats an image worse on changed ones; see docs/benchmarks.md.
+MEAN_IMAGE = 206.0
+BY_HEART = 25.0
 CLASSES = {
     "vae": (("VAE",), ("",)),
     "autoencoder": (("Encoder", "Decoder"), ("encoder.", "decoder.")),
@@ -35,11 +43,13 @@ class Unusable(Exception):
     """A run cannot be evaluated; the message says why, to the student."""
 
 
-def evaluate(student, name: str, kind: str, seconds: float = 60.0) -> dict:
+def evaluate(student, name: str, kind: str, seconds: float = 60.0, seed: int = 0) -> dict:
     """What the run `name` of the submission reaches on the embedded test images, nats per image.
 
-    kind: "vae" or "autoencoder". Evidence: <name>.problem, or <name>.reconstruction, .kl and .elbo
-    (vae), .nz, .curves ({name: numbers}), .copied (whether it is the kit's own run).
+    kind: "vae" or "autoencoder". seed: of the images that nobody has. Evidence: <name>.problem, or
+    <name>.reconstruction, .kl and .elbo (vae), .nz, .curves ({name: numbers}), .copied (which of
+    the kit's own runs it is, or None), .lost (nats that a change of the images costs) and .by heart
+    (whether these are so many that the changed images count).
     """
     folder = Path(student.folder) / "runs" / name
     evidence = {}
@@ -50,11 +60,12 @@ def evaluate(student, name: str, kind: str, seconds: float = 60.0) -> dict:
                 "in."
             )
         _ready()
-        measured = aside(lambda: _by_graph(folder, kind), seconds)
+        shown = Shown(kind, seed)
+        measured = aside(lambda: _by_graph(folder, shown), seconds)
         if measured.get("problem"):
             raise Unusable(measured["problem"])
         if measured.pop("no graph", None):
-            measured |= _by_class(student, folder, kind, seconds)
+            measured |= _by_class(student, folder, shown, seconds)
         if not np.isfinite([v for v in measured.values() if isinstance(v, float)]).all():
             raise Unusable("it gives NaN or infinite values.")
     except Unusable as problem:
@@ -72,7 +83,7 @@ def _ready() -> None:
     from utils import graph, runs  # noqa: F401
 
     held_out()
-    _kits_own()
+    kit.decoded()
 
 
 def aside(action, seconds: float) -> dict:
@@ -182,22 +193,6 @@ def _curves(folder: Path) -> dict[str, list[float]]:
         raise Unusable("curves.csv is damaged or empty.") from None
 
 
-@cache
-def _kits_own() -> frozenset[str]:
-    """Digests of the weights of the kit's own runs."""
-    from utils import runs
-
-    return frozenset(_digest(path.parent) for path in runs.REFERENCE.glob("*/weights.safetensors"))
-
-
-def _digest(folder: Path) -> str:
-    weights = _weights(folder)
-    digest = hashlib.sha256()
-    for key in sorted(weights):
-        digest.update(weights[key].tobytes())
-    return digest.hexdigest()
-
-
 # -- evaluating -----------------------------------------------------------------------------------
 
 
@@ -210,41 +205,91 @@ def held_out() -> np.ndarray:
         return data.load("MNIST", train=False, root="embedded").images.numpy()
 
 
-def _by_graph(folder: Path, kind: str) -> dict:
+class Shown:
+    """The images that a run is shown: public test images, changed ones, strange ones."""
+
+    def __init__(self, kind: str, seed: int):
+        self.kind, self.seed = kind, seed
+
+    @cached_property
+    def changed(self) -> tuple[np.ndarray, np.ndarray]:
+        return unseen.draw(held_out(), self.seed)
+
+    @cached_property
+    def images(self) -> np.ndarray:
+        """All of them, (N, 1, 28, 28)."""
+        return np.concatenate([held_out(), self.changed[1], kit.strange()])
+
+    def latents(self, mu, logvar) -> np.ndarray:
+        """What is to be decoded: a sample of each posterior, and of strange images the mean."""
+        if mu.ndim != 2 or len(mu) != len(self.images) or not 0 < mu.shape[1] <= WIDEST:
+            raise Unusable(
+                f"encoding gives shape {tuple(mu.shape)}, not one code of at most {WIDEST} numbers "
+                "an image."
+            )
+        if self.kind == "autoencoder":
+            return mu.astype(np.float32)
+        if logvar is None or logvar.shape != mu.shape:
+            raise Unusable("encoding does not give a mean and a log-variance for each image.")
+        noise = np.random.default_rng(NOISE).standard_normal(mu.shape)
+        noise[-len(kit.strange()) :] = 0
+        return (mu + np.exp(0.5 * logvar) * noise).astype(np.float32)
+
+    def evidence(self, logits, mu, logvar) -> dict:
+        """What counts, from all that a run has made of the images."""
+        if logits.shape != self.images.shape:
+            raise Unusable(f"decoding gives shape {tuple(logits.shape)}, not {self.images.shape}.")
+        public, (chosen, changed) = held_out(), self.changed
+        ends = np.cumsum([len(public), len(changed)])
+        logits, of_changed, of_strange = np.split(logits, ends)
+        copied = kit.recognised(of_strange.reshape(len(of_strange), -1))
+        errors, of_changed = reconstruction(public, logits), reconstruction(changed, of_changed)
+        above = (of_changed - unseen.floor(changed)).mean()
+        lost = float(above - (errors - unseen.floor(public))[chosen].mean())
+        by_heart = lost > BY_HEART and errors.mean() < MEAN_IMAGE
+        counts = float(above + unseen.floor(public).mean() if by_heart else errors.mean())
+        found = {"reconstruction": counts, "nz": int(mu.shape[1])}
+        if logvar is not None:
+            kl, of_changed, _ = np.split(divergence(mu, logvar), ends)
+            found["kl"] = float((of_changed if by_heart else kl).mean())
+            found["elbo"] = -found["reconstruction"] - found["kl"]
+        return {**found, "copied": copied, "lost": lost, "by heart": bool(by_heart)}
+
+
+def _by_graph(folder: Path, shown: Shown) -> dict:
     import torch
 
     from utils import graph, runs
 
     _json(folder, "run.json")
     weights = _weights(folder)
-    common = {"curves": _curves(folder), "copied": _digest(folder) in _kits_own()}
+    curves = {"curves": _curves(folder)}
     if not (folder / "graph.json").exists():
-        return {**common, "no graph": True}
+        return {**curves, "no graph": True}
     program = _json(folder, "graph.json")
-    if program.get("kind") != kind:
+    if program.get("kind") != shown.kind:
         raise Unusable(
-            f"it is a model of kind {program.get('kind')!r}; here it should be {kind!r}."
+            f"it is a model of kind {program.get('kind')!r}; here it should be {shown.kind!r}."
         )
     tensors = {key: torch.from_numpy(value) for key, value in weights.items()}
-    x = torch.from_numpy(held_out())
     with torch.inference_mode():
         try:
+            x = torch.from_numpy(shown.images)
             coded = [graph.run(program["encode"], tensors, part) for part in x.split(runs.CHUNK)]
-            mu, *rest = (torch.cat(parts) for parts in zip(*coded, strict=True))
-            z = _latents(mu.numpy(), rest[0].numpy() if rest else None, kind)
+            mu, *rest = (torch.cat(parts).numpy() for parts in zip(*coded, strict=True))
+            logvar = rest[0] if rest else None
+            z = torch.from_numpy(shown.latents(mu, logvar))
             decoded = [
-                graph.run(program["decode"], tensors, part)[0]
-                for part in torch.from_numpy(z).split(runs.CHUNK)
+                graph.run(program["decode"], tensors, part)[0] for part in z.split(runs.CHUNK)
             ]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             if "allocate" in str(error):
                 raise MemoryError from None
             raise Unusable("its weights do not fit its graph.") from None
-    logvar = rest[0].numpy() if rest else None
-    return {**common, **measure(held_out(), torch.cat(decoded).numpy(), mu.numpy(), logvar)}
+    return {**curves, **shown.evidence(torch.cat(decoded).numpy(), mu, logvar)}
 
 
-def _by_class(student, folder: Path, kind: str, seconds: float) -> dict:
+def _by_class(student, folder: Path, shown: Shown, seconds: float) -> dict:
     """Ask the student's class. Codes are drawn here, and decoded in another order than encoded, by
     another process, where one is to be had: the images that were encoded are not in its memory.
     """
@@ -252,62 +297,45 @@ def _by_class(student, folder: Path, kind: str, seconds: float) -> dict:
     nz = (_json(folder, "run.json").get("settings") or {}).get("nz")
     if not isinstance(nz, int) or not 0 < nz <= WIDEST:
         raise Unusable("run.json does not say the number of latent dimensions (settings, nz).")
-    classes, prefixes = CLASSES[kind]
+    classes, prefixes = CLASSES[shown.kind]
     model = {
         "classes": list(classes),
         "prefixes": list(prefixes),
         "nz": nz,
         **{f"weights.{key}": value for key, value in weights.items()},
     }
-    coded = student.ask("vae.encode", {**model, "x": held_out()}, None, seconds)
-    if coded.get("error") or coded.get("mu") is None:
-        raise Unusable(
-            "your class could not take the weights and encode: "
-            f"{coded.get('error', 'nothing came')}"
-        )
-    mu, logvar = coded["mu"], coded.get("logvar") if kind == "vae" else None
-    if not all(part is None or isinstance(part, np.ndarray) for part in (mu, logvar)):
-        raise Unusable("encoding gives no arrays.")
-    z = _latents(mu, logvar, kind)
-    order = np.random.default_rng().permutation(len(z))
+
+    def asked(probe: str, key: str, rows, *wanted: str) -> list:
+        """The class's answers for rows, which it gets in a random order."""
+        order = np.random.default_rng().permutation(len(rows))
+        told = student.ask(f"vae.{probe}", {**model, key: rows[order]}, None, seconds)
+        if told.get("error") or told.get(wanted[0]) is None:
+            raise Unusable(
+                f"your class could not take the weights and {probe}: "
+                f"{told.get('error', 'nothing came')}"
+            )
+        parts = [told.get(name) for name in wanted]
+        if any(p is not None and np.shape(p)[:1] != (len(rows),) for p in parts):
+            raise Unusable(f"it cannot {probe}: there is not one row for each image.")
+        back = np.argsort(order)
+        return [part if part is None else part[back] for part in parts]
+
+    mu, logvar = asked("encode", "x", shown.images, "mu", "logvar")
+    logvar = logvar if shown.kind == "vae" else None
+    z = shown.latents(mu, logvar)
     if hasattr(student, "renew"):
         student.renew()
-    decoded = student.ask("vae.decode", {**model, "z": z[order]}, None, seconds)
-    if decoded.get("error") or decoded.get("logits") is None:
-        raise Unusable(
-            "your class could not take the weights and decode: "
-            f"{decoded.get('error', 'nothing came')}"
-        )
-    if np.shape(decoded["logits"]) != held_out().shape:
-        raise Unusable(f"decoding gives shape {np.shape(decoded['logits'])}.")
-    logits = np.empty_like(decoded["logits"])
-    logits[order] = decoded["logits"]
-    return measure(held_out(), logits, mu, logvar)
+    (logits,) = asked("decode", "z", z, "logits")
+    return shown.evidence(logits, mu, logvar)
 
 
-def _latents(mu, logvar, kind: str) -> np.ndarray:
-    if mu.ndim != 2 or len(mu) != len(held_out()) or not 0 < mu.shape[1] <= WIDEST:
-        raise Unusable(
-            f"encoding gives shape {tuple(mu.shape)}, not one code of at most {WIDEST} numbers "
-            "an image."
-        )
-    if kind == "autoencoder":
-        return mu.astype(np.float32)
-    if logvar is None or logvar.shape != mu.shape:
-        raise Unusable("encoding does not give a mean and a log-variance for each image.")
-    noise = np.random.default_rng(NOISE).standard_normal(mu.shape)
-    return (mu + np.exp(0.5 * logvar) * noise).astype(np.float32)
-
-
-def measure(x, logits, mu, logvar=None) -> dict:
-    """Bernoulli reconstruction, and for a VAE KL to N(0, I) and ELBO, means in nats per image."""
-    if logits.shape != x.shape:
-        raise Unusable(f"decoding gives shape {tuple(logits.shape)}, not {x.shape}.")
+def reconstruction(x, logits) -> np.ndarray:
+    """The Bernoulli reconstruction error of each image, nats, (B,)."""
     logits = logits.astype(float)
-    reconstruction = (np.logaddexp(0, logits) - x * logits).sum((1, 2, 3)).mean()
-    result = {"reconstruction": float(reconstruction), "nz": int(mu.shape[1])}
-    if logvar is not None:
-        m, v = mu.astype(float), logvar.astype(float)
-        kl = 0.5 * (m**2 + np.exp(v) - 1 - v).sum(1).mean()
-        result |= {"kl": float(kl), "elbo": float(-reconstruction - kl)}
-    return result
+    return (np.logaddexp(0, logits) - x * logits).reshape(len(x), -1).sum(1)
+
+
+def divergence(mu, logvar) -> np.ndarray:
+    """The KL of each posterior to N(0, I), nats, (B,)."""
+    mu, logvar = mu.astype(float), logvar.astype(float)
+    return 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(1)

@@ -9,6 +9,7 @@ a name to the student's object, `inputs` holds numpy arrays and plain values, ev
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 
 from autograder.student.probes import common
@@ -53,11 +54,19 @@ def run(name: str, names, inputs) -> dict:
     """Run a probe with seeded generators that are put back afterwards; an exception becomes
     evidence.
 
-    Warnings are dropped: nbgrader counts any text on stderr as zero points.
+    Warnings are dropped: nbgrader counts any text on stderr as zero points. "interpreted" is
+    evidence that the answer had a graph.json computed.
     """
+    before = _graphs_computed()
     with common.seeded(inputs.get("seed", 0)), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return find(name)(names, inputs)
+            evidence = find(name)(names, inputs)
         except Exception as error:
-            return {"error": common.told(error)}
+            evidence = {"error": common.told(error)}
+    return {**evidence, "interpreted": True} if _graphs_computed() != before else evidence
+
+
+def _graphs_computed() -> int:
+    """How many programs `utils.graph` has run, if it is there at all."""
+    return getattr(sys.modules.get("utils.graph"), "calls", 0)

@@ -19,6 +19,8 @@ from autograder.key.vae.bernoulli_log_likelihood import bernoulli_log_likelihood
 from autograder.key.vae.kl_gaussian import kl_gaussian
 from autograder.key.vae.reparametrize import reparametrize
 from autograder.student.asking import Forked
+from benchmarks import honest
+from tests.bank import runs as bank
 from utils import graph, runs
 
 CODE = """
@@ -208,3 +210,126 @@ def test_too_many_latents_are_refused(submission):
     (submission.run / "run.json").write_text(json.dumps(info))
     save_file({"a": torch.zeros(2)}, submission.run / "weights.safetensors")
     assert "latent dimensions" in evaluate(submission)["tuned.problem"]
+
+
+# -- the kit's own runs, and public test images ---------------------------------------------------
+
+SETTINGS = [(1.0, 1), (1.0, 12), (0.0, 3), (10.0, 3), (0.3, 6), (None, 3)]  # beta, epochs
+HONEST = [(a, *s) for a in list(honest.ARCHITECTURES)[:5] for s in SETTINGS]
+
+
+def _public(run, kind):
+    """Reconstruction error and KL of the public test images, the plain way."""
+    model = runs.Trained(run, "yours")
+    x = torch.from_numpy(trained.held_out())
+    mu, logvar = model.posterior(x) if kind == "vae" else (model.encode(x), None)
+    noise = np.random.default_rng(trained.NOISE).standard_normal(mu.shape)
+    z = mu if logvar is None else mu + (0.5 * logvar).exp() * torch.from_numpy(noise)
+    error = -bernoulli_log_likelihood(x, model.decode(z.float())).mean().item()
+    return error, None if logvar is None else kl_gaussian(mu, logvar).mean().item()
+
+
+def _is_measured_by_public_images_alone(folder, name, kind):
+    for seed in range(3):
+        found = trained.evaluate(SimpleNamespace(folder=folder), name, kind, seed=seed)
+        assert found[f"{name}.copied"] is None and not found[f"{name}.by heart"]
+        error, kl = _public(folder / "runs" / name, kind)
+        assert found[f"{name}.reconstruction"] == pytest.approx(error, rel=1e-3)
+        assert found.get(f"{name}.kl") == (kl if kl is None else pytest.approx(kl, rel=1e-3))
+
+
+@pytest.mark.parametrize("name", honest.QUICK)
+def test_honest_runs_are_nobody_elses_and_lose_nothing(tmp_path, name):
+    bank.place(tmp_path, name)
+    kind = "autoencoder" if name.endswith("autoencoder") else "vae"
+    _is_measured_by_public_images_alone(tmp_path, name, kind)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("architecture, beta, epochs", HONEST)
+def test_thirty_honest_runs_are_nobody_elses_and_lose_nothing(tmp_path, architecture, beta, epochs):
+    honest.hand_in(tmp_path / "runs" / "own", architecture, beta, epochs, images=4000)
+    kind = "autoencoder" if beta is None else "vae"
+    _is_measured_by_public_images_alone(tmp_path, "own", kind)
+
+
+def _disguised(how, target):
+    if isinstance(how, float):
+        bank.nudged(how)(target)
+    elif how == "both":
+        for edit in (bank.permuted, bank.rescaled, bank.nudged(1e-3)):
+            edit(target)
+    else:
+        getattr(bank, how)(target)
+
+
+COPIES = [
+    (name, how)
+    for name in ("tuned", "beta-0", "beta-10", "beta-1", "autoencoder")
+    for how in ("permuted", "rescaled", "both", 1e-6, 1e-4, 1e-2)
+]
+FEW = [(name, how) for name, how in COPIES if name == "autoencoder" or how == 1e-2]
+
+
+@pytest.mark.parametrize(
+    "name, how", [pytest.param(*c, marks=[] if c in FEW else [pytest.mark.long]) for c in COPIES]
+)
+def test_a_disguised_copy_of_the_kits_runs_is_recognised(tmp_path, name, how):
+    bank.place(tmp_path, name, own=False)
+    target = tmp_path / "runs" / name
+    before = _public(target, "autoencoder")[0] if how in ("permuted", "rescaled") else None
+    _disguised(how, target)
+    if before:  # it is a disguise: other weights, and the same pictures
+        assert _public(target, "autoencoder")[0] == pytest.approx(before, rel=1e-3)
+    kind = "autoencoder" if name == "autoencoder" else "vae"
+    found = trained.evaluate(SimpleNamespace(folder=tmp_path), name, kind)
+    assert found[f"{name}.copied"] == name
+
+
+def test_a_copy_without_its_graph_is_recognised_by_its_class(tmp_path):
+    bank.place(tmp_path, "autoencoder", own=False, edit=bank.nudged(1e-3))
+    target = tmp_path / "runs" / "autoencoder"
+    (target / "graph.json").unlink()
+    code = tmp_path / "student.py"
+    code.write_text(KITS)
+    student = Forked(code)
+    try:
+        found = trained.evaluate(student, "autoencoder", "autoencoder")
+    finally:
+        student.close()
+    assert found["autoencoder.copied"] == "autoencoder"
+
+
+KITS = """
+from torch import nn
+from benchmarks.train_reference import convolutional
+
+class Encoder(nn.Sequential):
+    def __init__(self, nz):
+        super().__init__(*convolutional(nz, nz)[0])
+
+class Decoder(nn.Sequential):
+    def __init__(self, nz):
+        super().__init__(*convolutional(nz, nz)[1])
+"""
+
+
+def test_who_holds_the_test_images_is_measured_on_others(tmp_path):
+    bank.place(tmp_path, "tuned", edit=bank.by_heart)
+    assert _public(tmp_path / "runs" / "tuned", "vae")[0] < 60  # far better than any honest run
+    found = trained.evaluate(SimpleNamespace(folder=tmp_path), "tuned", "vae")
+    assert found["tuned.by heart"] and found["tuned.elbo"] < -200
+
+
+@pytest.mark.parametrize("odd", [np.zeros(()), np.zeros((3, 3)), np.zeros((0, 2))])
+@pytest.mark.parametrize("key", ["mu", "logvar", "logits"])
+def test_forged_answers_of_odd_shape_are_the_students_fault(submission, key, odd):
+    (submission.run / "graph.json").unlink()
+
+    def ask(probe, inputs, *rest):
+        rows = len(inputs["x" if "x" in inputs else "z"])
+        told = {"mu": np.zeros((rows, 3)), "logvar": np.zeros((rows, 3))}
+        return {**told, "logits": np.zeros((rows, 1, 28, 28)), key: odd}
+
+    student = SimpleNamespace(folder=submission.folder, ask=ask)
+    assert trained.evaluate(student, "tuned", "vae")["tuned.problem"]
