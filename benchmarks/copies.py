@@ -3,8 +3,8 @@ the same of disguised copies, and of a network that knows the test images by hea
 
     python -m benchmarks.copies            # about two minutes on one core
 
-Trains on 4,000 embedded images, otherwise as the notebooks do. `SAME` of `autograder/key/kinds/kit.py`
-and `BY_HEART` of `trained.py` are set from these tables.
+Trains on 4,000 embedded images, otherwise as the notebooks do. `SAME` of
+`autograder/key/kinds/kit.py` and `BY_HEART` of `trained.py` are set from these tables.
 """
 
 import tempfile
