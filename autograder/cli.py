@@ -267,6 +267,10 @@ def run_playground(options) -> int:
 
 def run_grade(options) -> int:
     """`grade`: a class, in parallel, resumable."""
+    if options.workers == 1 and not options.scheduler and not options.no_sandbox:
+        from autograder.exam import server
+
+        server.begin()  # it warms up while this process imports nbgrader and torch
     from autograder.course import grading
 
     return grading.grade(

@@ -130,7 +130,7 @@ def _pool(course: Course, workers: int, scheduler: str | None) -> Iterator[Pool 
     if scheduler is None and workers <= 1:
         yield None
         return
-    found = Processes(workers) if scheduler is None else Cluster(scheduler, memory)
+    found = Processes(workers, memory > 0) if scheduler is None else Cluster(scheduler, memory)
     with contextlib.closing(found):
         yield found
 

@@ -19,7 +19,7 @@ from collections import defaultdict, deque
 from multiprocessing import connection
 
 from autograder.errors import Stopped, WrongCall
-from autograder.exam import room
+from autograder.exam import room, server
 
 ATTEMPTS = 3  # workers that one submission may lose
 CONNECT_SECONDS = 10
@@ -35,11 +35,12 @@ class Processes:
     """Workers that are processes of this machine, each at the other end of a pipe.
 
     A pipe has no name and no port: nobody else can reach it. A worker that is lost is replaced, and
-    its submission executed again; workers end when this process does, however that ends.
+    its submission executed again; workers end when this process does, however that ends. isolated:
+    whether they will need a warm server.
     """
 
-    def __init__(self, workers: int):
-        self.size, self._losses = workers, 0
+    def __init__(self, workers: int, isolated: bool = True):
+        self.size, self._losses, self._isolated = workers, 0, isolated
         self._start = multiprocessing.get_context("spawn")
         self._idle, self._busy = [self._worker() for _ in range(workers)], {}
         self._waiting, self._attempts = deque(), {}
@@ -79,7 +80,7 @@ class Processes:
 
     def _worker(self):
         here, there = self._start.Pipe()
-        process = self._start.Process(target=_serve, args=(there,), daemon=True)
+        process = self._start.Process(target=_serve, args=(there, self._isolated), daemon=True)
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # until it answers for itself
         try:
             process.start()
@@ -133,11 +134,13 @@ class Lost(Exception):
     """A submission lost every worker that it came to."""
 
 
-def _serve(pipe) -> None:
+def _serve(pipe, isolated: bool) -> None:
     """A worker: executes what comes through the pipe until its other end is closed."""
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the coordinator's to answer
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # closes boxes and the warm server
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if isolated:
+        server.begin()  # it warms up while this process imports torch
     from autograder.course import worker
 
     with contextlib.suppress(EOFError, OSError):

@@ -10,24 +10,19 @@ import gc
 import json
 import os
 import select
-import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import utils
-from autograder.exam import walls
-from autograder.exam.walls.common import Limits, NoBox, environment
+from autograder.exam import server, walls
+from autograder.exam.server import PACKAGE
+from autograder.exam.walls.common import Limits, NoBox
 from autograder.key import catalogue
 from autograder.student import probes, wire
 
-PACKAGE = Path(__file__).resolve().parents[1]
-WARM_SECONDS = 120.0
 START_SECONDS = 30.0
 
 
@@ -50,14 +45,12 @@ class Warm:
     ):
         self.limits = limits or Limits()
         self.hidden = [PACKAGE, PACKAGE.parent / "solutions", *map(Path, hidden)]
-        self.folder = Path(tempfile.mkdtemp(prefix="kit-"))
-        self.server = self.spare = None
+        self.spare = None
+        self.server = server.taken()
         try:
-            self.kit = _stage(self.folder)
-            about = self.kit, self.hidden, self.limits
+            self.server.warm_up(late)
+            about = self.server.kit, self.hidden, self.limits
             self.wall = walls.choose(*about, rung, minimum, **how)
-            self.late = late
-            self.server, self.control = self._start_server()
         except BaseException:
             self.close()
             raise
@@ -69,9 +62,6 @@ class Warm:
 
     def enter(self, folder: Path, files: list[str], name: str) -> Inside:
         """A process in a fresh box, with a copy of some of a folder's files, in ~/NAME."""
-        if self.server.poll() is not None:  # somebody has killed it
-            self.control.close()
-            self.server, self.control = self._start_server()
         box, self.spare = self.spare or self.wall.box(), None
         try:
             box.ready()
@@ -84,7 +74,11 @@ class Warm:
         order = {"name": name, "files": files, "limits": self.limits.of_process(), **box.order()}
         try:
             fds = [box.fd, opened, there.fileno(), told_write]
-            socket.send_fds(self.control, [json.dumps(order).encode()], fds)
+            self.server.fork(order, fds)
+        except BaseException:
+            here.close()
+            box.close()
+            raise
         finally:
             there.close()
             os.close(told_write)
@@ -95,59 +89,16 @@ class Warm:
         return Inside(box, here, told)
 
     def close(self) -> None:
-        """End the server and the spare box, and remove the kit."""
+        """End the server and the spare box."""
         if self.spare is not None:
             self.spare.close()
-        if self.server is not None:
-            self.control.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.server.wait(2)
-            self.server.kill()
-            self.server.wait()
-            self.server = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.server.close()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         self.close()
-
-    def _start_server(self):
-        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        launch = (
-            "import os, sys; sys.path[:] = [p for p in sys.path if not os.path.isdir("
-            "os.path.join(p, 'autograder', 'exam'))]; sys.path.insert(0, sys.argv[1]); "
-            "from autograder.student import forkserver; "
-            "forkserver.main(int(sys.argv[2]), sys.argv[3:])"
-        )
-        log = self.folder / "server.log"
-        with open(log, "wb") as errors:
-            about = [str(self.kit), str(there.fileno()), *self.late]
-            server = subprocess.Popen(
-                [sys.executable, "-I", "-c", launch, *about],
-                stdin=subprocess.DEVNULL,
-                stdout=errors,
-                stderr=errors,
-                env={
-                    **environment("/", str(self.folder), self.kit),
-                    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # its forks map pages by the 2 MiB
-                },
-                cwd="/",
-                pass_fds=[there.fileno()],
-                start_new_session=True,
-            )
-        there.close()
-        ready = select.select([here], [], [], WARM_SECONDS)[0] and here.recv(1 << 16)
-        if not ready or not json.loads(ready).get("ready"):
-            server.kill()
-            server.wait()
-            here.close()
-            why = log.read_text("utf-8", errors="replace").strip().splitlines()[-1:] or [
-                "no answer"
-            ]
-            raise NoBox(f"the warm server did not start: {why[0]}")
-        return server, here
 
 
 def shared(
@@ -177,7 +128,7 @@ def _warm(*about) -> Warm:
 def try_a_wall(rung: str | None = None, minimum: str | None = None, **how) -> str:
     """Try to make a box here, and return the name of its wall. NoBox when none can be made."""
     with tempfile.TemporaryDirectory(prefix="kit-") as folder:
-        kit = _stage(Path(folder))
+        kit = server.stage(Path(folder))
         return walls.choose(kit, [PACKAGE], Limits(), rung, minimum, **how).name
 
 
@@ -229,16 +180,3 @@ class Inside:
             with contextlib.suppress(ValueError):
                 heard.update(json.loads(line))
         return heard
-
-
-def _stage(folder: Path) -> Path:
-    """Copy what student code may see: neutral code and `utils`. Readable by everybody."""
-    kit = folder / "kit"
-    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-    (kit / "autograder").mkdir(parents=True)
-    shutil.copyfile(PACKAGE / "__init__.py", kit / "autograder" / "__init__.py")
-    shutil.copytree(PACKAGE / "student", kit / "autograder" / "student", ignore=ignore)
-    shutil.copytree(Path(utils.__file__).parent, kit / "utils", ignore=ignore)
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    return kit

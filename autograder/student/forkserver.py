@@ -22,8 +22,8 @@ from autograder.student import guard
 MADV_COLLAPSE = 25
 
 
-def warm_up(late: list[str]) -> None:
-    """Import and prepare whatever a child would otherwise pay for. late: see `probes.LATE`."""
+def load() -> None:
+    """Import whatever a child would otherwise pay for."""
     import torch
 
     torch.set_num_threads(1)
@@ -39,9 +39,18 @@ def warm_up(late: list[str]) -> None:
     for optional in ("checks", "data", "plots", "runs", "training", "explorers"):
         with contextlib.suppress(ImportError):
             __import__(f"utils.{optional}")
-    for name in (*late, *(f"autograder.student.probes.{name}" for name in probes.PACKAGES)):
+    for name in probes.PACKAGES:
+        with contextlib.suppress(ImportError):
+            __import__(f"autograder.student.probes.{name}")
+
+
+def warm_up(late: list[str]) -> None:
+    """Import everything and prepare it for being forked. late: see `probes.LATE`."""
+    load()
+    for name in late:
         with contextlib.suppress(ImportError):
             __import__(name)
+    from autograder.student import kernel
     from utils import data
 
     for name in data.DOWNLOADS:
@@ -84,11 +93,15 @@ def serve(control: socket.socket) -> None:
             os.close(fd)
 
 
-def main(descriptor: int, late: list[str]) -> None:
-    """Warm up, say so, serve orders from the control socket."""
+def main(descriptor: int) -> None:
+    """Load, be told what is needed late, warm up, say so, serve orders from the control socket."""
     control = socket.socket(fileno=descriptor)
     try:
-        warm_up(late)
+        load()
+        told = control.recv(1 << 16)
+        if not told:
+            os._exit(0)  # nobody needs it
+        warm_up(json.loads(told))
     except BaseException:
         control.send(json.dumps({"failed": traceback.format_exc()}).encode())
         raise
