@@ -46,7 +46,10 @@ def run(options) -> int:
     """Grade one submission; 0 when its result was written, whatever the score, 1 when it could not
     be, 2 when the call was wrong.
     """
-    from autograder.desks import one  # loads torch
+    from autograder.exam import server
+
+    server.begin()  # it warms up while this process imports torch
+    from autograder.desks import one
     from autograder.exam.examiner import NoBox
 
     try:

@@ -88,7 +88,7 @@ def grade(submission: Submission, seed: int | None = None) -> dict:
         examined, rung = _examined(submission, seed)
         records, notes = examined.records, _for_students(examined.notes)
     questions = [
-        verdict.row(records.get(q) or verdict.failed(q, submission.problem, "unread"))
+        verdict.row(records.get(q) or verdict.failed(q, submission.problem, None))
         for q in asked(submission.assignment)
     ]
     return {
@@ -246,12 +246,7 @@ def _examined(submission: Submission, seed: int):
         submission.notes += [f"not copied: {name}" for name in left_out]
         server = warm.shared(LIMITS, (RELEASE.parent,), cells)
         examined = examiner.examine(cells, folder, sorted({*names}), assignment, seed, server)
-    return examined, rung_of(server)
-
-
-def rung_of(server) -> str:
-    """The wall that a warm server's boxes have."""
-    return getattr(server, "rung", "namespaces")
+    return examined, server.rung
 
 
 def _copy(source: Path, names: list[str], target: Path) -> None:
