@@ -4,7 +4,11 @@ import contextlib
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a disk may be slow
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser):
