@@ -136,8 +136,11 @@ def fresh_copy(folder: Path) -> tuple[Path, dict]:
         "PATH": f"{installed / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "BROWSER": "true",
         "COURSE_DATA": "embedded",
-        "JUPYTER_ALLOW_ROOT": "1",
+        "JUPYTER_CONFIG_DIR": str(folder / "jupyter"),
     }
+    (folder / "jupyter").mkdir()
+    allowed = "c.ServerApp.allow_root = True\n"  # CI may be root
+    (folder / "jupyter" / "jupyter_server_config.py").write_text(allowed, encoding="utf-8")
     (kit / "students.csv").write_text(CLASS, encoding="utf-8")
     download(kit / "download.zip", kit)
     return kit, environment

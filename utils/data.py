@@ -388,7 +388,7 @@ def unpack(name):
 def _sum(path):
     """The SHA-256 that a file should have; None where the list does not say."""
     try:
-        rows = [row.split() for row in (EMBEDDED / SUMS).read_text().splitlines()]
+        rows = [row.split() for row in (EMBEDDED / SUMS).read_text("utf-8").splitlines()]
     except OSError as problem:
         raise _incomplete(EMBEDDED / SUMS, f"cannot be read ({problem})") from None
     return {name: digest for digest, name in rows}.get(path.name)

@@ -688,7 +688,7 @@ def door(address: str) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, name = tempfile.mkstemp(prefix="answers-", suffix=".html", dir=folder)
     try:
-        with open(descriptor, "w") as stream:
+        with open(descriptor, "w", encoding="utf-8") as stream:
             stream.write(DOOR.format(address=address))
         yield Path(name)
     finally:

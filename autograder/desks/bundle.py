@@ -138,7 +138,7 @@ def requirements() -> str:
     """What a desk installs, pinned as everywhere."""
     pins = {}
     for file in ("requirements-students.txt", "requirements.txt"):
-        for line in (ROOT / file).read_text().splitlines():
+        for line in (ROOT / file).read_text("utf-8").splitlines():
             name = line.partition("==")[0].strip()
             if "==" in line and (file.endswith("students.txt") or name in ADDED):
                 pins[name] = line.partition("#")[0].strip()

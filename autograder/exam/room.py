@@ -75,6 +75,6 @@ def _left(group: Path, limit: str, usage: str, cache: str) -> int | None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text("utf-8").splitlines()
     except OSError:
         return []

@@ -295,10 +295,12 @@ def run(assignment: str = "vae") -> int:
     students = hand_in(assignment, runs=train(assignment))
     print(f"{len(students)} students hand in {assignment}; nbgrader autogrades them …", flush=True)
     graded = nbgrader("autograde", assignment, *sandbox)
-    if graded.returncode:
-        print(graded.stderr, file=sys.stderr)
+    log = COURSE / "autograde.log"
+    log.write_text(graded.stderr, encoding="utf-8")
     nbgrader("generate_feedback", assignment)
     rows = scores(assignment, students)
+    if any(row["score"] is None for row in rows):
+        print(f"What nbgrader said of those who are not graded: {log.relative_to(build.ROOT)}")
     print_table(rows)
     shown = COURSE.relative_to(build.ROOT).as_posix()
     named = students[2]  # the first of those with a mistake
@@ -334,7 +336,9 @@ def print_table(rows: list[dict]) -> None:
     print(f"\n{'student':15} {'points':>11}  what was recognised")
     for row in rows:
         if row["score"] is None:
-            print(f"{row['student']:15} {'not graded':>11}")
+            print(
+                f"{row['student']:15} {'not graded':>11}  the notebook could not be run to its end"
+            )
         else:
             points = f"{row['score']:g} / {row['max']:g}"
             print(f"{row['student']:15} {points:>11}  {'; '.join(row['mistakes']) or '–'}")

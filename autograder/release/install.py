@@ -6,11 +6,14 @@ same command goes on where it stopped.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 OLDEST, NEWEST = (3, 11), (3, 14)
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ENOUGH = 100 * 2**20  # bytes; with less, the disk is what stopped it
 AGAIN = "then run the same command again: it goes on where it stopped."
 
 # What pip or the system says, and what to do about it; the first that fits is told.
@@ -62,16 +65,25 @@ def too_old_or_new(version):
 
 
 def reason(said, folder):
-    """One sentence that tells what to do, from what pip said."""
+    """One sentence that tells what to do, from what pip said and how full the disks are."""
+    if min(map(_free, (folder, tempfile.gettempdir()))) < ENOUGH:
+        said = "No space left on device"  # venv and pip do not always say so
     for pattern, sentence in REASONS:
         if re.search(pattern, said):
             return sentence.format(
                 folder=folder,
-                temporary=os.environ.get("TMPDIR") or os.environ.get("TEMP") or "/tmp",
+                temporary=tempfile.gettempdir(),
                 python=".".join(map(str, sys.version_info[:2])),
             )
     last = [line for line in said.splitlines() if line.strip()][-1:] or ["nothing"]
     return "The set-up failed; the last thing that was said: " + last[0].strip()
+
+
+def _free(folder):
+    """Bytes that are left where a folder is, or will be."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder) or os.curdir
+    return shutil.disk_usage(folder).free
 
 
 def program(folder):
@@ -113,6 +125,14 @@ def run(command, folder):
         raise SystemExit(reason("".join(said), folder))
 
 
+def _has_pip(folder):
+    try:
+        command = [program(folder), "-m", "pip", "--version"]
+        return subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
 def main(arguments):
     wrong = too_old_or_new(sys.version_info)
     if wrong:
@@ -120,7 +140,7 @@ def main(arguments):
     folder = os.path.join(ROOT, arguments[0] if arguments else ".venv")
     print(f"Setting up {folder}: a few minutes, this once.", flush=True)
     try:
-        if not os.path.exists(program(folder)):
+        if not _has_pip(folder):  # none yet, or one that was interrupted
             run([sys.executable, "-m", "venv", folder], folder)
         install = [program(folder), "-m", "pip", "install", "-r", "requirements.txt"]
         run(install, folder)

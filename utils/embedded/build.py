@@ -53,7 +53,7 @@ def main():
             sums.append(f"{hashlib.sha256(packed).hexdigest()}  {path.name}\n")
             print(f"{path.name}: {len(packed):,} bytes")
     if sums:
-        (HERE / "SHA256SUMS").write_text("".join(sums))
+        (HERE / "SHA256SUMS").write_text("".join(sums), encoding="utf-8", newline="\n")
     return 0 if same else 1
 
 
