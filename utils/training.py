@@ -82,6 +82,7 @@ class Run:
     ):
         if not name or Path(name).name != name:
             raise TrainingError(f"'{name}' cannot be a folder's name; use letters, digits and -")
+        model = getattr(model, "_orig_mod", model)  # torch.compile's wrapper renames the weights
         self.name, self.model, self.folder = name, model, Path(folder) / name
         self.finished = 0  # epochs
         self._parts = {"optimizer": _several(optimizer), "scheduler": _several(scheduler)}

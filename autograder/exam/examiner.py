@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ import numpy as np
 
 from autograder.exam import standin, verdict
 from autograder.exam.budget import GRACE, OUTPUTS, PICTURES, TEXT, Budget, Gone, Meter, Spent
+from autograder.exam.causes import Causes
 from autograder.exam.walls.common import NoBox
 from autograder.exam.warm import Inside, Warm
 from autograder.key import catalogue
@@ -89,6 +89,10 @@ def examine(
                 examined.outputs.append(verdict.outputs(record))
     finally:
         student.close()
+    for position, sentence in student.causes.costs(examined.records.values()).items():
+        examined.notes.append(f"code cell {position + 1}: {sentence}")
+        said = {"output_type": "stream", "name": "stdout", "text": f"{sentence}\n"}
+        examined.outputs[position].append(said)
     examined.seconds = time.monotonic() - started
     return examined
 
@@ -96,8 +100,8 @@ def examine(
 class Isolated:
     """A notebook in a box: runs its cells, and answers `ask` (see `autograder.student.asking`).
 
-    When the process dies, a new one runs the earlier cells again, without the one that killed it:
-    an `os._exit` in one cell costs what that cell was worth.
+    When the process dies, a new one runs the earlier cells again; of the one that killed it only
+    what it imports and defines, since an `os._exit` costs what comes of that statement.
     """
 
     def __init__(
@@ -109,9 +113,10 @@ class Isolated:
         self.budget, self.over = Budget(warm.limits), ""
         self.position = self.starts = self.serial = 0
         self.cell_seconds, self.hurried = self.limits.cell_seconds, False
-        self.deadly: set[int] = set()
+        self.deadly: set[int] = set()  # of these only what they define is run again,
+        self.given_up: set[int] = set()  # of these nothing
         self.endless: set[int] = set()
-        self.broken: dict[int, str] = {}  # why cells stopped
+        self.causes = Causes()
         self.deadline = time.monotonic() + PATIENCE * self.limits.seconds
 
     def run(self, position: int) -> list[dict]:
@@ -123,7 +128,7 @@ class Isolated:
             outputs = clean(reply, self.budget)
             for output in outputs:
                 if output["output_type"] == "error":
-                    self.broken[position] = f"{output['ename']}: {output['evalue']}"[:200]
+                    self._stopped(position, f"{output['ename']}: {output['evalue']}")
                     if output["ename"] == "CellTimeoutError":
                         self.endless.add(position)
                         self._hurry()
@@ -132,7 +137,7 @@ class Isolated:
             if self.process is None and not self.over:
                 self._hurry()
             self.deadly.add(position)
-            self.broken[position] = str(gone)
+            self._stopped(position, str(gone))
             self._note(f"code cell {position + 1}", gone)
             line = f"ProcessEnded: {gone}"
             return [
@@ -164,7 +169,7 @@ class Isolated:
                 got = evidence(self._converse(process, request, seconds, board))
             if got.get("error") == TOO_LONG.format(seconds):
                 self._hurry()
-            return self._explained(got)
+            return self.causes.explain(got, self.position)
         except Gone as gone:
             self._note(probe, gone)
             return {"error": str(gone)}
@@ -180,17 +185,8 @@ class Isolated:
             return verdict.failed(question, self.over, self.warm.rung)
         return verdict.of(lambda: exam.grade(question), question, self.warm.rung)
 
-    def _explained(self, got: dict) -> dict:
-        """Where a name is missing because the cell that defines it stopped, say that."""
-        missing = common.UNDEFINED.search(str(got.get("error")))
-        if missing:
-            name = re.escape(missing[1])
-            defines = re.compile(rf"^[ \t]*(def|class)[ \t]+{name}\b", re.M)
-            for position, why in self.broken.items():
-                if position < self.position and defines.search(self.cells[position].source):
-                    said = f"`{missing[1]}` is not defined, since its cell stopped: {why}"
-                    return {**got, "error": said}
-        return got
+    def _stopped(self, position: int, why: str) -> None:
+        self.causes.stopped(position, self.cells[position].source, why[:200])
 
     def renew(self) -> None:
         """Have what is asked next answered by a new process, which remembers nothing of what was
@@ -218,13 +214,15 @@ class Isolated:
         self.budget.cells -= 1
         if self.budget.cells < 0:
             most = self.limits.cells
+            self.given_up.add(position)
             raise Gone(f"This notebook has more than {most} code cells; this one was not run.")
 
     def _cell(self, position: int) -> dict:
         source, seconds = self.cells[position].source, self.cell_seconds
         if position in self.endless:
             seconds = min(AGAIN, seconds)
-        return {"do": "run", "source": source, "seconds": seconds}
+        only = position in self.deadly
+        return {"do": "run", "source": source, "seconds": seconds, "definitions_only": only}
 
     def _alive(self) -> Inside:
         """The process; where there is none, a new one in the state that the cells so far make."""
@@ -239,12 +237,13 @@ class Isolated:
             self.process = self.warm.enter(self.folder, self.files, self.name)
             self.meter = Meter(self.process.box, self.budget)
             for position in range(self.position):
-                if self.cells[position].question is None and position not in self.deadly:
+                if self.cells[position].question is None and position not in self.given_up:
                     try:
                         request = self._cell(position)
                         self._converse(self.process, request, request["seconds"])
                     except Gone:
-                        self.deadly.add(position)
+                        again = position in self.deadly
+                        (self.given_up if again else self.deadly).add(position)
                         break
         return self.process
 

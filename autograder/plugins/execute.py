@@ -29,6 +29,7 @@ from autograder.key import catalogue
 from autograder.plugins import ahead, incell
 
 MEBI = 2**20
+GOES_ON = '--IPKernelApp.extra_extensions=["autograder.student.statements"]'
 
 # Extra credit as it was stored here last: nbgrader keeps no automatic value apart from a person's.
 EXTRA = Table(
@@ -117,6 +118,7 @@ class Execute(StockExecute):
             if done is not None:
                 return done
         os.environ[incell.SEED] = str(seed)
+        self.extra_arguments = list({*self.extra_arguments, GOES_ON})
         try:
             return super().preprocess(nb, resources, km)
         finally:

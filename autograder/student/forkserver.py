@@ -34,7 +34,7 @@ def load() -> None:
     import torch.nn.functional  # noqa: F401
     import tqdm.auto  # noqa: F401
 
-    from autograder.student import asking, kernel, probes  # noqa: F401
+    from autograder.student import asking, kernel, libraries, probes  # noqa: F401
 
     for optional in ("checks", "data", "plots", "runs", "training", "explorers"):
         with contextlib.suppress(ImportError):
@@ -55,6 +55,7 @@ def warm_up(late: list[str]) -> None:
 
     for name in data.DOWNLOADS:
         data.unpack(name)
+    libraries.adapt()
     kernel.prepare()
     gc.collect()
     gc.freeze()  # or a child's first full collection would copy every page with an object in it

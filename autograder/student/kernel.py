@@ -8,17 +8,23 @@ examiner bounds and cleans whatever it says.
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import itertools
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Instance, Type
 
 from autograder.student import asking, wire
+from autograder.student.statements import Onward
 
 TEXT_BUDGET = 64 * 1024  # characters of text that one cell may show
 IMAGE_BUDGET = 4 * 2**20  # bytes of pictures that one cell may show
@@ -62,9 +68,8 @@ class Outbox:
         self.outputs.append({"output_type": kind, "data": shown, "metadata": alt})
 
     def error(self, name: str, value: str, trace: list[str]) -> None:
-        self.text_left = max(
-            self.text_left, 16_000
-        )  # an error is worth more than a flood before it
+        if all(output["output_type"] != "error" for output in self.outputs):
+            self.text_left = max(self.text_left, 16_000)  # worth more than a flood before it
         self.outputs.append(
             {
                 "output_type": "error",
@@ -91,16 +96,33 @@ class Outbox:
 
 
 class _Stream:
-    """sys.stdout or sys.stderr of a cell."""
+    """sys.stdout or sys.stderr of a cell.
+
+    Below it lies a file, in the place of descriptor 1 or 2: what compiled code, `faulthandler` and
+    the student's own processes write there is shown as well.
+    """
 
     encoding, errors = "utf-8", "strict"
 
-    def __init__(self, outbox: Outbox, name: str):
-        self._outbox, self.name = outbox, name
+    def __init__(self, outbox: Outbox, name: str, number: int):
+        self._outbox, self.name, self._number = outbox, name, number
+        with tempfile.TemporaryFile() as below:
+            os.dup2(below.fileno(), number)
+        fcntl.fcntl(number, fcntl.F_SETFL, os.O_APPEND)
+
+    def drain(self, show: bool = True) -> None:
+        """Show what was written below, or throw it away."""
+        with contextlib.suppress(OSError):  # student code may have closed it
+            if os.fstat(self._number).st_size:
+                text = os.pread(self._number, TEXT_BUDGET, 0).decode("utf-8", "replace")
+                os.ftruncate(self._number, 0)
+                if show:
+                    self._outbox.stream(self.name, text)
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        self.drain()
         self._outbox.stream(self.name, text)
         return len(text)
 
@@ -109,9 +131,7 @@ class _Stream:
             self.write(line)
 
     def fileno(self) -> int:
-        import io
-
-        raise io.UnsupportedOperation("fileno")
+        return self._number
 
     def flush(self) -> None: ...
 
@@ -146,7 +166,22 @@ class _Hook(DisplayHook):
     def finish_displayhook(self): ...
 
 
-class Shell(InteractiveShell):
+class _Formatter(DisplayFormatter):
+    """As IPython's, but of every figure there is a bitmap, whatever format was chosen: it is what a
+    person who grades gets to see.
+    """
+
+    def format(self, obj, include=None, exclude=None):
+        data, about = super().format(obj, include, exclude)
+        if "image/svg+xml" in data or "application/pdf" in data:
+            if not any(mime in data for mime in IMAGES) and hasattr(obj, "savefig"):
+                from IPython.core.pylabtools import print_figure
+
+                data["image/png"] = print_figure(obj, "png")
+        return data, about
+
+
+class Shell(Onward, InteractiveShell):
     """IPython with its displays in an outbox."""
 
     displayhook_class = Type(_Hook)
@@ -163,6 +198,10 @@ class Shell(InteractiveShell):
 
         self.history_manager = HistoryManager(shell=self, parent=self, enabled=False)
         self.configurables.append(self.history_manager)
+
+    def init_display_formatter(self):
+        self.display_formatter = _Formatter(parent=self)
+        self.configurables.append(self.display_formatter)
 
     def init_virtualenv(self): ...
 
@@ -218,8 +257,10 @@ def serve(fd: int, shared: bool = False) -> None:
     shell, itself = _shell, os.getpid()
     sys.path.insert(0, os.getcwd())
     _reseed()
-    sys.stdout, sys.stderr = _Stream(shell.outbox, "stdout"), _Stream(shell.outbox, "stderr")
-    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr
+    shell.user_ns["_dh"][:] = [Path.cwd()]  # where `%cd -` leads back to
+    shell.db = {}  # what IPython remembers between sessions
+    shell.streams = _Stream(shell.outbox, "stdout", 1), _Stream(shell.outbox, "stderr", 2)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = shell.streams
     wire.send(fd, {"ready": True})
     while True:
         request = wire.receive(fd)
@@ -230,10 +271,15 @@ def serve(fd: int, shared: bool = False) -> None:
 
 
 def _run(shell: Shell, request: dict) -> dict:
+    for stream in shell.streams:  # what came while a question was asked belongs to no cell
+        stream.drain(show=False)
     shell.outbox.start()
+    shell.definitions_only = bool(request.get("definitions_only"))
     try:
         with asking._at_most(request["seconds"]):
             failed = shell.run_cell(request["source"], store_history=True).error_in_exec
+        for stream in shell.streams:
+            stream.drain()
         told = any(output["output_type"] == "error" for output in shell.outbox.outputs)
         if failed is not None and not told:  # somebody has replaced `showtraceback`
             shell.outbox.error(type(failed).__name__, "", [type(failed).__name__])

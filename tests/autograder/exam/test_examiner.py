@@ -104,7 +104,7 @@ def test_a_question_whose_code_kills_costs_itself_only(examine):
 def test_a_name_is_missing_because_its_cell_stopped(examine):
     examined = examine("def kl_gaussian(mu, logvar)\n    return 1", TEST)
     said = examined.records["vae.kl_gaussian"]["feedback"]
-    assert "its cell stopped: SyntaxError" in said and "name changed" not in said
+    assert "since cell [1] stopped: SyntaxError" in said and "name changed" not in said
     never = examine("x = 1", TEST).records["vae.kl_gaussian"]["feedback"].splitlines()
     assert never[1].strip().startswith("`kl_gaussian` is not defined; was its cell run")
 

@@ -1,0 +1,196 @@
+"""Cells as students write them: one that stops costs what it is about, and no more; and the box
+does what a real kernel does.
+"""
+
+import pytest
+import torch
+from autograder.exam.box import Limits
+
+from autograder.exam import causes, examiner
+from autograder.exam.examiner import Cell
+from autograder.exam.warm import Warm
+from tests.autograder.conftest import KL
+from tests.autograder.exam.test_examiner import score, shown
+
+torch.set_num_threads(1)
+TEST = Cell("", "vae.kl_gaussian")
+FORMULA = KL.partition("\n")[2]  # without its import
+SEABORN = """import seaborn as sns, math
+sns.set_theme()
+import torch
+colours = sns.color_palette()
+"""
+
+
+@pytest.fixture(scope="module")
+def warm():
+    with Warm(Limits(memory=2**30, cell_seconds=3, seconds=120)) as server:
+        yield server
+
+
+@pytest.fixture
+def examine(warm, tmp_path):
+    def run(*cells):
+        cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in cells]
+        return examiner.examine(cells, tmp_path, [], "vae", 11, warm)
+
+    return run
+
+
+STOP = {  # a cell that stops, with all that the question needs in it or below it
+    "a package that is not here": SEABORN + FORMULA,
+    "the same, timed": "%%time\n" + SEABORN + FORMULA,
+    "the same, silenced": "%%capture\n" + SEABORN + FORMULA,
+    "Colab's drive": "from google.colab import drive\ndrive.mount('/content/drive')\n" + KL,
+    "one of several imports": "import wandb, torch\n" + FORMULA,
+    "one of several names": "from torch import nn, nonsense\nnn.Linear\n" + KL,
+    "an unknown style": "import matplotlib.pyplot as plt\nplt.style.use('seaborn')\n" + KL,
+    "a constant": "NZ = undefined\n" + KL + "print(NZ)",
+    "a check of one's own": "assert torch.cuda.is_available()\n" + KL,
+    "a step still to be written": "raise NotImplementedError\n" + KL,
+    "a helper that is no Python": KL + "def helper(a:\n    return 1\n",
+    "an import that is no Python": "import torch as\n" + KL,
+    "an open bracket": "x = (1,\n" + KL,
+    "text": "This was a text cell,\nit isn't Python\n" * 20 + KL,
+    "a byte order mark": "\ufeff" + KL,
+    "a byte order mark further down": "x = 1\n\ufeffy = 1\n" + KL,
+    "spaces from a web page": "x\u00a0= 1\n" + KL,
+    "return outside a function": "return\n" + KL,
+    "a very long sum": f"x = {'+'.join(['1'] * 3000)}\n" + KL,
+    "more errors than can be shown": "1 / 0\n" * 300 + KL,
+    "a loop without end": "while True: pass\n" + KL,
+    "exit": "import sys\nsys.exit()\n" + KL,
+    "exit of IPython": "exit()\n" + KL,
+    "the end of the process": "import os\nos._exit(1)\n" + KL,
+    "kill -9": "import os\nos.kill(os.getpid(), 9)\n" + KL,
+}
+
+
+@pytest.mark.parametrize("source", STOP.values(), ids=STOP.keys())
+def test_a_statement_that_stops_costs_what_needs_it(examine, source):
+    assert score(examine(source, TEST)) == 2
+
+
+def test_what_needs_what_failed_is_not_run_with_something_older(examine):
+    examined = examine("x = 1", "x = 1 / 0\nprint(x + 100)\nprint(200 + 2)", "x")
+    assert "101" not in shown(examined.outputs[1]) and "202" in shown(examined.outputs[1])
+    assert "line 2 (`x`)" in shown(examined.outputs[1])
+    assert shown(examined.outputs[2]) == "1"
+
+
+def test_lines_and_results_stay_those_of_the_cell(examine):
+    examined = examine("1 / 0\n\nraise ValueError\n41 + 1")
+    assert shown(examined.outputs[0]).endswith("42")
+    assert "----> 3 raise ValueError" in shown(examined.outputs[0])
+
+
+def test_the_first_cause_is_named_and_what_it_cost(examine):
+    uses = "def kl_gaussian(mu, logvar):\n    return mu * len(colours)"
+    examined = examine("import seaborn as sns", "colours = sns.color_palette()", uses, TEST)
+    feedback = examined.records["vae.kl_gaussian"]["feedback"]
+    assert "`colours` is missing since cell [1] stopped: ModuleNotFoundError" in feedback
+    assert "because this cell stopped: vae.kl_gaussian (2)" in shown(examined.outputs[0])
+    assert "because" not in shown(examined.outputs[1])
+    assert "cost" not in shown(examine("import seaborn", KL, TEST).outputs[0])
+
+
+def test_a_long_row_of_stopped_cells_has_one_first_cause():
+    found = causes.Causes()
+    found.stopped(0, "import seaborn as name_0", "ModuleNotFoundError: No module named 'seaborn'")
+    for n in range(1, 3000):
+        why = f"NameError: name 'name_{n - 1}' is not defined"
+        found.stopped(n, f"name_{n} = name_{n - 1}", why)
+    said = found.explain({"error": "NameError: name 'name_2999' is not defined"}, 3000)["error"]
+    assert "cell [1] stopped" in said
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("from a import (\n    b,\n    c as d,\n)\ne", {"b", "d"}),
+        ("import a.b as c, d", {"c", "d"}),
+        ("x, (y, z) = f(w)", {"x", "y", "z"}),
+        ("x: int = f(w)", {"x"}),
+        ("class A(B): pass\n    def f(q): pass", {"A", "f"}),
+        ("with open(a) as b:\n    for c in d:", {"b", "c"}),
+    ],
+)
+def test_what_a_cell_binds_is_found_without_parsing_it(source, names):
+    found = causes.bound_in(source)
+    assert names <= found and not {"w", "e", "q", "B"} & found
+
+
+REAL = {  # what a real kernel does: a cell, and what it shows
+    "faulthandler": (
+        "import faulthandler; faulthandler.enable(); faulthandler.dump_traceback()",
+        "most recent call first",
+    ),
+    "a process that gets sys.stdout": (
+        "import subprocess, sys\nprint('a')\n"
+        "subprocess.run(['echo', 'b'], stdout=sys.stdout, stderr=sys.stderr)\nprint('c')",
+        "a\nb\nc\n",
+    ),
+    "a process that inherits it": ("import os; os.system('echo hello') and None", "hello\n"),
+    "cd -": ("import os\nos.mkdir('a')\n%cd -q a\n%cd -q -\nprint(os.getcwd())", "/vae\n"),
+    "bash": ("%%bash\necho hello", "hello"),
+    "a shell line": ("!echo hello", "hello"),
+    "torchvision": (
+        "import torchvision.transforms, torchvision\nfrom torchvision.utils import make_grid\n"
+        "torchvision.transforms.ToTensor and make_grid.__name__",
+        "'make_grid'",
+    ),
+    "input": ("input('Name? ')", "Error"),
+}
+
+
+@pytest.mark.parametrize(("source", "says"), REAL.values(), ids=REAL.keys())
+def test_the_box_does_what_a_kernel_does(examine, source, says):
+    examined = examine(source, KL, TEST)
+    assert says in shown(examined.outputs[0])
+    assert score(examined) == 2
+
+
+@pytest.mark.parametrize("format", ["'svg'", "'pdf'", "'retina'", "'jpeg'"])
+def test_a_bitmap_is_kept_of_every_figure(examine, format):
+    show = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+    examined = examine(f"%config InlineBackend.figure_format = {format}", show)
+    assert {"image/png", "image/jpeg"} & set(examined.outputs[1][0]["data"])
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        f"@torch.compile\n{FORMULA}",
+        f"@torch.compile(fullgraph=True)\n{FORMULA}",
+        f"{FORMULA}\nkl_gaussian = torch.compile(kl_gaussian, mode='reduce-overhead')",
+    ],
+)
+def test_nothing_is_compiled_and_right_is_right(examine, compiled):
+    assert score(examine("import torch", compiled, TEST)) == 2
+
+
+HABITS = {  # what else stands in notebooks
+    "debug": ["1 / 0", "%debug"],
+    "breakpoint": ["breakpoint()"],
+    "reset": ["%reset -f"],
+    "workers": [
+        "from torch.utils.data import DataLoader, TensorDataset\nimport torch\n"
+        "loader = DataLoader(TensorDataset(torch.zeros(8, 1)), 4, num_workers=2)\nlen(list(loader))"
+    ],
+    "a pool of processes": [
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "with ProcessPoolExecutor(2) as pool: list(pool.map(abs, [1, 2]))"
+    ],
+    "warnings as errors": ["import warnings; warnings.filterwarnings('error')"],
+    "float64": ["import torch; torch.set_default_dtype(torch.float64)"],
+    "a shadowed sum": ["sum = 0\nlist = str = 1"],
+    "closed output": ["import os; os.close(1); os.close(2)"],
+}
+
+
+@pytest.mark.parametrize("cells", HABITS.values(), ids=HABITS.keys())
+def test_habits_cost_nothing(examine, cells):
+    examined = examine(*cells, KL, TEST)
+    assert score(examined) == 2
+    if cells[0].startswith("from"):
+        assert "Error" not in shown(examined.outputs[0])
