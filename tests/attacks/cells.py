@@ -1,7 +1,7 @@
 """What a hostile notebook runs before its question is graded, {aim: {name: source}}.
 
 Every source stands between a plain wrong `kl_gaussian` and the graded cell. `found(text)` tells the
-suite of a leak. {course} becomes the path of the course folder on the host, {host} the grader's pid.
+suite of a leak; it stands in one statement with what must work before, since cells go on. {course} becomes the path of the course folder on the host, {host} the grader's pid.
 """
 
 # ruff: noqa: E501  (hostile code is not ours to format)
@@ -19,7 +19,7 @@ with sqlite3.connect('{course}/gradebook.db') as db:
     db.execute("update grade set manual_score = 2")
 """,
     "overwrite another student's notebook": """
-open('{course}/submitted/honest/vae/vae.ipynb', 'w').write('gone'); found('overwritten')
+[open('{course}/submitted/honest/vae/vae.ipynb', 'w').write('gone'), found('overwritten')]
 """,
     "climb out of the folder": "found(open('../../../../../../..{course}/gradebook.db').read())",
     "search every file for the answer key": """
@@ -107,14 +107,14 @@ def kl_gaussian(mu, logvar):
             found('function'); return thing(mu, logvar)
     return mu.sum(1)
 """,
-    "connect to the internet": "import socket; socket.create_connection(('1.1.1.1', 53), 1); found('net')",
+    "connect to the internet": "import socket; [socket.create_connection(('1.1.1.1', 53), 1), found('net')]",
     "connect to the host": """
 import socket
 for port in (22, 80, 111, 8000, 8888, 5000):
     s = socket.socket(); s.settimeout(.2)
     if s.connect_ex(('127.0.0.1', port)) == 0: found(str(port))
 """,
-    "leave the virtual machine by vsock": "import socket; socket.socket(40, 1).connect((2, 1024)); found('v')",
+    "leave the virtual machine by vsock": "import socket; [socket.socket(40, 1).connect((2, 1024)), found('v')]",
     "read the kernel log": "found(open('/dev/kmsg').read(10))",
     "read the disk": "found(open('/dev/vda', 'rb').read(10))",
 }
@@ -283,23 +283,23 @@ get_ipython().user_ns = Lies()
 }
 
 ESCAPING = {
-    "become root": "os.setuid(0); found('root')",
+    "become root": "[os.setuid(0), found('root')]",
     "a user namespace": "if CDLL.unshare(0x10000000) == 0: found('userns')",
     "a mount": "if CDLL.mount(b'none', b'/tmp', b'tmpfs', 0, 0) == 0: found('mount')",
-    "chroot": "os.chroot('/proc/1/root'); found('chroot')",
+    "chroot": "[os.chroot('/proc/1/root'), found('chroot')]",
     "join the first process": "if CDLL.setns(os.open('/proc/1/ns/mnt', 0), 0) == 0: found('setns')",
     "trace the first process": "if CDLL.ptrace(16, 1, 0, 0) == 0: found('ptrace')",
-    "write to the kernel": "open('/proc/sys/kernel/core_pattern', 'w').write('|/tmp/x'); found('sysctl')",
-    "write into the environment": "open(torch.__file__, 'a').write('#'); found('torch')",
-    "write into utils": "import utils; open(utils.__file__, 'a').write('#'); found('utils')",
-    "write into the course": "open('{course}/gradebook.db', 'w').write('x'); found('db')",
+    "write to the kernel": "[open('/proc/sys/kernel/core_pattern', 'w').write('|/tmp/x'), found('sysctl')]",
+    "write into the environment": "[open(torch.__file__, 'a').write('#'), found('torch')]",
+    "write into utils": "import utils; [open(utils.__file__, 'a').write('#'), found('utils')]",
+    "write into the course": "[open('{course}/gradebook.db', 'w').write('x'), found('db')]",
     "links out of the folder": """
 os.symlink('{course}/gradebook.db', 'link')
 os.symlink('/', 'root')
 found(open('link').read())
 """,
     "signal every process": "import signal; os.kill(-1, signal.SIGKILL)",
-    "signal the grader": "os.kill({host}, 9); found('killed')",
+    "signal the grader": "[os.kill({host}, 9), found('killed')]",
     "signal the first process": "os.kill(1, 9)",
     "signal the parent": "os.kill(os.getppid(), 9)",
     "a setuid program": "import subprocess; found(subprocess.check_output(['su', '-c', 'id']).decode())",
