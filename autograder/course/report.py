@@ -248,6 +248,7 @@ def _records(path: Path) -> tuple[dict[str, dict], list[str]]:
     problem = notebook["metadata"].get(sanitize.KEY, {}).get("problem")
     if problem:
         notes.append(problem)
+    notes += sanitize.notes_of(notebook["metadata"])
     ended = 0
     for cell in notebook["cells"]:
         record = verdict.read(NotebookNode(cell))

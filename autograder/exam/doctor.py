@@ -9,6 +9,8 @@ import contextlib
 import json
 import os
 import platform
+import re
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from autograder.exam.examiner import Cell, Isolated
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.exam.walls.namespaces import INSTALL
 from autograder.exam.warm import PACKAGE, Warm
+from utils.hand_in import elsewhere
 
 LIMITS = Limits(memory=2**30, disk=16 * 2**20, file=8 * 2**20)
 
@@ -80,6 +83,12 @@ def crowd():
     finally:
         for child in children:
             child.kill()
+"""
+
+PACKAGES = "packages that students may use are there"
+INSTALLED = """
+from importlib import metadata
+print(json.dumps({found.name: found.version for found in metadata.distributions()}))
 """
 
 
@@ -172,6 +181,7 @@ def findings(rung: str) -> list[Finding]:
             for word, value in about.items():
                 expression = expression.replace(word, value)
             cells.append(Cell(f"print(json.dumps({expression}, default=str))"))
+        cells.append(Cell(INSTALLED))
         cells.append(Cell("subprocess.Popen('setsid sleep 1000 &', shell=True).wait()"))
         try:
             inside = Isolated(cells, folder, [], "doctor", server, [])
@@ -181,6 +191,8 @@ def findings(rung: str) -> list[Finding]:
                 inside.position = number
                 got = _told(inside.run(number))
                 found.append(Finding(name, isolates(got), "" if isolates(got) else f"got {got!r}"))
+            inside.position = len(cells) - 2
+            found.append(_packages(_told(inside.run(inside.position))))
             inside.position = len(cells) - 1
             inside.run(inside.position)
             box = inside.process.box
@@ -213,7 +225,7 @@ def main() -> int:
         for finding in found:
             detail = f"  ({finding.detail})" if finding.detail else ""
             print(f"  {'yes' if finding.works else 'NO '}  {finding.name}{detail}")
-        if all(finding.works for finding in found):
+        if all(finding.works for finding in found if finding.name != PACKAGES):
             isolating.append(rung)
     if isolating:
         print(f"Student code is put behind the wall '{isolating[0]}' when it is graded.")
@@ -223,6 +235,20 @@ def main() -> int:
         "If you trust every submission: nbgrader autograde --Execute.sandbox=none"
     )
     return 1
+
+
+def _packages(told) -> Finding:
+    """Whether student code has what requirements-students.txt lets students use."""
+    listed, path = elsewhere.packages() or {}, elsewhere.LISTS[0]
+    there = told if isinstance(told, dict) else {}
+    there = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in there.items()}
+    odd = [
+        f"{name} is {there.get(name, 'missing')}{f', not {version}' if version else ''}"
+        for name, version in listed.items()
+        if name not in there or version and there[name].partition("+")[0] != version
+    ]
+    mend = f"{'; '.join(odd)}: {sys.executable} -m pip install -r {path}"
+    return Finding(PACKAGES, not odd, mend if odd else f"{len(listed)} in {path}")
 
 
 def _told(outputs: list[dict]):

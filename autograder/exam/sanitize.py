@@ -16,12 +16,14 @@ from collections.abc import Callable, Mapping
 import nbformat
 from nbformat import NotebookNode
 
+from autograder.exam import unlabelled
 from autograder.key import catalogue
 
 LARGEST = 32 * 2**20  # bytes of a notebook file
 FILE = 128 * 2**20  # bytes of any other file that is copied
 CELLS = 2000
 
+PICTURES = "image/png", "image/jpeg", "image/gif", "image/webp"  # that an answer may show
 KEY = "autograder"  # of the notebook metadata that tells the second pass what the first one found
 
 
@@ -49,12 +51,18 @@ def read(path: str | os.PathLike) -> NotebookNode:
         raise Unreadable(f"has {size / 2**20:.0f} MiB, more than the {LARGEST / 2**20:.0f} allowed")
     try:
         with open(path, encoding="utf-8-sig") as stream:
-            raw = json.load(stream)
+            text = stream.read()
+        raw = json.loads(text)
     except UnicodeDecodeError:
         raise Unreadable("is not a notebook: it is not text in UTF-8") from None
     except RecursionError:
         raise Unreadable("is not a notebook: it is nested too deeply") from None
     except ValueError as error:
+        if "<<<<<<< " in text and ">>>>>>> " in text:
+            raise Unreadable(
+                "is not a notebook any more: it holds the marks of a merge conflict (`<<<<<<<`), "
+                "two versions that were never put together"
+            ) from None
         raise Unreadable(f"is not a notebook: it is not JSON ({error})"[:200]) from None
     try:
         if isinstance(raw, dict) and raw.get("nbformat") in (1, 2, 3):
@@ -66,11 +74,13 @@ def read(path: str | os.PathLike) -> NotebookNode:
         raise
     except Exception:
         raise Unreadable("is not a notebook: it has no list of cells") from None
-    rebuilt = [_rebuilt(number, cell) for number, cell in enumerate(cells)]
-    return nbformat.v4.new_notebook(cells=[cell for cell in rebuilt if cell], metadata=_python())
+    notes: list[str] = []
+    rebuilt = [_rebuilt(number, cell, notes) for number, cell in enumerate(cells)]
+    about = {**_python(), **({KEY: {"notes": notes}} if notes else {})}
+    return nbformat.v4.new_notebook(cells=[cell for cell in rebuilt if cell], metadata=about)
 
 
-def _rebuilt(number: int, cell) -> NotebookNode | None:
+def _rebuilt(number: int, cell, notes: list[str]) -> NotebookNode | None:
     """A cell with its source, its nbgrader id and its pictures, and nothing else."""
     if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
         return None
@@ -79,8 +89,8 @@ def _rebuilt(number: int, cell) -> NotebookNode | None:
         source = "".join(line for line in source if isinstance(line, str))
     source = str(source).encode("utf-8", "replace").decode()  # no halves of characters
     made = cell_of(f"cell-{number}", cell["cell_type"], source)
-    if made.cell_type == "markdown" and _pictures(cell.get("attachments")):
-        made.attachments = nbformat.from_dict(cell["attachments"])
+    if made.cell_type == "markdown" and isinstance(cell.get("attachments"), dict):
+        made.attachments = _pictures(cell["attachments"], notes)
     metadata = cell.get("metadata")
     about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
@@ -96,13 +106,19 @@ def cell_of(id: str, kind: str, source: str) -> NotebookNode:
     return made
 
 
-def _pictures(attachments) -> bool:
-    """Whether these are an answer's pasted pictures: {name: {"image/png": base64}}."""
-    return isinstance(attachments, dict) and all(
-        isinstance(bundle, dict)
-        and all(m in ("image/png", "image/jpeg") and isinstance(d, str) for m, d in bundle.items())
-        for bundle in attachments.values()
-    )
+def _pictures(attachments: dict, notes: list[str]) -> NotebookNode:
+    """The pasted pictures that can be shown, {name: {"image/png": base64}}."""
+    shown = NotebookNode()
+    for name, bundle in attachments.items():
+        for kind, data in bundle.items() if isinstance(bundle, dict) else ():
+            if isinstance(data, list):
+                data = "".join(line for line in data if isinstance(line, str))
+            if kind in PICTURES and isinstance(data, str):
+                shown[str(name)] = NotebookNode({kind: data})
+        if str(name) not in shown:
+            kinds = ", ".join(map(str, bundle)) if isinstance(bundle, dict) else "nothing"
+            notes.append(f"The picture {str(name)[:80]!r} cannot be shown: it is {kinds[:80]}")
+    return shown
 
 
 def in_place_of(problem: str) -> NotebookNode:
@@ -114,6 +130,11 @@ def in_place_of(problem: str) -> NotebookNode:
 def problem_of(notebook) -> str | None:
     """Why the submitted file could not be read, when that is so."""
     return notebook.metadata.get(KEY, {}).get("problem")
+
+
+def notes_of(metadata: Mapping) -> list[str]:
+    """What had to be put right, a sentence each: of the metadata of a restored notebook."""
+    return list(metadata.get(KEY, {}).get("notes", []))
 
 
 def _python() -> dict:
@@ -130,8 +151,12 @@ def restore(nb: NotebookNode, known: Mapping[str, NotebookNode], warn: Callable)
     known: {grade_id: cell} as it was released, in its order, with nbgrader's metadata. A cell that
     is not among them is the student's own. Of cells that stand there twice the last edited one
     counts. A test that is missing, or stands before the work that it tests, goes behind that work;
-    other graded cells that are missing go to the end. warn(format, *values) is told what was done.
+    other graded cells that are missing go to the end. warn(format, *values) is told what was done;
+    the notebook's metadata keep it for the report.
     """
+    notes = nb.metadata.get(KEY, {}).get("notes", [])
+    told, warn = warn, lambda text, *values: (told(text, *values), notes.append(text % values))
+    unlabelled.recognise(nb.cells, known, warn)
     cells = list(nb.cells)
     kept = _counting(cells, known)
     for cell in cells:
@@ -147,6 +172,8 @@ def restore(nb: NotebookNode, known: Mapping[str, NotebookNode], warn: Callable)
             work = kept.get(name, work)
         elif is_grade(official):
             _place(nb, kept, name, official, work, warn)
+    if notes:
+        nb.metadata.setdefault(KEY, NotebookNode())["notes"] = notes
 
 
 def is_grade(cell) -> bool:

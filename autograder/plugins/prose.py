@@ -14,6 +14,8 @@ from jinja2 import pass_context
 from latex2mathml.converter import convert
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from autograder.exam import sanitize
+
 LONGEST = 20_000  # characters that are read as Markdown; more is shown as plain text
 BUDGET = 30.0  # seconds of reading one notebook's Markdown; the rest is shown as plain text
 SPENT = "seconds of Markdown"  # in nbconvert's resources, which one notebook's cells share
@@ -27,7 +29,7 @@ ATTRIBUTES = frozenset(
     "align alt checked class colspan dir disabled height id lang open rowspan scope start title "
     "type width".split()
 )
-_EMBEDDED = re.compile(r"data:(image/(?:png|jpeg));base64,([A-Za-z0-9+/=\s]+)")
+_EMBEDDED = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)")
 _ATTACHED = re.compile(r'src="attachment:([^"]*)"')
 _PLACE = "\ue000{}\ue001"  # where a formula goes; both characters are taken out of what comes in
 
@@ -36,7 +38,7 @@ def pictures(source: str, attachments=None) -> tuple[str, dict[str, tuple[str, s
     """Markdown in which every picture is an attachment, and these: {name: (type, base64)}."""
     found = {}
     for name, bundle in (attachments or {}).items():
-        for kind in ("image/png", "image/jpeg"):
+        for kind in sanitize.PICTURES:
             if kind in bundle:
                 found[name] = kind, bundle[kind]
     pasted = 0

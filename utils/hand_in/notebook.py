@@ -97,7 +97,8 @@ def read(path) -> Notebook:
                 f"has {size / 2**20:.0f} MB, and more than {LARGEST / 2**20:.0f} MB is not read: "
                 "clear large outputs, and paste smaller pictures"
             )
-        raw = json.loads(path.read_bytes().decode("utf-8-sig"))
+        content = path.read_bytes()
+        raw = json.loads(content.decode("utf-8-sig"))
         cells = raw["cells"]
         if not isinstance(cells, list):
             raise TypeError
@@ -106,6 +107,10 @@ def read(path) -> Notebook:
     except OSError as error:
         raise Unreadable(f"cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, RecursionError):
+        if b"<<<<<<< " in content and b">>>>>>> " in content:
+            raise Unreadable(
+                "holds the marks of a merge conflict (<<<<<<<): choose one of the two versions"
+            ) from None
         raise Unreadable("is no notebook any more: what it holds cannot be read") from None
     made = [_cell(number, cell) for number, cell in enumerate(cells, 1) if isinstance(cell, dict)]
     course = _dict(_dict(raw.get("metadata")).get("course"))

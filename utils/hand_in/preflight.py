@@ -18,9 +18,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from utils.hand_in import answers, notebook
+from utils.hand_in import answers, elsewhere, notebook
 
 RUN_FILES = "run.json", "weights.safetensors", "curves.csv"
+SHOWN = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # pictures of an answer
 LISTED = 12  # findings of one kind that are named one by one
 
 
@@ -110,6 +111,7 @@ def look(where="") -> Result:
     _answers(result, nb)
     _runs(result, nb)
     _order(result, nb)
+    result.look += elsewhere.concerns(nb)
     return result
 
 
@@ -199,11 +201,10 @@ def _answers(result, nb):
             )
         for picture, bundle in answer.cell.attachments.items():
             kinds = list(bundle) if isinstance(bundle, dict) else []
-            if any(kind not in ("image/png", "image/jpeg") for kind in kinds) or not kinds:
+            if not set(kinds) & SHOWN:
                 result.look.append(
-                    f"the picture {picture} in the answer {answer.id} is neither "
-                    "PNG nor JPEG, and the pictures of this answer are not shown "
-                    "to who grades it: paste it as PNG"
+                    f"the picture {picture} in the answer {answer.id} is of a kind that is not "
+                    "shown to who grades it: paste it as PNG"
                 )
         if answers.beside(answer.source):
             result.look.append(

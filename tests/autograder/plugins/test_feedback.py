@@ -34,6 +34,9 @@ def pages(graded_class, tmp_path_factory):
     html = "<script>document.title = 'owned'</script><img src=x onerror=alert(1)>"
     data = {"text/html": html, "application/javascript": "alert(1)", "text/plain": "a table"}
     notebook.cells.insert(0, new_code_cell("show()", outputs=[new_output("display_data", data)]))
+    for name, begin in (("elbo", "HIDDEN TESTS"), ("kl_gaussian", "MARK SCHEME")):  # and no end
+        work = next(c for c in notebook.cells if classroom_name(c) == name)
+        work.source += f"\n### BEGIN {begin}\nkept_{name} = 1"
     test = next(c for c in notebook.cells if classroom_name(c) == "vae-elbo")
     failure = {
         "ename": "TimeoutError",
@@ -80,6 +83,11 @@ def test_a_test_that_broke_off_shows_no_traceback(pages):
     text = text_of(pages["eve"])
     assert "This question was not graded" in text
     assert SECRET not in text and "question.py" not in text
+
+
+def test_what_only_looks_like_hidden_tests_is_shown(pages):
+    text = text_of(pages["eve"])
+    assert "kept_elbo" in text and "kept_kl_gaussian" in text and "incell" not in text
 
 
 def test_nobody_reads_of_another_or_of_the_answer_key(pages):

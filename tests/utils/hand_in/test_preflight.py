@@ -114,7 +114,7 @@ def vector(nb):
         (unordered, "cells were run out of order"),
         (broken, "ended with an error: no module named torch"),
         (linked, "not part of the notebook (pictures/mine.png)"),
-        (vector, "neither PNG nor JPEG"),
+        (vector, "of a kind that is not shown"),
     ],
 )
 def test_what_would_be_lost_is_said_in_plain_words(course, damage, says):

@@ -1,0 +1,166 @@
+"""Cells that lost nbgrader's metadata: retyped, or saved by Deepnote, Kaggle and the like.
+
+A cell is known again by what it says, by what it defines, or by its place: what was released stands
+around it. An answer in words must reach the person who marks it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from nbformat import NotebookNode
+
+HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS.*?^### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
+DEFINED = re.compile(r"^(?:(?:async\s+)?(?:def|class)\s+(\w+)|(\w+)\s*=(?!=))", re.M)
+
+
+def recognise(cells: list[NotebookNode], known: Mapping[str, NotebookNode], warn: Callable) -> None:
+    """Give cells back the ids that they lost, and answers the text that stands beside them.
+
+    cells: of a submission; changed in place. known: see `sanitize.restore`. warn(format, *values)
+    is told what was done.
+    """
+    there = set(map(_name, cells))
+    lost = [name for name in known if name not in there]
+    answers = [name for name in known if _is_answer(known[name])]
+    if lost:
+        steps = [(cell, _defines(cell.source)) for cell in cells if cell.cell_type == "code"]
+        for name in lost:
+            if name not in answers:
+                found = _by_text(cells, known, name) or _by_names(steps, known, name)
+                _label(*found, name, warn)
+    for name in answers:
+        if name in lost:
+            _label(*_by_header(cells, known, name) or _by_place(cells, known, name), name, warn)
+        _gather(cells, known, name, warn)
+
+
+NOTHING = None, ""
+
+
+def _label(cell: NotebookNode | None, how: str, name: str, warn) -> None:
+    if cell is not None:
+        cell.metadata.nbgrader = NotebookNode(grade_id=name)
+        warn("Cell %r had lost its metadata and was known by %s", name, how)
+
+
+def _by_text(cells, known, name):
+    """The cell that says what the official one says, as students got it; and how it was known."""
+    text = HIDDEN.sub("", known[name].source).strip()
+    same = (c for c in _own(cells, known) if text and c.source.strip() == text)
+    return next(((cell, "its text") for cell in same), None)
+
+
+def _by_names(steps, known, name):
+    """The last cell that defines what this step of the release asks for."""
+    if known[name].cell_type != "code" or known[name].metadata.nbgrader.locked:
+        return NOTHING
+    asked = _defines(known[name].source)
+    own = (cell for cell, names in reversed(steps) if asked & names and _name(cell) not in known)
+    return next(((cell, "what it defines") for cell in own), NOTHING)
+
+
+def _defines(source: str) -> set[str]:
+    return {function or value for function, value in DEFINED.findall(source)}
+
+
+def _by_header(cells, known, name):
+    """The cell between this answer's neighbours that begins with its first line."""
+    header = _header(known[name])
+    own = _own(_between(cells, known, name), known)
+    found = (c for c in own if header and c.source.strip().startswith(header))
+    return next(((cell, "its first line") for cell in found), None)
+
+
+def _by_place(cells, known, name):
+    """The text between what stood above this answer and what stood below it."""
+    above, below = _neighbours(cells, known, name)
+    if above is not None:
+        texts = _texts(cells, known, above + 1, below)
+    else:  # then it is the last thing above what names it
+        texts = _texts(cells, known, max(below - 1, 0), below) if below is not None else []
+    return (texts[0], "its place") if texts else NOTHING
+
+
+def _gather(cells, known, name, warn) -> None:
+    """Put texts that stand in cells of their own beside an answer into it."""
+    places = [n for n, cell in enumerate(cells) if _name(cell) == name]
+    if len(places) != 1:  # deleted, or there twice: the one that was edited counts
+        return
+    answer, place = cells[places[0]], places[0]
+    above, below = _neighbours(cells, known, name)
+    before = _texts(cells, known, above + 1, place) if above is not None else []
+    after = _texts(cells, known, place + 1, below) if below is not None else []
+    if not (before or after):
+        return
+    untouched = answer.source.strip() == known[name].source.strip()
+    own = _header(known[name]) if untouched else answer.source
+    texts = [own, *(c.source for c in before + after)]
+    answer.source = "\n\n".join(text.strip("\n") for text in texts if text.strip())
+    for cell in before + after:
+        if "attachments" in cell:
+            answer.setdefault("attachments", NotebookNode()).update(cell.attachments)
+    moved = set(map(id, before + after))
+    cells[:] = [cell for cell in cells if id(cell) not in moved]
+    warn("Answer %r goes on in %d cells beside it, which were put into it", name, len(moved))
+
+
+def _neighbours(cells, known, name) -> tuple[int | None, int | None]:
+    """The places of the rubric right above an answer and of the code below that counts its words:
+    between them the release has nothing but this answer. None where there is no such cell.
+    """
+    order = list(known)
+    rubric = known[order[order.index(name) - 1]] if order.index(name) else None
+    above = below = None
+    if rubric is not None and rubric.cell_type == "markdown" and rubric.metadata.nbgrader.locked:
+        label = rubric.metadata.nbgrader.grade_id
+        above = next((n for n, cell in enumerate(cells) if _name(cell) == label), None)
+    asks = f'"{name.replace("-", ".", 1)}"'
+    for n, cell in enumerate(cells):
+        if cell.cell_type == "code" and asks in cell.source and (above is None or n > above):
+            below = n
+            break
+    return above, below
+
+
+def _texts(cells, known, first: int, last: int | None) -> list[NotebookNode]:
+    """A student's own texts from one place to another, or to the next code, heading or cell of the
+    release.
+    """
+    found = []
+    for cell in cells[first:last]:
+        heading = last is None and cell.source.lstrip().startswith("#")
+        if cell.cell_type == "code" or _name(cell) in known or heading:
+            break
+        if cell.source.strip():
+            found.append(cell)
+    return found
+
+
+def _between(cells, known, name) -> list[NotebookNode]:
+    """The cells between the last known one above an answer and the first known one below it."""
+    order = list(known)
+    place = {_name(cell): n for n, cell in enumerate(cells)}
+    above = [place[n] for n in order[: order.index(name)] if n in place]
+    below = [place[n] for n in order[order.index(name) + 1 :] if n in place]
+    return cells[max(above, default=-1) + 1 : min(below, default=len(cells))]
+
+
+def _own(cells, known) -> list[NotebookNode]:
+    return [cell for cell in cells if _name(cell) not in known]
+
+
+def _name(cell) -> str | None:
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def _is_answer(official) -> bool:
+    about = official.metadata.nbgrader
+    return official.cell_type == "markdown" and about.grade and about.solution
+
+
+def _header(official) -> str:
+    """What an answer's cell begins with, "" where it is nothing but a place to write in."""
+    first, _, rest = official.source.strip().partition("\n")
+    return first.strip() if rest.strip() else ""

@@ -1,0 +1,139 @@
+"""Cells that lost their metadata: the work is graded, and an answer in words reaches a person."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_markdown_cell
+
+from autograder.exam import sanitize
+from autograder.release import build
+
+WORDS = "The samples are blots."
+
+
+def release(assignment):
+    path = build.ROOT / "assignments" / assignment / f"{assignment}.ipynb"
+    return nbformat.read(path, as_version=4)
+
+
+def restored(notebook, assignment, tmp_path):
+    """The cells of the release after a notebook was handed in, {name: cell}; and the notes."""
+    path = tmp_path / "handed-in.ipynb"
+    path.write_text(json.dumps(notebook))
+    read = sanitize.read(path)
+    known = {c.metadata.nbgrader.grade_id: c for c in release(assignment).cells if named(c)}
+    sanitize.restore(read, known, lambda text, *values: text % values)
+    return {named(c): c for c in read.cells if named(c)}, sanitize.notes_of(read.metadata)
+
+
+def named(cell):
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def stripped(notebook):
+    """As Deepnote and Kaggle save it."""
+    for cell in notebook.cells:
+        cell.metadata = nbformat.NotebookNode(cell_id="1")
+    return notebook
+
+
+def answers_of(assignment):
+    return [named(c) for c in release(assignment).cells if c.metadata.get("answer")]
+
+
+@pytest.mark.parametrize("assignment", ["vae", "explore", "interpolation", "autodecoder"])
+def test_without_any_metadata_every_cell_is_known_again(assignment, tmp_path):
+    notebook = release(assignment)
+    for cell in notebook.cells:
+        if cell.metadata.get("answer"):
+            cell.source = cell.source.replace("YOUR ANSWER HERE", f"{WORDS} {named(cell)}")
+    found, notes = restored(stripped(notebook), assignment, tmp_path)
+    for name in answers_of(assignment):
+        assert found[name].source.endswith(f"{WORDS} {name}")
+        assert any(repr(name) in note for note in notes)
+    assert len(found) == sum(map(bool, map(named, release(assignment).cells)))
+
+
+def test_answers_keep_to_their_own_questions(tmp_path):
+    """Only the second of three was written; two have the same first line."""
+    notebook = release("vae")
+    for cell in notebook.cells:
+        if named(cell) == "vae-beta_10":
+            cell.source = cell.source.replace("YOUR ANSWER HERE", WORDS)
+    found, _ = restored(stripped(notebook), "vae", tmp_path)
+    written = [name for name in answers_of("vae") if WORDS in found[name].source]
+    assert written == ["vae-beta_10"]
+
+
+def place_of(notebook, name):
+    return next(n for n, cell in enumerate(notebook.cells) if named(cell) == name)
+
+
+def retyped(notebook, name):
+    """Deleted, and written into a cell of one's own."""
+    notebook.cells[place_of(notebook, name)] = new_markdown_cell(WORDS)
+
+
+def below(notebook, name):
+    notebook.cells.insert(place_of(notebook, name) + 1, new_markdown_cell(WORDS))
+
+
+def above(notebook, name):
+    notebook.cells.insert(place_of(notebook, name), new_markdown_cell(WORDS))
+
+
+def paragraphs(notebook, name):
+    """As Deepnote saves it: a cell a paragraph, and no metadata."""
+    place = place_of(notebook, name)
+    header = notebook.cells[place].source.splitlines()[0]
+    notebook.cells[place : place + 1] = map(new_markdown_cell, [header, WORDS, "And more."])
+    stripped(notebook)
+
+
+def raw(notebook, name):
+    notebook.cells[place_of(notebook, name)] = nbformat.v4.new_raw_cell(WORDS)
+
+
+def rubric_gone_too(notebook, name):
+    retyped(notebook, name)
+    del notebook.cells[place_of(notebook, f"rubric-{name}")]
+
+
+@pytest.mark.parametrize("how", [retyped, below, above, paragraphs, raw, rubric_gone_too])
+@pytest.mark.parametrize("name", ["vae-beta_0", "vae-well_tuned"])
+def test_an_answer_beside_its_cell_is_put_into_it(how, name, tmp_path):
+    notebook = release("vae")
+    how(notebook, name)
+    found, notes = restored(notebook, "vae", tmp_path)
+    assert WORDS in found[name].source and "YOUR ANSWER" not in found[name].source
+    assert found[name].cell_type == "markdown" and notes
+    assert not any(WORDS in found[other].source for other in answers_of("vae") if other != name)
+
+
+@pytest.mark.parametrize("assignment", ["vae", "explore", "interpolation", "autodecoder"])
+def test_of_an_untouched_release_nothing_is_moved(assignment, tmp_path):
+    found, notes = restored(release(assignment), assignment, tmp_path)
+    assert not notes
+    for cell in release(assignment).cells:
+        if named(cell):
+            assert found[named(cell)].source == cell.source
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp", "svg+xml"])
+def test_pictures_of_an_answer_are_kept_one_by_one(kind, tmp_path):
+    notebook = release("explore")
+    cell = notebook.cells[place_of(notebook, "explore-hypothesis")]
+    cell.attachments = {"a": {"image/png": ["QUJD", "REVG"]}, "b": {f"image/{kind}": "QUJD"}}
+    found, notes = restored(notebook, "explore", tmp_path)
+    kept = found["explore-hypothesis"].attachments
+    assert kept["a"] == {"image/png": "QUJDREVG"}
+    assert ("b" in kept) != (kind == "svg+xml")
+    assert bool(notes) == (kind == "svg+xml")
+
+
+def test_a_merge_conflict_is_called_by_its_name(tmp_path):
+    path = tmp_path / "vae.ipynb"
+    path.write_text('{"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> theirs\n]}')
+    with pytest.raises(sanitize.Unreadable, match="merge conflict"):
+        sanitize.read(path)
