@@ -58,7 +58,7 @@ def read(path: str | os.PathLike) -> NotebookNode:
     except RecursionError:
         raise Unreadable("is not a notebook: it is nested too deeply") from None
     except ValueError as error:
-        if "<<<<<<< " in text and ">>>>>>> " in text:
+        if "<<<<<<< " in text:
             raise Unreadable(
                 "is not a notebook any more: it holds the marks of a merge conflict (`<<<<<<<`), "
                 "two versions that were never put together"
@@ -172,7 +172,7 @@ def restore(nb: NotebookNode, known: Mapping[str, NotebookNode], warn: Callable)
             work = kept.get(name, work)
         elif is_grade(official):
             _place(nb, kept, name, official, work, warn)
-    if notes:
+    if notes and not problem_of(nb):
         nb.metadata.setdefault(KEY, NotebookNode())["notes"] = notes
 
 
@@ -205,7 +205,8 @@ def _restore(cell, name, official, warn) -> None:
             cell.pop(key, None)
         cell.update({**official, "source": cell.source, "metadata": cell.metadata})
     if cell.metadata.nbgrader.locked and cell.source != official.source:
-        warn("Cell %r is read-only and was put back as it was released", name)
+        if cell.source.strip() != unlabelled.as_released(official):
+            warn("Cell %r is read-only and was put back as it was released", name)
         cell.source = official.source
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from nbformat import NotebookNode
 
-HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS.*?^### END HIDDEN TESTS[^\n]*\n?", re.S | re.M)
+HIDDEN = re.compile(r"^### BEGIN (HIDDEN TESTS|MARK SCHEME).*?^### END \1[^\n]*\n?", re.S | re.M)
 DEFINED = re.compile(r"^(?:(?:async\s+)?(?:def|class)\s+(\w+)|(\w+)\s*=(?!=))", re.M)
 
 
@@ -39,6 +39,11 @@ def recognise(cells: list[NotebookNode], known: Mapping[str, NotebookNode], warn
 NOTHING = None, ""
 
 
+def as_released(official) -> str:
+    """What students got of a cell, without the space around it."""
+    return HIDDEN.sub("", official.source).strip()
+
+
 def _label(cell: NotebookNode | None, how: str, name: str, warn) -> None:
     if cell is not None:
         cell.metadata.nbgrader = NotebookNode(grade_id=name)
@@ -47,7 +52,7 @@ def _label(cell: NotebookNode | None, how: str, name: str, warn) -> None:
 
 def _by_text(cells, known, name):
     """The cell that says what the official one says, as students got it; and how it was known."""
-    text = HIDDEN.sub("", known[name].source).strip()
+    text = as_released(known[name])
     same = (c for c in _own(cells, known) if text and c.source.strip() == text)
     return next(((cell, "its text") for cell in same), None)
 

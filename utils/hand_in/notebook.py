@@ -107,7 +107,7 @@ def read(path) -> Notebook:
     except OSError as error:
         raise Unreadable(f"cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, RecursionError):
-        if b"<<<<<<< " in content and b">>>>>>> " in content:
+        if b"<<<<<<< " in content:
             raise Unreadable(
                 "holds the marks of a merge conflict (<<<<<<<): choose one of the two versions"
             ) from None
