@@ -4,10 +4,10 @@ does what a real kernel does.
 
 import pytest
 import torch
-from autograder.exam.box import Limits
 
 from autograder.exam import causes, examiner
 from autograder.exam.examiner import Cell
+from autograder.exam.walls.common import Limits
 from autograder.exam.warm import Warm
 from tests.autograder.conftest import KL
 from tests.autograder.exam.test_examiner import score, shown
