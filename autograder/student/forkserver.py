@@ -34,7 +34,7 @@ def load() -> None:
     import torch.nn.functional  # noqa: F401
     import tqdm.auto  # noqa: F401
 
-    from autograder.student import asking, kernel, libraries, probes  # noqa: F401
+    from autograder.student import asking, kernel, probes  # noqa: F401
 
     for optional in ("checks", "data", "plots", "runs", "training", "explorers"):
         with contextlib.suppress(ImportError):
@@ -50,7 +50,7 @@ def warm_up(late: list[str]) -> None:
     for name in late:
         with contextlib.suppress(ImportError):
             __import__(name)
-    from autograder.student import kernel
+    from autograder.student import kernel, libraries
     from utils import data
 
     for name in data.DOWNLOADS:
