@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     check.add_argument("--seed", type=int, default=0, help="draw the hidden inputs from this seed")
     check.add_argument("--json", action="store_true", help="one JSON object a file, nothing else")
+    check.add_argument("--no-sandbox", action="store_true", help="for files of one's own")
     check.set_defaults(run=run_check)
 
     listing = commands.add_parser("questions", help="list every question")
@@ -154,9 +155,9 @@ def run_check(options) -> int:
     all_passed = True
     for path in options.file:
         try:
-            result = check(path, options.question, options.seed)
+            result = check(path, options.question, options.seed, not options.no_sandbox)
         except NoBox as error:
-            return wrong_call(f"a notebook's code cannot be isolated here: {error}")
+            return wrong_call(f"the code cannot be isolated here: {error}")
         all_passed &= result["passed"]
         if options.json:
             print(json.dumps(result, ensure_ascii=False), flush=True)

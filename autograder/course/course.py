@@ -45,7 +45,7 @@ class Course:
         scripts_on_path()
         self.config = course_config(self.root)
         if not sandbox:
-            self.config.Execute.sandbox = "none"
+            self.config.Execute.sandbox = "process"
         self.directory = CourseDirectory(config=self.config)
         self.log = logging.getLogger("autograder.grade")
         self.log.propagate = False

@@ -117,7 +117,7 @@ def on_workers(course: Course, tasks: list[Task], workers: Pool) -> Iterator[Rea
 @contextlib.contextmanager
 def _pool(course: Course, workers: int, scheduler: str | None) -> Iterator[Pool | None]:
     """Workers that can grade; None for this process alone."""
-    memory = course.runner.limits().memory if course.runner.sandbox != "none" else 0
+    memory = course.runner.limits().memory
     if scheduler is None:
         course.runner.check()
         workers, wanted = room.boxes(memory, workers, there := room.free()), workers
@@ -130,7 +130,9 @@ def _pool(course: Course, workers: int, scheduler: str | None) -> Iterator[Pool 
     if scheduler is None and workers <= 1:
         yield None
         return
-    found = Processes(workers, memory > 0) if scheduler is None else Cluster(scheduler, memory)
+    wall = course.runner.rung(), course.runner.minimum
+    isolated = wall[0] != "process"
+    found = Processes(workers, isolated) if scheduler is None else Cluster(scheduler, memory, wall)
     with contextlib.closing(found):
         yield found
 

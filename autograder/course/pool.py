@@ -169,13 +169,14 @@ def _end_with_parent() -> None:
 
 class Cluster:
     """The workers of a dask scheduler. WrongCall where none answers, one has another kit, or a
-    machine has more of them than room. memory: bytes that a submission may use there.
+    machine has more of them than room, or not the wall asked for. memory: bytes that a submission
+    may use there. wall: its name and the weakest that will do (see `exam.walls.choose`).
 
     Over TLS where the address begins with tls:// (dask's own configuration names the certificates);
     over tcp:// everybody who reaches the scheduler can run code on it.
     """
 
-    def __init__(self, scheduler: str, memory: int):
+    def __init__(self, scheduler: str, memory: int, wall: tuple = (None, None)):
         from distributed import Client, as_completed
 
         # It holds a submission's files, which no other task shares: nothing to do about it.
@@ -193,6 +194,7 @@ class Cluster:
             except TimeoutError:
                 raise WrongCall(f"the scheduler {scheduler} has no workers") from None
             self._same_kit()
+            self._same_wall(*wall)
             self._admit(memory)
         except BaseException:
             self._client.close()
@@ -255,6 +257,14 @@ class Cluster:
                     f"{worker.kit_version()[:8]}): install the same one everywhere and restart the "
                     "workers"
                 )
+
+    def _same_wall(self, rung: str | None, minimum: str | None) -> None:
+        from autograder.course import worker
+
+        found = self._client.run(worker.wall, rung, minimum, on_error="return")
+        for address, wall in found.items():
+            if isinstance(wall, Exception):
+                raise WrongCall(f"the worker {address} cannot isolate: {said(wall)}")
 
     def _admit(self, memory: int) -> None:
         from autograder.course import worker

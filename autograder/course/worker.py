@@ -10,15 +10,14 @@ import hashlib
 import socket
 import tempfile
 import threading
-import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 
 import utils
 from autograder.errors import Stopped
-from autograder.exam import examiner, room, sanitize, warm
-from autograder.exam.walls.common import Limits
+from autograder.exam import examiner, room, warm
+from autograder.exam.walls.common import Limits, NoBox
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What every grade depends on, besides what `fingerprint` finds a question to depend on.
@@ -72,31 +71,18 @@ def run(job: Job) -> examiner.Examined:
         for name, data in job.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
-        if job.rung != "none":
-            hidden = tuple(map(Path, job.hidden))
-            server = warm.shared(job.limits, hidden, job.cells, job.rung, job.minimum)
-            submission = job.cells, folder, list(job.files), job.name, job.seed
-            return examiner.examine(*submission, server, job.kept)
-        return _trusted(job, folder)
+        hidden = tuple(map(Path, job.hidden))
+        server = warm.shared(job.limits, hidden, job.cells, job.rung, job.minimum)
+        submission = job.cells, folder, list(job.files), job.name, job.seed
+        return examiner.examine(*submission, server, job.kept)
 
 
-def _trusted(job: Job, folder: Path) -> examiner.Examined:
-    """Without a sandbox: nbgrader's kernel, tests inside."""
-    import nbformat
-    from nbgrader.utils import setenv
-
-    from autograder.plugins import execute
-
-    cells = [nbformat.v4.new_code_cell(cell.source) for cell in job.cells]
-    notebook = sanitize.in_place_of("")
-    notebook.metadata.pop(sanitize.KEY)
-    notebook.cells = cells
-    runner = execute.Execute(sandbox="none", seed=job.seed, timeout=int(job.limits.cell_seconds))
-    started = time.monotonic()
-    with setenv(NBGRADER_EXECUTION="autograde"):
-        runner.preprocess(notebook, {"metadata": {"path": str(folder)}})
-    outputs = [[dict(output) for output in cell.outputs] for cell in notebook.cells]
-    return examiner.Examined(outputs, seconds=time.monotonic() - started)
+def wall(rung: str | None, minimum: str | None) -> str:
+    """The wall that this worker's boxes get. Stopped when it has not what is asked for."""
+    try:
+        return warm.try_a_wall(rung, minimum)
+    except NoBox as error:
+        raise Stopped(str(error)) from None
 
 
 def place() -> tuple[str, int | None]:

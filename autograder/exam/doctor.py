@@ -232,7 +232,8 @@ def main() -> int:
         return 0
     print(
         "No wall holds in everything, so grading is refused or weaker than it should be.\n"
-        "If you trust every submission: nbgrader autograde --Execute.sandbox=none"
+        "If you trust every submission: nbgrader autograde --Execute.sandbox=process\n"
+        + walls.CAVEAT
     )
     return 1
 

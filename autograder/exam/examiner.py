@@ -256,7 +256,7 @@ class Isolated:
         try:
             with self.meter.waiting(seconds) as watch:
                 left = until - time.monotonic()
-                wire.send(process.fd, {**request, "serial": self.serial}, left, watch)
+                wire.send(process.to, {**request, "serial": self.serial}, left, watch)
                 while True:
                     left = until - time.monotonic()
                     if left <= 0:  # also where it never stops sending what nobody waits for
@@ -270,7 +270,7 @@ class Isolated:
                         raise wire.WireError("an answer to no question")
                     if "stand_in" not in reply or switchboard is None:
                         return reply
-                    standin.reply(process.fd, reply, switchboard, left, watch)
+                    standin.reply(process.to, reply, switchboard, left, watch)
         except TimeoutError:
             late = time.monotonic() >= self.deadline
             raise self._gone(self._late() if late else TOO_LONG.format(seconds)) from None

@@ -46,15 +46,17 @@ class Server:
     """Forks a process for every order. Close it.
 
     kit: the folder with all that student code may see of this course. late: see `probes.LATE`.
+    forks: False for the kit alone.
     """
 
-    def __init__(self):
+    def __init__(self, forks: bool = True):
         self.folder = Path(tempfile.mkdtemp(prefix="kit-"))
         self.late: tuple[str, ...] | None = None
         self.process = None
         try:
             self.kit = stage(self.folder)
-            self._start()
+            if forks:
+                self._start()
         except BaseException:
             self.close()
             raise

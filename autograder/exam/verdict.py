@@ -6,6 +6,7 @@ import re
 import traceback
 from collections.abc import Callable
 
+from autograder.exam.walls.process import CAVEAT
 from autograder.key import catalogue
 from autograder.key.question import Result
 
@@ -33,7 +34,7 @@ def of(graded: Callable[[], Result], question_id: str, rung: str) -> dict:
         "seed": result.seed,
         "stood_in": list(result.stood_in),
         "status": "graded",
-        "rung": rung,
+        **_behind(rung),
     }
 
 
@@ -53,8 +54,13 @@ def failed(question_id: str, why: str, rung: str | None) -> dict:
         "seed": None,
         "stood_in": [],
         "status": "failed",
-        "rung": rung,
+        **_behind(rung),
     }
+
+
+def _behind(rung: str | None) -> dict:
+    """The wall, and what it does not hold."""
+    return {"rung": rung} | ({"caveat": CAVEAT} if rung == "process" else {})
 
 
 def row(record: dict) -> dict:

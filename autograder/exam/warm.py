@@ -46,11 +46,16 @@ class Warm:
         self.limits = limits or Limits()
         self.hidden = [PACKAGE, PACKAGE.parent / "solutions", *map(Path, hidden)]
         self.spare = None
-        self.server = server.taken()
+        self.bare = walls.named(rung) == walls.Process.name
+        self.server = server.Server(forks=False) if self.bare else server.taken()
         try:
-            self.server.warm_up(late)
+            if not self.bare:
+                self.server.warm_up(late)
             about = self.server.kit, self.hidden, self.limits
             self.wall = walls.choose(*about, rung, minimum, **how)
+            if self.bare:
+                self.wall.late = late
+                self.spare = self.wall.box()
         except BaseException:
             self.close()
             raise
@@ -68,6 +73,13 @@ class Warm:
         except BaseException:
             box.close()
             raise
+        begin = _begun if self.bare else self._forked
+        inside = begin(box, folder, files, name)
+        with contextlib.suppress(NoBox):  # told when it is needed
+            self.spare = self.wall.box()  # stands by the time the next submission comes
+        return inside.ready()
+
+    def _forked(self, box, folder: Path, files: list[str], name: str) -> Inside:
         here, there = socket.socketpair()
         told, told_write = os.pipe()
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -84,9 +96,8 @@ class Warm:
             os.close(told_write)
             os.close(opened)
         box.entered()
-        with contextlib.suppress(NoBox):  # told when it is needed
-            self.spare = self.wall.box()  # stands by the time the next submission comes
-        return Inside(box, here, told)
+        here.setblocking(False)
+        return Inside(box, here.fileno(), here.fileno(), told, here)
 
     def close(self) -> None:
         """End the server and the spare box."""
@@ -132,34 +143,42 @@ def try_a_wall(rung: str | None = None, minimum: str | None = None, **how) -> st
         return walls.choose(kit, [PACKAGE], Limits(), rung, minimum, **how).name
 
 
+def _begun(box, folder: Path, files: list[str], name: str) -> Inside:
+    box.begin(folder, files, name)
+    return Inside(box, box.fd, box.to)
+
+
 class Inside:
     """A student process in its box: the wire to it, what it uses, and its end.
 
-    box: of a wall, with `usage()` and `close()`. fd: for `autograder.student.wire` frames.
-    Closing kills the box with all that is in it.
+    box: of a wall, with `usage()` and `close()`. fd, to: for `autograder.student.wire` frames, to
+    read and to write. Closing kills the box with all that is in it.
     """
 
-    def __init__(self, box, link: socket.socket, told: int):
-        self.box, self.link, self.told = box, link, told
-        self.link.setblocking(False)
-        self.fd = link.fileno()
-        self.started = time.monotonic()
+    def __init__(self, box, fd: int, to: int, told: int = -1, link: socket.socket | None = None):
+        self.box, self.fd, self.to, self.told, self.link = box, fd, to, told, link
         self._said = b""
+
+    def ready(self) -> Inside:
+        """Wait until it answers. NoBox when it does not."""
+        seconds = START_SECONDS if self.link else server.WARM_SECONDS
         try:
-            first = wire.receive(self.fd, START_SECONDS)
+            first = wire.receive(self.fd, seconds)
         except (EOFError, TimeoutError, wire.WireError) as error:
             first = {"failed": self._heard().get("failed", f"no answer ({type(error).__name__})")}
         if not first.get("ready"):
             self.close()
-            raise NoBox(f"a process could not enter its sandbox: {first.get('failed')}")
+            raise NoBox(f"a process could not enter its box: {first.get('failed')}")
+        return self
 
     def ended(self, seconds: float = 2.0) -> int | None:
         """The wait status of the student's process, or None while it lives."""
-        return self._heard(seconds).get("status")
+        return self._heard(seconds).get("status") if self.link else self.box.status(seconds)
 
     def close(self) -> None:
         self.box.close()
-        self.link.close()
+        if self.link is not None:
+            self.link.close()
         if self.told >= 0:
             os.close(self.told)
             self.told = -1
@@ -167,7 +186,7 @@ class Inside:
     def _heard(self, seconds: float = 0.5) -> dict:
         """What the guardian has told: pid, then status; or why it failed."""
         deadline = time.monotonic() + seconds
-        while b"status" not in self._said and b"failed" not in self._said:
+        while self.told >= 0 and b"status" not in self._said and b"failed" not in self._said:
             left = max(0, deadline - time.monotonic())
             if not select.select([self.told], [], [], left)[0]:
                 break

@@ -26,10 +26,9 @@ from traitlets import Enum, Float, Integer
 from autograder.exam import examiner, room, sanitize, verdict, walls, warm
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.key import catalogue
-from autograder.plugins import ahead, incell
+from autograder.plugins import ahead
 
 MEBI = 2**20
-GOES_ON = '--IPKernelApp.extra_extensions=["autograder.student.statements"]'
 
 # Extra credit as it was stored here last: nbgrader keeps no automatic value apart from a person's.
 EXTRA = Table(
@@ -72,14 +71,14 @@ class Execute(StockExecute):
     """Run a submission's cells and grade its questions; takes the place of nbgrader's `Execute`."""
 
     sandbox = Enum(
-        ("", *walls.RUNGS, *walls.FORMER, "none"),
+        ("", *walls.RUNGS, *walls.FORMER),
         "",
-        help="The wall that student code is put behind: 'namespaces' or 'landlock'; by default "
-        "what AUTOGRADER_WALL names, else the best that works. 'none' trusts student code.",
+        help="The wall that student code is put behind: 'namespaces', 'landlock', or 'process', "
+        "which is none; by default what AUTOGRADER_WALL names, else the best that isolates.",
     ).tag(config=True)
 
     minimum = Enum(
-        walls.ISOLATED,
+        tuple(walls.RUNGS),
         None,
         allow_none=True,
         help="Grade behind no weaker wall than this one, on whatever machine.",
@@ -113,40 +112,28 @@ class Execute(StockExecute):
         if problem is not None:
             return self._unread(nb, resources, problem)
         seed = secrets.randbelow(2**31) if self.seed is None else self.seed
-        if self.sandbox != "none" or ahead.of(self).examined:
-            done = self._isolated(nb, resources, seed)
-            if done is not None:
-                return done
-        os.environ[incell.SEED] = str(seed)
-        self.extra_arguments = list({*self.extra_arguments, GOES_ON})
-        try:
-            return super().preprocess(nb, resources, km)
-        finally:
-            del os.environ[incell.SEED]
+        return self._isolated(nb, resources, seed)
 
     def check(self) -> None:
         """Raise NoBox when this machine has not the wall that is asked for, or no room."""
-        if self.sandbox == "none":
-            self.log.warning(
-                "Student code is not isolated (Execute.sandbox = 'none'): it can read and write "
-                "what you can, and forge its score."
-            )
-            return
         there = room.free()
         if not room.boxes(self.limits().memory, 1, there):
             raise NoBox(room.too_little(self.limits().memory, there))
         try:
             name = _works(self.rung(), self.minimum, os.environ.get("PATH"))
-            self.log.info("Student code is put behind the wall %r.", name)
+            if name == walls.Process.name:
+                self.log.warning(walls.CAVEAT)
+            else:
+                self.log.info("Student code is put behind the wall %r.", name)
         except NoBox as error:
             raise NoBox(
                 f"student code cannot be isolated here: {error}. `python -m autograder doctor` "
-                "tells more. If you trust every submission: "
-                "nbgrader autograde --Execute.sandbox=none"
+                "tells more. If you trust every submission: nbgrader autograde "
+                f"--Execute.sandbox=process. {walls.CAVEAT}"
             ) from None
 
     def _isolated(self, nb, resources, seed):
-        """The results of a worker or of the examiner here; None when both are not to be had."""
+        """The results of a worker, or of the examiner here."""
         folder = Path(resources["metadata"]["path"] or ".")
         about = resources.get("nbgrader", {})
         cells = [cell for cell in nb.cells if cell.cell_type == "code"]
@@ -156,8 +143,6 @@ class Execute(StockExecute):
         done = ahead.of(self).examined
         examined = done.pop(key_of(asked, folder, files, name, seed), None) if done else None
         if examined is None:
-            if self.sandbox == "none":
-                return None
             where = self._hidden(), asked, self.rung(), self.minimum
             student = warm.shared(self.limits(), *where)
             examined = examiner.examine(asked, folder, files, name, seed, student)
@@ -179,7 +164,7 @@ class Execute(StockExecute):
 
     def rung(self) -> str | None:
         """The wall asked for, None for the best."""
-        return "none" if self.sandbox == "none" else walls.named(self.sandbox)
+        return walls.named(self.sandbox)
 
     def limits(self) -> Limits:
         """The configured limits."""

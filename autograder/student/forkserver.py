@@ -66,6 +66,8 @@ def _collapse() -> None:
     """Have the kernel put this process's memory into pages of 2 MiB: a fork copies an entry for
     each page, and its end frees them. Nothing happens before Linux 6.1.
     """
+    if not Path("/proc/self/maps").exists():
+        return
     madvise, whole = ctypes.CDLL(None).madvise, 2 << 20
     madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
     for line in Path("/proc/self/maps").read_text().splitlines():

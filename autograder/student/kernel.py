@@ -250,8 +250,11 @@ def prepare() -> None:
     _shell.execution_count = 1
 
 
-def serve(fd: int, shared: bool = False) -> None:
-    """Answer the examiner until it closes the wire. shared: see `confine.program`."""
+def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
+    """Answer the examiner until it closes the wire. fd, to: where requests come from and answers
+    go, the same by default. shared: see `confine.program`.
+    """
+    to = fd if to is None else to
     if shared:
         _alone()
     shell, itself = _shell, os.getpid()
@@ -261,13 +264,13 @@ def serve(fd: int, shared: bool = False) -> None:
     shell.db = {}  # what IPython remembers between sessions
     shell.streams = _Stream(shell.outbox, "stdout", 1), _Stream(shell.outbox, "stderr", 2)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = shell.streams
-    wire.send(fd, {"ready": True})
+    wire.send(to, {"ready": True})
     while True:
         request = wire.receive(fd)
-        answer = _run(shell, request) if request["do"] == "run" else _ask(shell, fd, request)
+        answer = _run(shell, request) if request["do"] == "run" else _ask(shell, fd, to, request)
         if os.getpid() != itself:
             os._exit(0)  # a fork of the student's has come back here; only the first one answers
-        _send(fd, request["serial"], answer)
+        _send(to, request["serial"], answer)
 
 
 def _run(shell: Shell, request: dict) -> dict:
@@ -288,9 +291,9 @@ def _run(shell: Shell, request: dict) -> dict:
     return shell.outbox.message()
 
 
-def _ask(shell: Shell, fd: int, request: dict) -> dict:
+def _ask(shell: Shell, fd: int, to: int, request: dict) -> dict:
     inputs = {k[7:]: v for k, v in request.items() if k.startswith("inputs.")}
-    stand_ins = {name: StandIn(name, fd, request["serial"]) for name in request["stand_ins"]}
+    stand_ins = {name: StandIn(name, fd, to, request["serial"]) for name in request["stand_ins"]}
     names = asking.InProcess(shell.user_ns)
     evidence = names.ask(request["probe"], inputs, stand_ins, request["seconds"])
     return {f"evidence.{key}": value for key, value in evidence.items()}
@@ -348,8 +351,8 @@ def _reseed() -> None:
 class StandIn:
     """A function that the examiner computes: the reference itself never comes here."""
 
-    def __init__(self, name: str, fd: int, serial: int):
-        self.__name__, self._fd, self._serial = name, fd, serial
+    def __init__(self, name: str, fd: int, to: int, serial: int):
+        self.__name__, self._fd, self._to, self._serial = name, fd, to, serial
 
     def __call__(self, *args, **kwargs):
         import torch
@@ -370,7 +373,7 @@ class StandIn:
         return {"value": value if isinstance(value, (bool, int, float, type(None))) else str(value)}
 
     def _call(self, message: dict) -> dict:
-        wire.send(self._fd, {"serial": self._serial, "stand_in": self.__name__, **message})
+        wire.send(self._to, {"serial": self._serial, "stand_in": self.__name__, **message})
         reply = wire.receive(self._fd)
         if "error" in reply:
             raise RuntimeError(f"{self.__name__}: {reply['error']}")

@@ -6,6 +6,8 @@ suite of a leak; it stands in one statement with what must work before, since ce
 
 # ruff: noqa: E501  (hostile code is not ours to format)
 
+from tests.attacks.neighbours import NEIGHBOURS
+
 READING = {
     "open the gradebook": "found(open('{course}/gradebook.db').read())",
     "list the course folder": "found(str(os.listdir('{course}')))",
@@ -471,6 +473,7 @@ KINDS = {
     "escaping": ESCAPING,
     "exhausting": EXHAUSTING,
     "speaking": SPEAKING,
+    "neighbours": NEIGHBOURS,
 }
 ALL = {
     f"{aim}: {name}": source for aim, sources in KINDS.items() for name, source in sources.items()

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 
 import pytest
 import torch
@@ -48,7 +49,12 @@ def course(tmp_path_factory):
     (root / "submitted/honest/vae/vae.ipynb").write_text(CANARY)
     (root / "submitted/hostile/vae").mkdir(parents=True)
     os.environ["GRADER_TOKEN"] = CANARY
-    yield root
+    bus, notify = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with bus, notify:  # services of the user
+        bus.bind(str(root / "bus"))
+        bus.listen()
+        notify.bind(str(root / "notify"))
+        yield root
     del os.environ["GRADER_TOKEN"]
 
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from autograder.key import catalogue
 from autograder.key.question import Exam, Result
 from autograder.student import probes
-from autograder.student.asking import Forked
+from tests.forked import Forked
 
 from . import Mutant, Variant
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.exam.walls.landlock import Landlock
 from autograder.exam.walls.namespaces import Namespaces
+from autograder.exam.walls.process import CAVEAT, Process
 
-RUNGS = {wall.name: wall for wall in (Namespaces, Landlock)}
-FORMER = {"bubblewrap": "namespaces"}  # names of version 1.0
+RUNGS = {wall.name: wall for wall in (Namespaces, Landlock, Process)}
+FORMER = {"bubblewrap": "namespaces", "none": "process"}  # names of version 1.0
 WEAKEST = "landlock"  # that is taken without being asked for
 ISOLATED = tuple(RUNGS)[: list(RUNGS).index(WEAKEST) + 1]
 VARIABLE = "AUTOGRADER_WALL"
@@ -58,3 +59,6 @@ def choose(
         except NoBox as error:
             reasons.append(f"{name}: {error}")
     raise NoBox("; ".join(reasons))
+
+
+__all__ = ["CAVEAT", "FORMER", "ISOLATED", "RUNGS", "Limits", "NoBox", "choose", "named"]

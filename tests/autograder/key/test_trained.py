@@ -18,9 +18,9 @@ from autograder.key.kinds import trained
 from autograder.key.vae.bernoulli_log_likelihood import bernoulli_log_likelihood
 from autograder.key.vae.kl_gaussian import kl_gaussian
 from autograder.key.vae.reparametrize import reparametrize
-from autograder.student.asking import Forked
 from benchmarks import honest
 from tests.bank import runs as bank
+from tests.forked import Forked
 from utils import graph, runs
 
 CODE = """

@@ -145,7 +145,9 @@ def test_without_the_wall_asked_for_nothing_is_graded(course, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     done = course.autograde("refused", sandbox="bubblewrap")
     assert not done["success"]
-    assert "bubblewrap is not installed" in done["log"] and "--Execute.sandbox=none" in done["log"]
+    assert (
+        "bubblewrap is not installed" in done["log"] and "--Execute.sandbox=process" in done["log"]
+    )
     assert not (course.root / "autograded" / "refused").exists()
 
 

@@ -1,0 +1,162 @@
+"""The ladder: which wall is taken, what each needs, how many boxes there is room for."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder import cli
+from autograder.exam import examiner, walls, warm
+from autograder.exam.examiner import Cell
+from autograder.exam.walls import landlock
+from autograder.exam.walls.common import Account, Limits, NoBox
+from autograder.exam.warm import Warm
+from tests import walls as here
+from tests.autograder.conftest import KL
+
+torch.set_num_threads(1)
+ROOT = Path(__file__).resolve().parents[3]
+GIB = 2**30
+has_landlock = pytest.mark.skipif(
+    "landlock" not in here.here(), reason=f"no Landlock: {here.missing('landlock')}"
+)
+
+
+def test_former_names_and_the_environment_choose_a_wall(monkeypatch):
+    assert walls.named("bubblewrap") == "namespaces" and walls.named("none") == "process"
+    monkeypatch.setenv("AUTOGRADER_WALL", "landlock")
+    assert walls.named(None) == walls.named("") == "landlock"
+    assert walls.named("process") == "process"
+    with pytest.raises(NoBox, match="no wall 'brick'; there are namespaces, landlock, process"):
+        walls.named("brick")
+
+
+def test_no_wall_is_taken_only_when_it_is_asked_for(monkeypatch):
+    monkeypatch.delenv("AUTOGRADER_WALL", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(landlock.landlock, "version", lambda: 0)
+    with pytest.raises(NoBox, match="bubblewrap is not installed.*landlock: this kernel has no"):
+        warm.try_a_wall()
+    assert warm.try_a_wall("process") == "process"
+
+
+def test_a_minimum_is_kept():
+    with pytest.raises(NoBox, match="'process' is weaker than 'landlock'"):
+        warm.try_a_wall("process", "landlock")
+    with pytest.raises(NoBox, match="'landlock' is weaker than 'namespaces'"):
+        warm.try_a_wall("landlock", "namespaces")
+
+
+@has_landlock
+@pytest.mark.parametrize("abi", [1, 2])
+def test_old_landlock_does_not_hold_students_who_are_the_graders_user(abi):
+    with pytest.raises(NoBox, match=f"Landlock of version {abi} cannot keep student code from"):
+        warm.try_a_wall("landlock", as_root=False, abi=abi)
+
+
+def test_a_folder_above_something_hidden_is_opened_child_by_child(tmp_path, monkeypatch):
+    for name in ("packages/key", "packages/torch", "bin", "packages/module.py"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "packages/key")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "packages")])
+    read, look = landlock.openings([tmp_path], [tmp_path / "packages/key"])
+    names = {str(Path(path).relative_to(tmp_path)) for path in read}
+    assert names == {"bin", "packages/torch", "packages/module.py"}
+    assert look == [str(tmp_path / "packages")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives users away")
+def test_no_two_boxes_have_one_user():
+    accounts = [Account() for _ in range(3)]
+    assert len({account.uid for account in accounts}) == 3
+    for account in accounts:
+        account.close()
+
+
+@pytest.mark.parametrize("rung", here.here())
+def test_a_box_waits_with_a_program_that_is_in_it(rung, tmp_path, monkeypatch):
+    """Whatever a PATH finds, such as a folder of links."""
+    for name in ("bwrap", "cat"):
+        if found := shutil.which(name):
+            (tmp_path / name).symlink_to(found)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert warm.try_a_wall(rung) == rung
+
+
+def test_a_bubblewrap_that_fails_is_told_in_a_sentence(tmp_path, monkeypatch):
+    program = tmp_path / "bwrap"
+    program.write_text("#!/bin/sh\necho No permissions to make it >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(NoBox, match="bubblewrap could not make a sandbox: No permissions"):
+        warm.try_a_wall("namespaces")
+
+
+@pytest.mark.long
+def test_a_process_is_spawned_without_a_fork_and_says_what_it_is(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "fork")
+    cells = [Cell(KL), Cell("import os; print(os.getcwd())"), Cell("", "vae.kl_gaussian")]
+    with Warm(Limits(memory=GIB), rung="process") as server:
+        examined = examiner.examine(cells, tmp_path, [], "vae", 3, server)
+    record = examined.records["vae.kl_gaussian"]
+    assert record["score"] == 2 and record["rung"] == "process"
+    assert "can write the gradebook" in record["caveat"]
+
+
+STEALS = """
+from autograder.key import catalogue
+kl_gaussian = catalogue.find("vae.kl_gaussian").reference["kl_gaussian"]
+"""
+READS = """
+import os
+def kl_gaussian(mu, logvar):
+    raise SystemExit
+open({secret!r}, "w").write("forged")
+"""
+
+
+def test_a_checked_file_can_neither_import_the_key_nor_write_where_it_lies(tmp_path, capsys):
+    for name, source in (("steals", STEALS), ("reads", READS), ("right", KL)):
+        text = source.replace("{secret!r}", repr(str(tmp_path / "forged")))
+        (tmp_path / f"{name}.py").write_text(text)
+    files = [w for n in ("steals", "reads", "right") for w in ("--file", str(tmp_path / f"{n}.py"))]
+    assert cli.main(["check", "vae.kl_gaussian", "--json", *files]) == 1
+    scores = [json.loads(line)["score"] for line in capsys.readouterr().out.splitlines()]
+    assert scores == [0, 0, 2] and not (tmp_path / "forged").exists()
+
+
+def container(*options):
+    """The command that runs Python in an emulated container."""
+    python = Path(sys.executable)
+    base = Path(os.path.realpath(python)).parents[1]
+    emulation = ["/usr/bin/python3", str(ROOT / "tests/dockerlike.py"), "--reach", str(base)]
+    return [*emulation, *options, str(python)]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can emulate a container")
+@pytest.mark.parametrize("user", [None, 1500])
+@pytest.mark.parametrize("which", ["cells", "box"])
+def test_in_a_container_landlock_holds(user, which, tmp_path):
+    os.chmod(tmp_path.parent, 0o755)
+    where = tmp_path / "home"
+    where.mkdir()
+    options = []
+    if user:
+        os.chown(where, user, user)
+        options = ["--user", str(user)]
+    what = {"cells": "tests/attacks/test_cells.py", "box": "tests/autograder/exam/test_box.py"}
+    done = subprocess.run(
+        [*container(*options), "-m", "pytest", "-q", "-p", "no:cacheprovider", what[which]]
+        + [f"--basetemp={where / 'pytest'}", *(["--long"] if which == "cells" else [])],
+        cwd=ROOT,
+        env={**os.environ, "HOME": str(where), "TMPDIR": str(where)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
