@@ -17,9 +17,15 @@
 # %%
 import torch
 
-from utils import checks, data, plots, runs, training
-from utils.explore import explorers, widgets
-from utils.hand_in import answers, preflight
+try:
+    from utils import checks, data, plots, runs, training
+    from utils.explore import explorers, widgets
+    from utils.hand_in import answers, preflight
+except ImportError as error:
+    raise ImportError(
+        "The course's package is not here: put vae-course.zip beside this notebook, run "
+        "`%pip install ./vae-course.zip` in a cell, and restart the kernel."
+    ) from error
 
 test = data.load("MNIST", train=False, limit=500 if training.autograding() else 2_000)
 vae = runs.load("tuned")

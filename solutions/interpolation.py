@@ -18,9 +18,15 @@
 # %%
 import torch
 
-from utils import checks, data, plots, runs, training
-from utils.explore import explorers
-from utils.hand_in import answers, preflight
+try:
+    from utils import checks, data, plots, runs, training
+    from utils.explore import explorers
+    from utils.hand_in import answers, preflight
+except ImportError as error:
+    raise ImportError(
+        "The course's package is not here: put vae-course.zip beside this notebook, run "
+        "`%pip install ./vae-course.zip` in a cell, and restart the kernel."
+    ) from error
 
 torch.manual_seed(0)
 few = training.autograding()  # while grading, a few images are enough

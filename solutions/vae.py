@@ -25,8 +25,14 @@ import torch
 import torch.nn.functional as F
 from torch import distributions, nn
 
-from utils import checks, data, plots, runs, training
-from utils.hand_in import answers, preflight
+try:
+    from utils import checks, data, plots, runs, training
+    from utils.hand_in import answers, preflight
+except ImportError as error:
+    raise ImportError(
+        "The course's package is not here: put vae-course.zip beside this notebook, run "
+        "`%pip install ./vae-course.zip` in a cell, and restart the kernel."
+    ) from error
 
 torch.manual_seed(0)
 device = training.device()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from autograder.plugins.config import ROOT
 PAPERS = ("LICENSE", "LICENSE-TEXTS.md", "THIRD_PARTY.md", "CHANGELOG.md")
 # What has another name in the zip, {name there: name here}.
 RENAMED = {"requirements.txt": "requirements-students.txt"}
+STUDENTS = "vae-course-students"  # the distribution's name; the whole kit is vae-course
 # The one place where the course's address may stand.
 ADDRESS = "pyproject.toml, [tool.course] url"
 
@@ -25,6 +27,7 @@ def write(target: Path, root: Path = ROOT) -> Path:
             archive.write(path, f"vae-course/{path.relative_to(root).as_posix()}")
         for name, here in RENAMED.items():
             archive.write(root / here, f"vae-course/{name}")
+        archive.writestr("vae-course/pyproject.toml", _pyproject(root))
         archive.writestr("vae-course/README.md", _readme(root))
     return target
 
@@ -41,8 +44,23 @@ def _files(root: Path) -> Iterator[Path]:
     for path in (root / "utils").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and path.name != "build.py":
             yield path
-    for name in (*PAPERS, "environment.yml", "pyproject.toml"):
+    for name in (*PAPERS, "environment.yml"):
         yield root / name
+
+
+def _pyproject(root: Path) -> str:
+    """The kit's, as a package of another name: who has both installed must see which is which.
+
+    `pip install vae-course.zip` also fetches what a hosted notebook lacks, in any version, where
+    requirements.txt pins the versions that the course was tested with.
+    """
+    text = (root / "pyproject.toml").read_text(encoding="utf-8").partition("[tool.ruff]")[0]
+    pins = (root / "requirements-students.txt").read_text(encoding="utf-8")
+    names = re.findall(r"^([\w.-]+)==", pins, re.M)
+    needed = [name for name in names if name not in ("jupyterlab", "notebook")]
+    listed = "".join(f'  "{name}",\n' for name in needed)
+    own = f'name = "{STUDENTS}"\ndependencies = [\n{listed}]\n'
+    return text.replace('name = "vae-course"\n', own).replace(', "autograder*"', "")
 
 
 def _readme(root: Path) -> str:
