@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from autograder.release import build, bundle
 
+LIBRARIES = sysconfig.get_path("purelib")
 DOC = (build.ROOT / "docs" / "jupyterhub.md").read_text("utf-8")
 
 
@@ -124,9 +126,9 @@ def test_a_notebook_that_lies_alone_finds_utils_or_says_what_to_do(package, tmp_
         (site / "utils").mkdir(parents=True)
         (site / "utils" / "__init__.py").write_text("")
     done = subprocess.run(
-        [sys.executable, script],
+        [sys.executable, "-S", script],  # without what this environment finds by itself
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(site)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), LIBRARIES])},
         capture_output=True,
         text=True,
     )
