@@ -64,6 +64,9 @@ def run(options) -> int:
         why = f"student code cannot be isolated here: {error}"
         print(f"autograder one: {why}; nothing was graded", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"autograder one: {cause(error)}; nothing was graded", file=sys.stderr)
+        return 1
     before = options.tries or 0
     if options.form == "gradescope":
         earlier = gradescope.Earlier.of(options.metadata, submission.digest)

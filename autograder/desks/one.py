@@ -27,6 +27,7 @@ from autograder.key import catalogue
 RELEASE = Path(__file__).resolve().parents[2] / "assignments"
 VERSION = 1  # of the JSON; a new key raises nothing, a key that goes or changes raises it
 LIMITS = warm.Limits()  # what nbgrader's plug-in has by default
+NOTES = 50
 FILES = 128 * 2**20  # bytes of a submission, and of what goes into its box
 
 
@@ -100,7 +101,7 @@ def grade(submission: Submission, seed: int | None = None) -> dict:
         "seconds": round(time.monotonic() - started, 2),
         "seed": seed,
         "questions": questions,
-        "notes": [verdict.printable(note) for note in [*notes, *submission.notes]],
+        "notes": _few([*notes, *submission.notes]),
     }
 
 
@@ -247,6 +248,15 @@ def _examined(submission: Submission, seed: int):
         server = warm.shared(LIMITS, (RELEASE.parent,), cells)
         examined = examiner.examine(cells, folder, sorted({*names}), assignment, seed, server)
     return examined, server.rung
+
+
+def _few(notes: list[str]) -> list[str]:
+    """What a desk takes of them: the names in them are the student's, as many and as long as the
+    student likes.
+    """
+    told = [verdict.printable(note)[:500] for note in notes[:NOTES]]
+    more = len(notes) - NOTES
+    return [*told, f"and {more:,} more notes"] if more > 0 else told
 
 
 def _copy(source: Path, names: list[str], target: Path) -> None:

@@ -168,6 +168,16 @@ def test_runs_beside_a_notebook_are_not_taken_in_silence(right, tmp_path):
     assert not one.found(tmp_path).notes
 
 
+def test_names_of_files_fill_no_result(right, tmp_path):
+    path = write(tmp_path / "a" / "explore.ipynb", right)
+    (tmp_path / "a" / "files").mkdir()
+    for number in range(200):
+        (tmp_path / "a" / "files" / f"{number}{'x' * 200}").symlink_to("/dev/null")
+    result = graded(path, tmp_path / "a" / "files")
+    assert result["score"] == 2 and len(result["notes"]) <= one.NOTES + 1
+    assert "more notes" in result["notes"][-1]
+
+
 def test_a_wrong_call_is_said_in_a_sentence(tmp_path):
     with pytest.raises(WrongCall, match="no such file"):
         one.found(tmp_path / "nowhere.ipynb")
