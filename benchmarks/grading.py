@@ -7,6 +7,7 @@ checks inside the student's kernel, unprotected; this kit isolates every submiss
     python benchmarks/grading.py --otter OTTER/bin/python  # and Otter
     python benchmarks/grading.py --assignment vae --functions
     python benchmarks/grading.py --functions --ways two --students 10 100 1000
+    python benchmarks/grading.py --functions --ways namespaces landlock process
 
 Otter has an environment of its own: `pip install otter-grader`, and what notebooks need, as in
 requirements.txt (ipykernel is one of them).
@@ -47,7 +48,11 @@ WAYS = {
     "otter": "Otter-Grader, nothing isolated",
     "one": "this kit, isolated, one worker",
     "two": "this kit, isolated, two workers",
+    "namespaces": "this kit behind namespaces, one worker",
+    "landlock": "this kit behind Landlock, one worker",
+    "process": "this kit behind no wall, one worker",
 }
+RUNGS = ("namespaces", "landlock", "process")
 STOCK = """c = get_config()
 c.CourseDirectory.course_id = "bench"
 c.CourseDirectory.source_directory = "solutions"
@@ -140,8 +145,10 @@ def command(way: str, folder: Path, assignment: str, otter: str | None) -> list[
                 test = OTTER_TEST.format(id=question.id, name=name, points=question.points)
                 archive.writestr(f"tests/{name}.py", test)
         return [otter, "-c", OTTER_CLASS, assignment]
-    workers = {"one": "1", "two": "2"}[way]
+    workers = "2" if way == "two" else "1"
     grade = [sys.executable, "-m", "autograder", "grade", assignment]
+    if way in RUNGS:
+        grade = ["env", f"AUTOGRADER_WALL={way}", *grade]
     return [*grade, "--course-dir", str(folder), "--workers", workers]
 
 
@@ -335,7 +342,8 @@ def main() -> None:
     parser.add_argument("--functions", action="store_true", help="no experiments, only the steps")
     parser.add_argument("--otter", metavar="PYTHON", help="of an environment with otter-grader")
     options = parser.parse_args()
-    ways = options.ways or [w for w in WAYS if w != "otter" or options.otter]
+    usual = [way for way in WAYS if way not in RUNGS and (way != "otter" or options.otter)]
+    ways = options.ways or usual
     build.scripts_on_path()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     own = own_cells(options.assignment, options.functions)

@@ -1,4 +1,6 @@
-"""Isolated or in process: every answer in the bank gets the same score and the same mistake."""
+"""Isolated, behind whatever wall, or in process: every answer in the bank gets the same score and
+the same mistake.
+"""
 
 from collections import Counter
 
@@ -12,20 +14,25 @@ from autograder.key import catalogue
 from autograder.key.question import Exam
 from autograder.student import probes
 from autograder.student.asking import InProcess
-from tests import bank
+from tests import bank, walls
 
 torch.set_num_threads(1)
 
 
+LATE = tuple(probes.LATE)
+
+
 @pytest.fixture(scope="module")
 def warm():
-    with Warm(late=tuple(probes.LATE)) as server:
+    with Warm(late=LATE) as server:
         yield server
 
 
 def pytest_generate_tests(metafunc):
     """Two wrong answers and one right one a question; with --whole-bank, all of them."""
     entries = [*bank.mutants(), *bank.variants()]
+    if "entry" not in metafunc.fixturenames:
+        return
     if not metafunc.config.getoption("--whole-bank"):
         seen = Counter()
         kept = []
@@ -47,3 +54,20 @@ def test_both_ways_to_run_a_question_score_alike(warm, tmp_path, entry):
     cells = [Cell(entry.source), Cell("", entry.question)]
     apart = examiner.examine(cells, tmp_path, [], "bank", 5, warm).records[entry.question]
     assert (apart["score"], apart["mistake"]) == (within.score, within.mistake)
+
+
+@pytest.mark.long
+def test_fifty_answers_get_the_same_points_behind_every_wall(tmp_path):
+    entries = [*bank.mutants(), *bank.variants()]
+    entries = entries[:: len(entries) // 50][:50]
+    found = {}
+    for rung in (*walls.here(), "process"):
+        with Warm(rung=rung, late=LATE) as server:
+            for number, entry in enumerate(entries[:: 1 if rung != "process" else 10]):
+                cells = [Cell(entry.source), Cell("", entry.question)]
+                of = examiner.examine(cells, tmp_path, [], "bank", 5, server).records
+                record = of[entry.question]
+                assert record["rung"] == rung
+                name = number * (1 if rung != "process" else 10)
+                found.setdefault(name, set()).add((record["score"], record["mistake"]))
+    assert len(found) == 50 and {len(results) for results in found.values()} == {1}
