@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from autograder.key import sentences
-from autograder.key.sentences import Sentences
+from autograder.key.sentences import SentenceError, Sentences
 from autograder.student import probes
 
 Evidence = Mapping[str, Any]
@@ -106,7 +106,7 @@ class Question:
         for check in self.checks:
             self.property(check)
         for name in self.mistakes:
-            self.sentences.about(name)
+            self._said(name)
 
     @property
     def assignment(self) -> str:
@@ -120,9 +120,17 @@ class Question:
         """What a check tests, in words, without values; `docs/what-is-tested.md` lists it."""
         return self.sentences.property(check.name)
 
+    def _said(self, name: str) -> tuple[sentences.Said, str]:
+        """What is said of a mistake, and its name; "part: name" is one of what it builds on."""
+        part, colon, of_part = name.partition(": ")
+        if not colon:
+            return self.sentences.about(name), name
+        said = sentences.of(f"{self.assignment}.{part}").about(of_part)
+        return replace(said, says=f"In your `{part}`, or what stands for it: {said.says}"), of_part
+
     def mistake(self, name: str, values: Mapping[str, Any] = MappingProxyType({})) -> Mistake:
         """The mistake of that name; values fill in the words of its sentence."""
-        said = self.sentences.about(name)
+        said, name = self._said(name)
         says = said.says.format(**values) if values else said.says
         reread = self.sentences.reread if said.reread is None else said.reread
         reread = "" if reread == sentences.NOTHING else reread
@@ -206,7 +214,7 @@ class Exam:
         inputs.setdefault("seed", int(rng.integers(2**31)))
         own = {name: question.reference[name] for name in stand_ins}
         if question.examine:
-            got, want = question.examine(self.student, inputs, own, question.seconds), {}
+            got, want = _examined(question, self.student, inputs, own), {}
         else:
             got = self.student.ask(question.probe, inputs, own, question.seconds)
             want = _evidence(question, inputs) if question.compared else {}
@@ -243,12 +251,20 @@ def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
     )
 
 
+def _examined(question, student, inputs, own) -> Evidence:
+    """Evidence of more than one probe: what is odd in the first answers may not be fit to go on."""
+    try:
+        return question.examine(student, inputs, own, question.seconds)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return {"error": f"What came back could not be read ({type(error).__name__})."}
+
+
 def _tested(check: Check, got, want, inputs) -> str | None:
     """Evidence comes from an untrusted process: what a test cannot even read has failed it."""
     try:
         with np.errstate(all="ignore"):
             return check.test(got, want, inputs)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except Exception as error:
         return f"what came back could not be read ({type(error).__name__})."
 
 
@@ -278,7 +294,9 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
                 if alike(got, _evidence(question, inputs, name), inputs):
                     return question.mistake(name)
             named = question.explain and question.explain(got, want, inputs, failed)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+    except SentenceError:
+        raise
+    except Exception:
         return None  # unreadable evidence has no name
     if not named:
         return None
@@ -343,9 +361,29 @@ def matches(key: str, what: str, rtol=1e-4, atol=1e-5):
         if problem:
             return problem
         if not close(got[key], want[key], rtol, atol):
-            return f"{what}: not the right numbers."
+            return f"{what}: {differs(got[key], want[key], rtol, atol)}."
 
     return test
+
+
+def differs(value, right, rtol=1e-4, atol=1e-5) -> str:
+    """In which way numbers of the right shape are wrong, without saying what they should be."""
+    value, right = np.asarray(value, float), np.asarray(right, float)
+    good = np.isclose(value, right, rtol=rtol, atol=atol, equal_nan=True)
+    if good.all():
+        return "not quite the right numbers"
+    every = "the number is" if value.size == 1 else "every number is"
+    if good.any():
+        return f"{np.count_nonzero(~good)} of {good.size} numbers are wrong"
+    if close(-value, right):
+        return f"{every} of the right size and the wrong sign"
+    if not np.any(value):
+        return f"{every} zero"
+    if (value > right).all():
+        return f"{every} too large"
+    if (value < right).all():
+        return f"{every} too small"
+    return "some numbers are too large, others too small"
 
 
 def well_formed(got, want, key: str, what: str) -> str | None:

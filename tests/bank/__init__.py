@@ -45,14 +45,14 @@ class Variant:
 @cache
 def mutants() -> tuple[Mutant, ...]:
     """Every mutant of every assignment."""
-    modules = (importlib.import_module(f"{__name__}.{name}") for name in (*ASSIGNMENTS, "runs"))
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in (*ASSIGNMENTS, "runs", "found"))
     return tuple(mutant for module in modules for mutant in module.MUTANTS)
 
 
 @cache
 def variants() -> tuple[Variant, ...]:
     """Every right-but-unusual answer of every assignment."""
-    modules = (importlib.import_module(f"{__name__}.{name}") for name in (*ASSIGNMENTS, "runs"))
+    modules = (importlib.import_module(f"{__name__}.{name}") for name in (*ASSIGNMENTS, "runs", "found"))
     return tuple(variant for module in modules for variant in module.VARIANTS)
 
 

@@ -773,7 +773,7 @@ SAMPLE_MUTANTS = (
     _samples(
         "clamped logits",
         "images",
-        "clamped",
+        "logits-clamped",
         ("torch.sigmoid(decoder(z))", "decoder(z).clamp(0, 1)"),
     ),
     _samples("inverted", "images", "inverted", ("torch.sigmoid", "1 - torch.sigmoid")),
@@ -801,7 +801,7 @@ SAMPLE_MUTANTS = (
     ),
     _samples("scaled", "prior", "scaled", ("torch.randn(n, nz)", "torch.randn(n, nz) * 3")),
     _samples("absolute", "prior", "absolute", ("torch.randn(n, nz)", "torch.randn(n, nz).abs()")),
-    _samples("shifted", "prior", "shifted", ("torch.randn(n, nz)", "torch.randn(n, nz) + 1")),
+    _samples("shifted", "prior", "not-centred", ("torch.randn(n, nz)", "torch.randn(n, nz) + 1")),
     _samples("zeros", "prior", "shared-batch", ("torch.randn(n, nz)", "torch.zeros(n, nz)")),
     _samples("not put into evaluation", "mode", "train-mode", ("    decoder.eval()\n", "")),
     _samples("left in evaluation", "mode", "stays-eval", ("    decoder.train(was)\n", "")),
@@ -958,7 +958,7 @@ GRID_MUTANTS = (
     _grid(
         "end missing",
         "corners",
-        "end-missing",
+        "last-missing",
         ("torch.linspace(-span, span, n)", "-span + torch.arange(n) * 2 * span / n"),
         ("torch.linspace(span, -span, n)", "xs.flip(0)"),
     ),

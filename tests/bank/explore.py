@@ -46,7 +46,7 @@ MUTANTS = (
     _m("n in the denominator, through numpy", "stds", "divided-by-n", _loop(std="torch.from_numpy(z.numpy().std(0))")),
     _m("variance", "stds", "variance", _loop(std="z.var(0)")),
     _m("standard error", "stds", "standard-error", _loop(std="z.std(0) / math.sqrt(len(z))")),
-    _m("exchanged", "means", "swapped", _loop().replace("return means, stds", "return stds, means")),
+    _m("exchanged", "means", "pair-swapped", _loop().replace("return means, stds", "return stds, means")),
     _m("spread around the overall mean", "stds", "overall-mean",
        _loop(std="(((z - mu.mean(0)) ** 2).sum(0) / (len(z) - 1)).sqrt()")),
     _m("spread of all digits", "stds", "overall-spread", _loop(std="mu.std(0)")),

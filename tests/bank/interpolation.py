@@ -53,7 +53,7 @@ return z0 + t * (z1 - z0)"""),
     _lerp("t stops at 0.8, as in the handout", "ends", "stops-early", """
 t = torch.linspace(0, 0.8, steps).unsqueeze(1)
 return (1 - t) * z0 + t * z1"""),
-    _lerp("from z1 to z0", "ends", "reversed", T + "return t * z0 + (1 - t) * z1"),
+    _lerp("from z1 to z0", "ends", "backwards", T + "return t * z0 + (1 - t) * z1"),
     _lerp("always 11 steps", "form", "steps-ignored", """
 t = torch.linspace(0, 1, 11).unsqueeze(1)
 return (1 - t) * z0 + t * z1"""),
@@ -65,14 +65,14 @@ s = 0.5 - 0.5 * torch.cos(math.pi * t)
 return z0 + s * (z1 - z0)"""),
     _lerp("weights do not add up: z0 stays", "ends", "start-not-faded", T + "return z0 + t * z1"),
     _lerp("both get weight t", "ends", "same-weight", T + "return t * z0 + t * z1"),
-    _lerp("subtracts the end", "ends", "sign", T + "return (1 - t) * z0 - t * z1"),
-    _lerp("away from the end", "ends", "sign", T + "return z0 - t * (z1 - z0)"),
+    _lerp("subtracts the end", "ends", "end-subtracted", T + "return (1 - t) * z0 - t * z1"),
+    _lerp("away from the end", "ends", "end-subtracted", T + "return z0 - t * (z1 - z0)"),
     _lerp("the middle, repeated", "ends", "constant", "return ((z0 + z1) / 2).repeat(steps, 1)"),
     _lerp("z0, repeated", "between", "constant", "return z0.expand(steps, -1)"),
     _lerp("transposed", "form", "transposed", """
 t = torch.linspace(0, 1, steps)
 return (1 - t) * z0[:, None] + t * z1[:, None]"""),
-    _lerp("an axis left over", "form", "one-axis-too-many", """
+    _lerp("an axis left over", "form", "shape", """
 return torch.stack([(z0 + t * (z1 - z0)).unsqueeze(0) for t in torch.linspace(0, 1, steps)])"""),
     _lerp("cat for stack", "form", "joined", """
 return torch.cat([z0 + t * (z1 - z0) for t in torch.linspace(0, 1, steps)])"""),
@@ -165,7 +165,8 @@ def _images(why, check, mistake, body, lerp=LERP):
 
 
 def _images_variant(why, body, lerp=LERP):
-    return Variant("interpolation.interpolate", why, _function(SIGNATURE, body) + lerp)
+    source = _function(SIGNATURE, body).replace("\ndef ", "\n@torch.no_grad()\ndef ", 1)
+    return Variant("interpolation.interpolate", why, source + lerp)
 
 
 ENDS = "z0, z1 = encode(x0)[0], encode(x1)[0]\n"
@@ -174,11 +175,11 @@ IMAGES_MUTANTS = (
     _images("logits returned", "images", "no-sigmoid", ENDS + "return decode(lerp(z0, z1, steps))"),
     _images("sigmoid twice", "images", "sigmoid-twice", ENDS + """
 return torch.sigmoid(torch.sigmoid(decode(lerp(z0, z1, steps))))"""),
-    _images("clamp for sigmoid", "images", "clamped", ENDS + """
+    _images("clamp for sigmoid", "images", "logits-clamped", ENDS + """
 return torch.clamp(decode(lerp(z0, z1, steps)), 0, 1)"""),
-    _images("tanh for sigmoid", "images", "tanh", ENDS + "return torch.tanh(decode(lerp(z0, z1, steps)))"),
-    _images("shifted tanh", "images", "tanh", ENDS + "return decode(lerp(z0, z1, steps)).tanh() / 2 + 0.5"),
-    _images("stretched to [0, 1]", "images", "rescaled", ENDS + """
+    _images("tanh for sigmoid", "images", "tanh-for-sigmoid", ENDS + "return torch.tanh(decode(lerp(z0, z1, steps)))"),
+    _images("shifted tanh", "images", "tanh-for-sigmoid", ENDS + "return decode(lerp(z0, z1, steps)).tanh() / 2 + 0.5"),
+    _images("stretched to [0, 1]", "images", "logits-stretched", ENDS + """
 x = decode(lerp(z0, z1, steps))
 return (x - x.min()) / (x.max() - x.min())"""),
     _images("black and white", "images", "thresholded", ENDS + """
@@ -203,15 +204,15 @@ return torch.cat([x0.view(1, 1, 28, 28), images, x1.view(1, 1, 28, 28)])"""),
     _images("x0 twice", "ends", "one-image-only", """
 z0, z1 = encode(x0)[0], encode(x0)[0]
 return torch.sigmoid(decode(lerp(z0, z1, steps)))"""),
-    _images("reversed", "ends", "reversed", ENDS + "return torch.sigmoid(decode(lerp(z1, z0, steps)))"),
+    _images("reversed", "ends", "backwards", ENDS + "return torch.sigmoid(decode(lerp(z1, z0, steps)))"),
     _images("own t, stops short", "ends", "last-missing", ENDS + """
 return torch.cat([torch.sigmoid(decode((z0 + i / steps * (z1 - z0))[None])) for i in range(steps)])"""),
     _images("own t, uneven", "path", "uneven", ENDS + """
 t = torch.linspace(0, 1, steps).unsqueeze(1) ** 2
 return torch.sigmoid(decode((1 - t) * z0 + t * z1))"""),
-    _images("channel axis lost", "form", "one-axis-too-few", ENDS + """
+    _images("channel axis lost", "form", "no-channel", ENDS + """
 return torch.sigmoid(decode(lerp(z0, z1, steps))).squeeze()"""),
-    _images("stacked with an axis too many", "form", "one-axis-too-many", ENDS + """
+    _images("stacked with an axis too many", "form", "shape", ENDS + """
 return torch.stack([torch.sigmoid(decode(z[None])) for z in lerp(z0, z1, steps)])"""),
     _images("flattened", "form", "flattened", ENDS + """
 return torch.sigmoid(decode(lerp(z0, z1, steps))).view(steps, -1)"""),
@@ -223,6 +224,7 @@ a = torch.acos(F.cosine_similarity(z0, z1, dim=0))
 t = torch.linspace(0, 1, steps).unsqueeze(1)
 u = (torch.sin((1 - t) * a) * z0 / z0.norm() + torch.sin(t * a) * z1 / z1.norm()) / torch.sin(a)
 return torch.sigmoid(decode(u * ((1 - t) * z0.norm() + t * z1.norm())))"""),
+    _images("with the graph", "gradient", "keeps-graph", ENDS + "return torch.sigmoid(decode(lerp(z0, z1, steps)))"),
     _images("returns nothing", "form", "returns-nothing", ENDS + "torch.sigmoid(decode(lerp(z0, z1, steps)))"),
     _images("inverts the image in place", "manners", "in-place", ENDS + """
 x0.zero_()
@@ -381,6 +383,21 @@ mean, std = z_train.mean(0), z_train.std(0)
 z_train.sub_(mean).div_(std)
 z_test.sub_(mean).div_(std)
 """ + FIT + "return model.fit(z_train, y_train).score(z_test, y_test)"),
+    _probe("quadratic discriminant", "accuracy", "not-linear", """
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
+return QuadraticDiscriminantAnalysis().fit(z_train, y_train).score(z_test, y_test)"""),
+    _probe("naive Bayes", "accuracy", "not-linear", """
+from sklearn.naive_bayes import GaussianNB
+return GaussianNB().fit(z_train, y_train).score(z_test, y_test)"""),
+    _probe("products of latents", "accuracy", "not-linear", """
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
+from sklearn.linear_model import LogisticRegression
+model = make_pipeline(PolynomialFeatures(2), LogisticRegression(max_iter=300))
+return model.fit(z_train, y_train).score(z_test, y_test)"""),
+    _probe("each part standardised by itself", "accuracy", "scaled-apart", FIT + """
+z_train, z_test = ((z - z.mean(0)) / z.std(0) for z in (z_train, z_test))
+return model.fit(z_train, y_train).score(z_test, y_test)"""),
     _probe("returns nothing", "form", "returns-nothing", FIT + "model.fit(z_train, y_train)"),
 )
 
@@ -483,7 +500,7 @@ if a.sin() < 1e-5:
     return lerp(z0, z1, steps)
 t = torch.linspace(0, 1, steps).unsqueeze(1)
 return (torch.sin((1 - t) * a) * z0 + torch.sin(t * a) * z1) / torch.sin(a)"""),
-    _slerp("other way round", "ends", "reversed", ANGLE + TURN + """
+    _slerp("other way round", "ends", "backwards", ANGLE + TURN + """
 return (u * ((1 - t) * n0 + t * n1)).flip(0)"""),
     _slerp("no fallback: NaN at angle 0", "fallback", "no-fallback", """
 n0, n1 = z0.norm(), z1.norm()

@@ -99,7 +99,7 @@ SAMPLE_MUTANTS = _mutants(
     (
         "arguments swapped",
         "centre",
-        "roles-swapped",
+        "swapped",
         "return logvar + torch.exp(0.5 * mu) * torch.randn_like(mu)",
     ),
     (
@@ -319,13 +319,13 @@ KL_MUTANTS = _mutants(
     (
         "constant missing",
         "values",
-        "constant-term",
+        "one-missing",
         "return 0.5 * (mu**2 + logvar.exp() - logvar).sum(1)",
     ),
     (
         "constant outside the sum",
         "values",
-        "constant-term",
+        "one-not-summed",
         "return 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1)",
     ),
     (
@@ -673,7 +673,7 @@ LIKELIHOOD_MUTANTS = _mutants(
     (
         "squared error",
         "values",
-        "gaussian",
+        "squared-error",
         "return -((x - torch.sigmoid(logits))**2).sum((1, 2, 3))",
     ),
     (
@@ -1005,7 +1005,7 @@ MODEL_MUTANTS = tuple(
         (
             "noise shared by the batch",
             "sampling",
-            "shared-noise",
+            "shared-batch",
             (Z, "z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape[1])"),
         ),
         (
@@ -1073,7 +1073,7 @@ MODEL_MUTANTS = tuple(
         ),
         ("tanh in decode", "decode", "tanh", ("return self.dec(z)", "return self.dec(z).tanh()")),
         ("ReLU in decode", "decode", "relu", ("return self.dec(z)", "return self.dec(z).relu()")),
-        ("flat logits", "decode", "not-unflattened", (", nn.Unflatten(1, (1, 28, 28)))", ")")),
+        ("flat logits", "decode", "flattened", (", nn.Unflatten(1, (1, 28, 28)))", ")")),
         (
             "softplus logvar",
             "encode",
@@ -1398,7 +1398,7 @@ APPEND = "(rec.item(), kl.item())"
 LOOP_MUTANTS = tuple(
     Mutant("vae.train_epoch", why, check, mistake, edited(LOOP, *pairs))
     for why, check, mistake, *pairs in (
-        ("minimises the ELBO", "update", "sign", ("loss = -elbo", "loss = elbo")),
+        ("minimises the ELBO", "update", "elbo-minimised", ("loss = -elbo", "loss = elbo")),
         (
             "beta not handed on",
             "update",
@@ -1512,6 +1512,7 @@ LOOP_MUTANTS = tuple(
         ),
         ("losses", "list", "elbo-returned", (APPEND, "loss.item()")),
         ("pair swapped", "values", "pair-swapped", (APPEND, "(kl.item(), rec.item())")),
+        ("log-likelihood logged", "values", "likelihood-logged", (APPEND, "(-rec.item(), kl.item())")),
         ("weighted KL", "values", "kl-weighted", (APPEND, "(rec.item(), beta * kl.item())")),
         ("sums", "values", "sums-returned", (APPEND, "(rec.item() * len(x), kl.item() * len(x))")),
         (
@@ -1538,7 +1539,6 @@ LOOP_VARIANTS = tuple(
             "negated gradient",
             ("loss.backward()", "(-elbo(x, logits, mu, logvar, beta)).backward()"),
         ),
-        ("log-likelihood logged", (APPEND, "(-rec.item(), kl.item())")),
         (
             "encode, sample, decode",
             (
@@ -1630,7 +1630,7 @@ BOUND_MUTANTS = tuple(
         (
             "noise shared by the batch",
             "noise",
-            "shared-noise",
+            "shared-batch",
             ("torch.randn_like(std)", "torch.randn(1, std.shape[1])"),
         ),
         (

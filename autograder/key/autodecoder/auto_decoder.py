@@ -6,6 +6,7 @@ import numpy as np
 from torch import nn
 
 from autograder.key.kinds.formula import inputs_unchanged
+from autograder.key.kinds.network import bounded, some
 from autograder.key.question import Check, Question, close, well_formed
 
 
@@ -46,6 +47,8 @@ def _unbounded(got, want, inputs):
     for label in ("up", "down"):
         if got.get(f"{label}.error") or got.get(label) is None:
             return f"training it failed: {got.get(f'{label}.error')}"
+    if bounded(got):
+        return "its output does not leave a range, however large its parameters are."
     if got["up"] < 1.5 or got["down"] > -1.5:
         return (
             f"however it is trained, its output stays between {got['down']:.2g} and"
@@ -75,6 +78,10 @@ def _learnable(got, want, inputs):
         return "it has no parameters to learn."
     if got.get("frozen"):
         return "some of its parameters do not require a gradient."
+    if got.get("unreached"):
+        return f"no gradient reaches {some(got['unreached'])}."
+    if got.get("unlearned"):
+        return f"{some(got['unlearned'])}: these numbers act like weights and are no parameters."
     if not got.get("attached"):
         return "its output carries no gradient."
     if got.get("copied") is None or not close(got["first"], got["copied"], 1e-3, 1e-4):
@@ -104,18 +111,20 @@ def _decoder_named(got, want, inputs, failed):
             return "channels"
         return None
     if got.get("usual.single.error") and usual is not None:
-        return "batch-size"
+        return "fixed-batch"
     if got.get("small.error") and usual is not None:
         return "nz-ignored"
     if "logits" in failed and got.get("down") is not None and got.get("up") is not None:
         if got["down"] >= 0 and got["up"] <= 1 + 1e-6:
-            return "sigmoid-inside"
+            return "sigmoid"
         if got["down"] >= -1 - 1e-6 and got["up"] <= 1 + 1e-6:
-            return "tanh-inside"
+            return "tanh"
         if got["down"] >= 0:
-            return "relu-last"
+            return "relu"
         if got["up"] <= 0:
-            return "log-inside"
+            return "one-sided"
+        if bounded(got):
+            return "clamped"
     if "manners" in failed:
         return "in-place"
     if "weights" in failed:
@@ -123,20 +132,22 @@ def _decoder_named(got, want, inputs, failed):
             return "no-parameters"
         if got.get("frozen"):
             return "frozen"
+        if got.get("unlearned"):
+            return "buffer-weights"
         if got.get("attached") is False:
             return "detached"
         if got.get("again") is not None and not close(got["first"], got["again"]):
-            return "random"
+            return "random-in-eval"
         if got.get("copied") is not None:
-            return "not-registered"
+            return "no-gradient" if got.get("unreached") else "unregistered"
     if "rows" in failed and got.get("grad") is not None:
         grad = np.asarray(got["grad"])
         if got.get("again") is not None and not close(got["first"], got["again"]):
-            return "random/rows"
+            return "random-in-eval/rows"
         if not np.any(grad):
             return "latent-unused"
         if np.any(grad[1:]):
-            return "rows-mixed"
+            return "batch-mixing"
         if not np.all(grad[0]):
             return "dimensions-unused"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.key.kinds.formula import inputs_unchanged
-from autograder.key.question import Check, Question, close, number_problem, same_arrays
+from autograder.key.question import Check, Question, close, differs, number_problem, same_arrays
 
 
 def batch_rmse_score(x, x_rec):
@@ -23,12 +23,14 @@ def _images(rng):
         "x_rec": np.clip(x + rng.normal(0, 40, x.shape), 0, 255),
         "y": y,
         "y_rec": np.clip(y + rng.normal(0, 60, y.shape), 0, 255),
+        "w": rng.uniform(0, 255, (4, 1, 14, 20)),
+        "w_rec": rng.uniform(0, 255, (4, 1, 14, 20)),
         "no_channel": x[:, 0],
         "one": x[:1],
         "half": x[:2],
         "flat": x.reshape(6, 784),
         "mean": x[:, :, :1],
-        "pairs": {"batch": ["x", "x_rec"], "small": ["y", "y_rec"]},
+        "pairs": {"batch": ["x", "x_rec"], "small": ["y", "y_rec"], "other": ["w", "w_rec"]},
         "misfits": {
             "channel": ["x", "no_channel"],
             "channel2": ["no_channel", "x"],
@@ -58,7 +60,7 @@ def _is_score(got, want, inputs):
         return "no number was received."
     for label in labels:
         if not close(np.reshape(got[label], ()), want[label], 1e-4, 0):
-            return "the score differs from the right one."
+            return f"the score: {differs(np.reshape(got[label], ()), want[label], 1e-4, 0)}."
 
 
 def _refuses(got, want, inputs):
@@ -84,13 +86,16 @@ def _same_score(a, b, inputs):
 
 def _score_named(got, want, inputs, failed):
     if failed == ["shapes"]:
-        return "broadcast"
+        return "shapes-not-compared"
     labels = _scored(got, inputs)
     if not labels:
         kinds = {got.get(f"{label}.kind") for label in inputs["pairs"]}
         if kinds == {"NoneType"}:
             return "returns-nothing"
         return None
+    right = {key for key in labels if close(np.reshape(got[key], ()), want[key], 1e-4, 0)}
+    if failed == ["values"] and right == {"batch", "small"}:
+        return "size-written-in"
     if failed == ["manners"]:
         return "in-place"
     return None

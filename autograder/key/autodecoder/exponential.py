@@ -44,7 +44,7 @@ SAMPLE = sampler(
         "log-not-undone/2": lambda log_rate, u: -torch.log1p(-u) * log_rate,
         "noise-not-transformed": lambda log_rate, u: u / log_rate.exp(),
         "rate-missing": lambda log_rate, u: -torch.log1p(-u) + 0 * log_rate,
-        "noise-missing": lambda log_rate, u: (-log_rate).exp() + 0 * u,
+        "no-noise": lambda log_rate, u: (-log_rate).exp() + 0 * u,
         "added": lambda log_rate, u: -torch.log1p(-u) - log_rate,
         "density": lambda log_rate, u: log_rate.exp() * (-log_rate.exp() * u).exp(),
         "distribution-function": lambda log_rate, u: 1 - (-log_rate.exp() * u).exp(),
@@ -53,8 +53,8 @@ SAMPLE = sampler(
         "rate-inside": lambda log_rate, u: -(log_rate.exp() * u).log(),
         "gaussian": lambda log_rate, u: (-log_rate).exp() + (-log_rate).exp() * u,
         "root": lambda log_rate, u: -torch.log1p(-u) / (0.5 * log_rate).exp(),
-        "noise-shared": lambda log_rate, u: rsample_exponential(log_rate, u[:1]),
-        "noise-shared/2": lambda log_rate, u: rsample_exponential(log_rate, u[:, :1]),
+        "shared-batch": lambda log_rate, u: rsample_exponential(log_rate, u[:1]),
+        "shared-dims": lambda log_rate, u: rsample_exponential(log_rate, u[:, :1]),
     },
 )
 

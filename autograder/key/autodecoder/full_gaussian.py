@@ -94,9 +94,9 @@ SAMPLE = sampler(
             mu + _times(cholesky_factor(t) @ cholesky_factor(t).transpose(1, 2), eps)
         ),
         "mean-missing": lambda mu, t, eps: _times(cholesky_factor(t), eps) + 0 * mu,
-        "noise-missing": lambda mu, t, eps: mu + 0 * eps,
+        "no-noise": lambda mu, t, eps: mu + 0 * eps,
         "mean-scaled": lambda mu, t, eps: _times(cholesky_factor(t), mu + eps),
-        "noise-shared": lambda mu, t, eps: mu + _times(cholesky_factor(t), eps[:1].expand_as(eps)),
+        "shared-batch": lambda mu, t, eps: mu + _times(cholesky_factor(t), eps[:1].expand_as(eps)),
         "elementwise": lambda mu, t, eps: mu + (cholesky_factor(t) * eps[:, :, None]).sum(2),
     },
 )
@@ -124,8 +124,8 @@ DIVERGENCE = formula(
         "determinant-sign": lambda mu, t: kl_full_gaussian(mu, t) + 2 * _diagonal(t).sum(1),
         "determinant-doubled": lambda mu, t: kl_full_gaussian(mu, t) - _diagonal(t).sum(1),
         "half-missing": lambda mu, t: 2 * kl_full_gaussian(mu, t),
-        "dimension-missing": lambda mu, t: kl_full_gaussian(mu, t) + 0.5 * mu.shape[1],
-        "dimension-missing/2": lambda mu, t: kl_full_gaussian(mu, t) + 0.5 * (mu.shape[1] - 1),
+        "one-missing": lambda mu, t: kl_full_gaussian(mu, t) + 0.5 * mu.shape[1],
+        "one-missing/2": lambda mu, t: kl_full_gaussian(mu, t) + 0.5 * (mu.shape[1] - 1),
         "trace-of-root": lambda mu, t: (
             0.5 * (_diagonal(t).exp().sum(1) + mu.pow(2).sum(1) - mu.shape[1] - _log_det(t))
         ),

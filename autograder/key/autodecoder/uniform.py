@@ -49,14 +49,14 @@ SAMPLE = sampler(
         "exponential-for-sigmoid": lambda a, w, u: a.sigmoid() * (1 - w.exp()) + w.exp() * u,
         "room-not-width": lambda a, w, u: a.sigmoid() * w.sigmoid() + (1 - w.sigmoid()) * u,
         "centred": lambda a, w, u: a.sigmoid() * (1 - w.sigmoid()) + w.sigmoid() * (u - 0.5),
-        "noise-missing": lambda a, w, u: a.sigmoid() * (1 - w.sigmoid()) + 0 * u,
-        "noise-missing/2": lambda a, w, u: a.sigmoid() * (1 - w.sigmoid()) + 0.5 * w.sigmoid(),
+        "no-noise": lambda a, w, u: a.sigmoid() * (1 - w.sigmoid()) + 0 * u,
+        "no-noise/2": lambda a, w, u: a.sigmoid() * (1 - w.sigmoid()) + 0.5 * w.sigmoid(),
         "low-missing": lambda a, w, u: w.sigmoid() * u + 0 * a,
         "width-missing": lambda a, w, u: a.sigmoid() + u + 0 * w,
         "swapped": lambda a, w, u: rsample_uniform(w, a, u),
         "low-scaled": lambda a, w, u: (a.sigmoid() * (1 - w.sigmoid()) + w.sigmoid()) * u,
-        "noise-shared": lambda a, w, u: rsample_uniform(a, w, u[:1]),
-        "noise-shared/2": lambda a, w, u: rsample_uniform(a, w, u[:, :1]),
+        "shared-batch": lambda a, w, u: rsample_uniform(a, w, u[:1]),
+        "shared-dims": lambda a, w, u: rsample_uniform(a, w, u[:, :1]),
     },
 )
 

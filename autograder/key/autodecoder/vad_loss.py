@@ -77,44 +77,38 @@ _formula = formula(
     ),
     mistakes={
         "kl-sign": lambda logits, x, kl, beta=1.0: (reconstruction(logits, x) - beta * kl).mean(),
-        "reconstruction-sign": lambda logits, x, kl, beta=1.0: (
+        "likelihood-sign": lambda logits, x, kl, beta=1.0: (
             beta * kl - reconstruction(logits, x)
         ).mean(),
-        "pixel-mean": lambda logits, x, kl, beta=1.0: _bce(logits, x, "mean") + beta * kl.mean(),
+        "mean-pixels": lambda logits, x, kl, beta=1.0: _bce(logits, x, "mean") + beta * kl.mean(),
         "batch-sum": lambda logits, x, kl, beta=1.0: (reconstruction(logits, x) + beta * kl).sum(),
-        "reconstruction-batch-sum": lambda logits, x, kl, beta=1.0: (
-            _bce(logits, x, "sum") + beta * kl.mean()
-        ),
-        "kl-batch-sum": lambda logits, x, kl, beta=1.0: (
+        "half-reduced": lambda logits, x, kl, beta=1.0: _bce(logits, x, "sum") + beta * kl.mean(),
+        "half-reduced/2": lambda logits, x, kl, beta=1.0: (
             reconstruction(logits, x).mean() + beta * kl.sum()
         ),
-        "mixed-reductions": lambda logits, x, kl, beta=1.0: (
-            _bce(logits, x, "mean") + beta * kl.sum()
-        ),
-        "pixel-mean/2": lambda logits, x, kl, beta=1.0: (
+        "half-reduced/3": lambda logits, x, kl, beta=1.0: _bce(logits, x, "mean") + beta * kl.sum(),
+        "mean-pixels/2": lambda logits, x, kl, beta=1.0: (
             (reconstruction(logits, x) + beta * kl).mean() / 784
         ),
-        "beta-on-reconstruction": lambda logits, x, kl, beta=1.0: (
+        "beta-on-likelihood": lambda logits, x, kl, beta=1.0: (
             beta * reconstruction(logits, x) + kl
         ).mean(),
         "beta-on-both": lambda logits, x, kl, beta=1.0: (
             beta * (reconstruction(logits, x) + kl).mean()
         ),
         "beta-ignored": lambda logits, x, kl, beta=1.0: (reconstruction(logits, x) + kl).mean(),
-        "beta-divides": lambda logits, x, kl, beta=1.0: (
+        "beta-inverted": lambda logits, x, kl, beta=1.0: (
             reconstruction(logits, x) + kl / beta
         ).mean(),
         "kl-missing": lambda logits, x, kl, beta=1.0: (
             reconstruction(logits, x).mean() + 0 * kl.sum()
         ),
         "kl-missing/2": lambda logits, x, kl, beta=1.0: reconstruction(logits, x).mean(),
-        "reconstruction-missing": lambda logits, x, kl, beta=1.0: (
-            (beta * kl).mean() + 0 * logits.sum()
-        ),
+        "likelihood-missing": lambda logits, x, kl, beta=1.0: (beta * kl).mean() + 0 * logits.sum(),
         "sigmoid-twice": lambda logits, x, kl, beta=1.0: (
             reconstruction(logits.sigmoid(), x) + beta * kl
         ).mean(),
-        "exchanged": lambda logits, x, kl, beta=1.0: (reconstruction(x, logits) + beta * kl).mean(),
+        "swapped": lambda logits, x, kl, beta=1.0: (reconstruction(x, logits) + beta * kl).mean(),
         "squared-error": lambda logits, x, kl, beta=1.0: (
             (logits.sigmoid() - x).pow(2).flatten(1).sum(1) + beta * kl
         ).mean(),
@@ -130,7 +124,7 @@ _formula = formula(
         "logits-as-images/2": lambda logits, x, kl, beta=1.0: (
             F.mse_loss(logits, x) + beta * kl.mean()
         ),
-        "dark-pixels-missing": lambda logits, x, kl, beta=1.0: (
+        "ink-only": lambda logits, x, kl, beta=1.0: (
             -(x * F.logsigmoid(logits)).flatten(1).sum(1) + beta * kl
         ).mean(),
         "bits": lambda logits, x, kl, beta=1.0: (

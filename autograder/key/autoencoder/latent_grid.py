@@ -142,7 +142,7 @@ QUESTION = Question(
         "tiles-turned": _grid_of(order=(0, 3, 1, 2)),
         "span-ignored": _grid_of(steps=lambda n, span: torch.linspace(-4, 4, n)),
         "span-ignored/2": _grid_of(steps=lambda n, span: torch.linspace(-1, 1, n)),
-        "end-missing": _grid_of(steps=lambda n, span: -span + torch.arange(n) * 2 * span / n),
+        "last-missing": _grid_of(steps=lambda n, span: -span + torch.arange(n) * 2 * span / n),
         "half-range": _grid_of(steps=lambda n, span: torch.linspace(0, span, n)),
     },
 )

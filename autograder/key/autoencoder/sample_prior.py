@@ -103,8 +103,8 @@ def _sampling_named(got, want, inputs, failed):
             "no-sigmoid": logits,
             "sigmoid-twice": 1 / (1 + np.exp(-right)),
             "thresholded": (right > 0.5) * 1.0,
-            "clamped": logits.clip(0, 1),
-            "tanh": np.tanh(logits),
+            "logits-clamped": logits.clip(0, 1),
+            "tanh-for-sigmoid": np.tanh(logits),
             "inverted": 1 - right,
         }
         for name, pixels in wrong.items():
@@ -127,7 +127,7 @@ def _sampling_named(got, want, inputs, failed):
     if failed == ["gradient"] and got["frozen.train"]:
         return "decoder-frozen"
     if failed == ["gradient"]:
-        return "keeps-graph"
+        return "keeps-graph/images"
     if failed == ["form"] and images.size == inputs["n"] * 784:
         return "shape"
     return None
@@ -140,16 +140,21 @@ def _prior_named(z, other):
         return "shared-dims"
     if z.min() >= 0 and z.max() <= 1:
         return "uniform"
-    if np.abs(z).max() < 4 and not noise.level(z) and (noise.shape(z) or "").endswith("light."):
-        return "uniform/wide"
+    if not noise.level(z) and (noise.shape(z) or "").endswith("light."):
+        kurtosis = ((z - z.mean()) ** 4).mean() / z.var() ** 2
+        return "uniform" if kurtosis < 1.95 else "light-tails"
     if z.min() >= 0:
         return "absolute"
     if noise.level(z):
-        return "shifted"
+        return "not-centred"
     if noise.same(z, other) and not noise.spread(z):
         return "fixed-seed"
     if noise.spread(z) and not noise.shape(z):
         return "scaled"
+    if noise.repeated(z):
+        return "noise-repeated"
+    if noise.balanced(z):
+        return "noise-balanced"
     return None
 
 

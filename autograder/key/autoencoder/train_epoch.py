@@ -11,6 +11,7 @@ from autograder.key.kinds.loop import (
     loop_update,
     loop_values,
     training_inputs,
+    whole,
 )
 from autograder.key.question import Check, Question
 
@@ -44,7 +45,7 @@ def _loop(
     def mistaken(model, loader, loss_fn, optimizer):
         getattr(model, train)() if train else None
         losses = []
-        for x, _ in list(loader)[batches]:
+        for x, _ in batches(list(loader)) if callable(batches) else list(loader)[batches]:
             loss = loss_fn(model, x)
             if clear == "before":
                 optimizer.zero_grad()
@@ -123,6 +124,7 @@ QUESTION = Question(
         "no-backward": _loop(backward=False),
         "eval-mode": _loop(train=""),
         "first-batch-only": _return_in_loop,
+        "partial-batch-missing": _loop(batches=whole),
         "last-batch-missing": _loop(batches=slice(-1)),
         "first-batch-missing": _loop(batches=slice(1, None)),
         "mean-returned": _loop(last=lambda losses: sum(losses) / len(losses)),

@@ -182,7 +182,7 @@ QUESTION = Question(
         "variance": _by_class(_mean, lambda own, mu: own.var(0)),
         "variance/2": _by_class(_mean, lambda own, mu: own.var(0, correction=0)),
         "standard-error": _by_class(_mean, lambda own, mu: own.std(0) / len(own) ** 0.5),
-        "swapped": lambda mu, y: digit_statistics(mu, y)[::-1],
+        "pair-swapped": lambda mu, y: digit_statistics(mu, y)[::-1],
         "overall-mean": _by_class(
             _mean, lambda own, mu: ((own - mu.mean(0)) ** 2).sum(0).div(len(own) - 1).sqrt()
         ),

@@ -18,6 +18,7 @@ from autograder.key.kinds.formula import inputs_unchanged
 from autograder.key.question import Check, Question, close
 
 
+@torch.no_grad()
 def interpolate(encode, decode, x0, x1, steps):
     """Images (steps, 1, 28, 28) decoded from the straight walk between two latents."""
     return torch.sigmoid(decode(lerp(encode(x0)[0], encode(x1)[0], steps)))
@@ -83,6 +84,21 @@ def _as_images(got, want, inputs):
     return None
 
 
+def _no_graph(got, want, inputs):
+    usable = _usable(got, want, inputs)
+    if not usable:
+        return "no images of the right form were received."
+    if any(got.get(f"{label}.attached") for label in usable):
+        return "the images carry the graph of encoder and decoder."
+    return None
+
+
+def _named(got, want, inputs, failed):
+    if failed == ["gradient"]:
+        return "keeps-graph/images"
+    return named_walk(got, want, inputs, [name for name in failed if name != "gradient"])
+
+
 def _walked(walk):
     return lambda encode, decode, x0, x1, steps: torch.sigmoid(
         decode(walk(encode(x0)[0], encode(x1)[0], steps))
@@ -145,15 +161,18 @@ QUESTION = Question(
             _frames(slice(1, -1), "the images in between are not decoded from the straight walk."),
         ),
         Check("images", 0.15, _as_images),
-        Check("manners", 0.1, inputs_unchanged),
+        Check("gradient", 0.05, _no_graph),
+        Check("manners", 0.05, inputs_unchanged),
     ),
     mistakes={
         "no-sigmoid": _decoded,
         "sigmoid-twice": lambda *args: torch.sigmoid(interpolate(*args)),
-        "clamped": lambda *args: _decoded(*args).clamp(0, 1),
-        "tanh": lambda *args: _decoded(*args).tanh(),
-        "tanh/2": lambda *args: (_decoded(*args).tanh() + 1) / 2,
-        "rescaled": lambda *args: (lambda x: (x - x.min()) / (x.max() - x.min()))(_decoded(*args)),
+        "logits-clamped": lambda *args: _decoded(*args).clamp(0, 1),
+        "tanh-for-sigmoid": lambda *args: _decoded(*args).tanh(),
+        "tanh-for-sigmoid/2": lambda *args: (_decoded(*args).tanh() + 1) / 2,
+        "logits-stretched": lambda *args: (lambda x: (x - x.min()) / (x.max() - x.min()))(
+            _decoded(*args)
+        ),
         "thresholded": lambda *args: (interpolate(*args) > 0.5).float(),
         "pixels-mixed": _pixels_mixed,
         "pixels-then-model": _pixels_then_model,
@@ -162,12 +181,12 @@ QUESTION = Question(
         "originals-at-the-ends": _originals_at_the_ends,
         "one-image-only": _one_image(0),
         "one-image-only/2": _one_image(1),
-        "one-axis-too-few": lambda *args: interpolate(*args).squeeze(1),
-        "one-axis-too-many": lambda *args: interpolate(*args)[:, None],
+        "no-channel": lambda *args: interpolate(*args).squeeze(1),
+        "shape": lambda *args: interpolate(*args)[:, None],
         "flattened": lambda *args: interpolate(*args).flatten(1),
         **{name: _walked(walk) for name, walk in WALKS.items()},
         "on-the-sphere": _walked(slerp),
     },
     alike=same_walks,
-    explain=named_walk,
+    explain=_named,
 )

@@ -50,8 +50,8 @@ QUESTION = Question(
     mistakes={
         **WALKS,
         "transposed": lambda z0, z1, steps: lerp(z0, z1, steps).T,
-        "one-axis-too-many": lambda z0, z1, steps: lerp(z0, z1, steps)[:, None],
-        "one-axis-too-many/2": lambda z0, z1, steps: lerp(z0, z1, steps)[None],
+        "shape": lambda z0, z1, steps: lerp(z0, z1, steps)[:, None],
+        "shape/2": lambda z0, z1, steps: lerp(z0, z1, steps)[None],
         "joined": lambda z0, z1, steps: lerp(z0, z1, steps).flatten(),
         "one-point": lambda z0, z1, steps: (z0 + z1) / 2,
         "on-the-sphere": lambda z0, z1, steps: slerp(z0, z1, steps),

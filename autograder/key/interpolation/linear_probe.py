@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from autograder.key.kinds.formula import inputs_unchanged
 from autograder.key.question import Check, Question, number_problem
@@ -24,44 +25,64 @@ def _right(weights, z, y):
     return (scores.argmax(1) == y).double().mean().item()
 
 
-def _part(rng, centres, side, each, odd, exchanged):
-    """Points of every class around its centre; a share `odd` lies on both far sides of another's.
+def _part(rng, axes, shares, each, odd, traded, twins):
+    """Ten classes (z, y), `each` points times a class's share around its centre.
 
-    A linear classifier cannot tell the odd points from their surroundings, because both sides are
-    symmetric; neighbours, trees and networks can. exchanged: classes 0 and 1 trade labels, which
-    shows who learned here.
+    A share `odd` lies on both far sides, with another class's label. A linear classifier cannot
+    tell them from their surroundings, because both sides are symmetric; neighbours, trees and
+    networks can. traded: classes 0 and 1 trade labels, which shows who learned here. twins: class 5
+    surrounds class 4 on both sides, which only a curved border can tell.
     """
+    centres, side, shift = 6 * axes[:10], axes[10], axes[11]
+    centres[2] += 8 * shift  # where there are many of these, everyone's mean is another
+    for k in (6, 8):  # and these are told apart by their place along that axis alone
+        centres[k + 1] = centres[k]
+        centres[k : k + 2] += np.array([[-1.2], [1.2]]) * shift
+    if twins:
+        centres[5] = centres[4]
     z, y = [], []
-    n_odd = 2 * round(each * odd / 2)
     for k, centre in enumerate(centres):
-        z.append(np.repeat(centre[None], each, 0))
-        z[-1][:n_odd] += np.where(np.arange(n_odd) % 2, 1, -1)[:, None] * side
-        own = 1 - k if exchanged and k < 2 else k
-        y += [(k + 3) % 10] * n_odd + [own] * (each - n_odd)
-    z, y = np.concatenate(z), np.array(y)
+        count = round(each * shares[k])
+        n_odd = 2 * round(count * odd / 2)
+        points = np.repeat(centre[None], count, 0) + rng.normal(0, 0.6, (count, len(centre)))
+        sides = np.where(np.arange(count) % 2, 1, -1)[:, None] * side
+        points[:n_odd] += 5 * sides[:n_odd]
+        if twins and k == 5:
+            points[n_odd:] += 4 * sides[n_odd:]
+        z.append(points)
+        y += [(k + 3) % 10] * n_odd + [1 - k if traded and k < 2 else k] * (count - n_odd)
     order = rng.permutation(len(y))
-    return z[order] + rng.normal(0, 0.6, z.shape) + 0.5, y[order]
+    return 0.6 * np.concatenate(z)[order] + 0.3, np.array(y)[order]
 
 
 def _draw_probe(rng):
-    """Two data sets. Linear classifiers score 0.53 to 0.59 on both, neighbours 0.86."""
-    inputs = {"sets": ["large", "small"]}
-    for label, nz, each in (("large", 12, 150), ("small", 16, 100)):
-        axes = np.linalg.qr(rng.normal(size=(nz, nz)))[0]
-        centres, side = 6 * axes[:10], 5 * axes[10]
+    """Two data sets, with more of class 2 in the test part. In "traded" classes 0 and 1 trade their
+    labels there; in "twins" two classes share their centre.
+    """
+    inputs = {"sets": ["traded", "twins"]}
+    for label, nz, each in (("traded", 12, 120), ("twins", 16, 80)):
+        axes, twins = np.linalg.qr(rng.normal(size=(nz, nz)))[0], label == "twins"
+        train, test = np.ones(10), np.ones(10)
+        test[2] = 7 if twins else 9
+        if twins:
+            train[[4, 5]] = test[[4, 5]] = 3
+        else:
+            test[[0, 1]] = 2
         parts = (
-            _part(rng, centres, side, each, 0.08, False),
-            _part(rng, centres, side, 3 * each // 2, 0.3, True),
+            _part(rng, axes, train, each, 0.08, False, twins),
+            _part(rng, axes, test, each, 0.3, not twins, twins),
         )
         for part, (z, y) in zip(("train", "test"), parts, strict=True):
             inputs[f"{label}.z_{part}"], inputs[f"{label}.y_{part}"] = z, y
     return inputs
 
 
-# Over 12 draws logistic regression of any strength, SVM, ridge, LDA, perceptron, SGD and torch
-# loops stayed within 0.03 of least squares; fitting on the test part is 0.12 above it, neighbours,
-# kernels, forests and networks 0.21.
-PROBE_MARGIN = 0.06
+# Over 3 draws logistic regression, SVM, ridge, LDA, SGD and the nearest centroid stayed within 0.02
+# of least squares. Fitting on the test part is 0.13 above it in "traded"; quadratic discriminants
+# and naive Bayes 0.09 in "twins"; neighbours, kernels and forests 0.29 in both; a test part that is
+# standardised by itself 0.09 below in "traded".
+PROBE_MARGIN = 0.05
+GUESSED = 0.42  # class 2 alone is a third of a test part
 
 
 def _score(got, label):
@@ -85,9 +106,10 @@ def _is_linear_test_accuracy(got, want, inputs):
     if not seen:
         return "no number was received."
     for label in seen:
-        value, right = _score(got, label), _score(want, label)
-        if not abs(value - right) < PROBE_MARGIN:
-            return f"the accuracy is too {'high' if value > right else 'low'} for that."
+        gain = _score(got, label) - _score(want, label)
+        # Between twins an unsteady linear classifier may choose badly; "traded" judges that side.
+        if gain > PROBE_MARGIN or (gain < -PROBE_MARGIN and label != "twins"):
+            return f"the accuracy is too {'high' if gain > 0 else 'low'} for that."
     return None
 
 
@@ -96,7 +118,7 @@ def _knows_nothing(got, want, inputs):
     seen = [_score(got, label) for label in inputs["sets"] if _score(got, label) is not None]
     if not seen:
         return "no number was received."
-    if min(seen) < 0.3:
+    if min(seen) < GUESSED:
         return "the accuracy is near what guessing gives."
     return None
 
@@ -120,6 +142,11 @@ def _probed(train: str, test: str):
     return code
 
 
+def _scaled_apart(z_train, y_train, z_test, y_test):
+    z_train, z_test = ((z - z.mean(0)) / z.std(0) for z in (z_train, z_test))
+    return LogisticRegression(max_iter=500).fit(z_train, y_train).score(z_test, y_test)
+
+
 def _named_score(got, want, inputs, failed):
     scores = [_score(got, label) for label in inputs["sets"]]
     kinds = {got.get(f"{label}.kind") for label in inputs["sets"]}
@@ -140,11 +167,12 @@ def _named_score(got, want, inputs, failed):
     if all(abs(s / n - r) < PROBE_MARGIN for s, r, n in zip(scores, right, tested, strict=True)):
         if max(scores) > 1:
             return "count"
-    if max(scores) < 0.3 and min(scores) >= 0:
+    if max(scores) < GUESSED and min(scores) >= 0:
         return "guessing"
-    if all(s < 1.01 and s - r > 0.17 for s, r in zip(scores, right, strict=True)):
+    traded, twins = (s - r for s, r in zip(scores, right, strict=True))
+    if max(scores) < 1.01 and twins > PROBE_MARGIN and (traded > 0.2 or traded < PROBE_MARGIN):
         return "not-linear"
-    if all(PROBE_MARGIN <= s - r <= 0.17 for s, r in zip(scores, right, strict=True)):
+    if max(scores) < 1.01 and PROBE_MARGIN < traded < 0.2 and twins < PROBE_MARGIN:
         return "fitted-on-test/high"
     if "manners" in failed and len(failed) == 1:
         return "in-place"
@@ -167,6 +195,7 @@ QUESTION = Question(
         "scored-on-train": _probed("train", "train"),
         "fitted-on-test": _probed("test", "test"),
         "fitted-on-test/2": _probed("both", "test"),
+        "scaled-apart": _scaled_apart,
         "error-rate": lambda *args: 1 - linear_probe(*args),
     },
     alike=_same_scores,

@@ -166,8 +166,8 @@ QUESTION = Question(
         ),
         "not-divided": _slerped(lambda z0, z1, t, a: _textbook(z0, z1, t, a) * a.sin()),
         "raw-angle": _raw_angle,
-        "reversed": _slerped(lambda z0, z1, t, a: _textbook(z1, z0, t, a)),
-        "reversed/2": lambda z0, z1, steps: slerp(z0, z1, steps).flip(0),
+        "backwards": _slerped(lambda z0, z1, t, a: _textbook(z1, z0, t, a)),
+        "backwards/2": lambda z0, z1, steps: slerp(z0, z1, steps).flip(0),
         "sphere-of-weights": _slerped(
             lambda z0, z1, t, a: _textbook(z0, z1, t, torch.tensor(torch.pi / 2))
         ),

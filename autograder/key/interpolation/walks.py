@@ -159,7 +159,7 @@ def named_walk(got, want, inputs, failed):
         if failed == ["between"] and np.linalg.matrix_rank(rows - rows[0], tol=1e-3) == 1:
             return "uneven/straight"
     if failed == ["manners"]:
-        return "in-place/walk"
+        return "in-place"
     return None
 
 
@@ -203,7 +203,7 @@ WALKS = {
     "two-rows-too-many": at_times(lambda steps: torch.linspace(0, 1, steps + 2)),
     "stops-early": at_times(lambda steps: torch.linspace(0, 0.8, steps)),
     "beyond-the-end": at_times(lambda steps: torch.arange(steps) / max(steps - 2, 1)),
-    "reversed": at_times(lambda steps: torch.linspace(1, 0, steps)),
+    "backwards": at_times(lambda steps: torch.linspace(1, 0, steps)),
     "there-and-back": at_times(lambda steps: 1 - (2 * torch.linspace(0, 1, steps) - 1).abs()),
     "uneven": at_times(lambda steps: torch.linspace(0, 1, steps) ** 2),
     "uneven/2": at_times(lambda steps: torch.linspace(0, 1, steps).sqrt()),
@@ -214,8 +214,8 @@ WALKS = {
     "start-not-faded": weighted(lambda t: (1, t)),
     "end-not-faded": weighted(lambda t: (1 - t, 1)),
     "same-weight": weighted(lambda t: (t, t)),
-    "sign": weighted(lambda t: (1 - t, -t)),
-    "sign/2": weighted(lambda t: (1 + t, -t)),
+    "end-subtracted": weighted(lambda t: (1 - t, -t)),
+    "end-subtracted/2": weighted(lambda t: (1 + t, -t)),
     "from-zero": weighted(lambda t: (0 * t, t)),
     "constant": weighted(lambda t: (1 + 0 * t, 0)),
     "constant/2": weighted(lambda t: (0 * t, 1)),

@@ -1,1 +1,1 @@
-"""Kinds of questions, each asked and judged in one way: formulas, noise, runs."""
+"""Kinds of questions, each asked and judged in one way: formulas, networks, loops, runs …"""

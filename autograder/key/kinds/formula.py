@@ -11,12 +11,16 @@ from autograder.key.question import (
     Check,
     Question,
     close,
+    differs,
     has_form,
     matches,
     same_arrays,
     well_formed,
 )
 
+EXTREME = Check(  # of a formula whose second call gets such log-variances
+    "extreme", 0.1, matches("second", "the values at log-variances of -18 and 14")
+)
 STABLE = Check(  # of a formula whose second call gets such logits
     "stable", 0.1, matches("second", "the values at very large logits")
 )
@@ -41,11 +45,21 @@ def gradients_match(keys: tuple[str, ...], rtol=1e-3, atol=1e-4):
             if problem is None:
                 return f"no gradient with respect to {key} was received."
             if not close(problem, want[f"grad.{key}"], rtol, atol):
-                none = "is zero everywhere" if not np.any(problem) else "is not the right one"
-                return f"the gradient with respect to {key} {none}."
+                return (
+                    f"the gradient with respect to {key}: {gradient_differs(problem, want, key)}."
+                )
         return None
 
     return test
+
+
+def gradient_differs(value, want, key) -> str:
+    """How a gradient is wrong."""
+    if np.shape(value) != np.shape(want[f"grad.{key}"]):
+        return "it has another shape"
+    if not np.any(value):
+        return "it is zero everywhere"
+    return differs(value, want[f"grad.{key}"], 1e-3, 1e-4)
 
 
 def inputs_unchanged(got, want, inputs):
@@ -171,6 +185,11 @@ def unstable(got, want, inputs, failed):
     if failed == ["stable"]:
         return "unstable"
     return None
+
+
+def overflows(got, want, inputs, failed):
+    """Names a product of variances, or a logarithm of one, that leaves the range of a float."""
+    return "overflows" if failed == ["extreme"] else None
 
 
 def formula(

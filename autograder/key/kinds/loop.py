@@ -9,10 +9,10 @@ from autograder.key.question import close
 
 
 def training_inputs(rng):
-    """Batches of unequal size and brightness, the first one the largest, and a network small enough
-    to step exactly.
+    """Batches of unequal size and brightness, the first one and another one whole, and a network
+    small enough to step exactly.
     """
-    sizes = [9, *(int(n) for n in rng.permutation([4, 6, 7]))]
+    sizes = [9, *(int(n) for n in rng.permutation([4, 6, 9]))]
     brightness = np.repeat(rng.permutation([0.4, 0.6, 0.8, 1.0]), sizes)
     return {
         "batches": sizes,
@@ -26,12 +26,22 @@ def training_inputs(rng):
     }
 
 
+def whole(batches) -> list:
+    """The batches that are as large as the largest."""
+    return [batch for batch in batches if len(batch[0]) == max(len(x) for x, _ in batches)]
+
+
 def loop_list(words, width=None):
     """A test: a list with one entry a batch (of `width` numbers), plain floats."""
 
     def test(got, want, inputs):
         count, kind = len(inputs["batches"]), got["kind"]
-        if got.get("result.error") or got.get("result") is None or np.ndim(got["result"]) == 0:
+        if (
+            kind not in ("list", "tuple")
+            or got.get("result.error")
+            or got.get("result") is None
+            or np.ndim(got["result"]) == 0
+        ):
             return f"received a {kind} where a list of {words} is asked for."
         shape = (count,) if width is None else (count, width)
         if np.shape(got["result"]) != shape:
@@ -121,4 +131,6 @@ def loop_named(got, want, inputs, failed):
     """
     if got["kind"] == "NoneType":
         return "returns-nothing"
+    if got["kind"] in ("Tensor", "ndarray") and np.ndim(got.get("result")) > 0:
+        return "keeps-graph" if got.get("alive") else "tensors"
     return None

@@ -6,6 +6,17 @@ import numpy as np
 
 from autograder.key.question import Check, Question, close
 
+EDGES = 0.2  # of the numbers at the very end of a range: an output that goes no further
+FAR = 15.0  # where a sigmoid has rounded to 0 or 1: a bound beyond costs nothing
+
+
+def bounded(got, prefix="") -> bool:
+    """Whether an output stops at the end of a range within which logits are told apart."""
+    for end in ("lowest", "highest"):
+        if got.get(f"{prefix}at {end}", 0) > EDGES and abs(got[f"{prefix}{end}"]) < FAR:
+            return True
+    return False
+
 
 def blobs(rng, count):
     """Coarse random pictures, all different in brightness."""
@@ -85,6 +96,10 @@ def _squashed(got):
         return "tanh", "a tanh or another bounded function", "[-1, 1]"
     if low >= 0:
         return "relu", "a ReLU or a like function", "numbers that are not negative"
+    if high <= 0:
+        return "one-sided", "a log-sigmoid or a like function", "numbers that are never positive"
+    if bounded(got):
+        return "clamped", "a clamp or another bounded function", "a range that it does not leave"
     return None
 
 
@@ -96,6 +111,8 @@ def network_trainable(got, want, inputs):
         return "it has no parameters that an optimizer could find."
     if got["frozen"]:
         return f"{some(got['frozen'])} cannot be trained (requires_grad is off)."
+    if got["unlearned"]:
+        return f"{some(got['unlearned'])}: these numbers act like weights and are no parameters."
     if got["unreached"]:
         return f"no gradient reaches {some(got['unreached'])}."
     if not _random(got, inputs) and not _takes_over(got):
@@ -156,7 +173,7 @@ def _form_named(got, inputs, expected):
     if a is None:
         kind = got.get(f"out.{first}.kind")
         if kind == "NoneType":
-            return "returns-nothing/forward"
+            return "returns-nothing"
         return ("no-tensor/forward", {"kind": kind}) if kind else None
     wanted = expected(len(inputs[f"input.{first}"]), first)
     if b is not None and wanted[1:] == (first,) and a.shape[1:] == b.shape[1:] and a.ndim == 2:
@@ -180,10 +197,10 @@ def _behaviour_named(got, inputs, stages):
     if not got["parameters"] or not (_random(got, inputs) or _takes_over(got)):
         return "unregistered"
     if got.get("input changed"):
-        return "in-place/network"
+        return "in-place"
     squashed = _squashed(got)
     if squashed:
-        return squashed[0], {"by": squashed[1]}
+        return squashed[0]
     if got["bend"] < 1e-3:
         return "no-nonlinearity"
     if got["negatives"] == 0:
@@ -194,6 +211,8 @@ def _behaviour_named(got, inputs, stages):
         return "random-in-eval"
     if got["frozen"]:
         return "frozen"
+    if got["unlearned"]:
+        return "buffer-weights"
     if got["unreached"]:
         return "no-gradient"
     nz = inputs["sizes"][0]

@@ -57,7 +57,36 @@ def dependence(noise) -> str | None:
         return "different images share their noise."
     if columns > SIGMAS / np.sqrt(len(z)):
         return "different latent dimensions share their noise."
+    if repeated(noise):
+        return "some images get the noise of others."
+    if balanced(noise):
+        return "the noise of the images of a batch makes up for one another's."
     return None
+
+
+def repeated(noise) -> bool:
+    """Whether rows hold the numbers of another row, wherever it stands, in any order and with any
+    signs. By chance two rows are never that close; three pairs are asked for.
+    """
+    entries = np.sort(np.abs(noise), 1)
+    entries = entries[np.argsort(entries[:, -1], kind="stable")]
+    pairs = 0
+    for lag in (1, 2, 3):
+        if len(entries) > lag:
+            apart = np.abs(entries[lag:] - entries[:-lag])
+            pairs += int((apart < 1e-3 * (0.01 + entries[lag:])).all(1).sum())
+    return pairs >= min(3, len(noise) // 2)
+
+
+def balanced(noise) -> bool:
+    """Whether columns or rows were centred, or scaled to one spread: their means, or spreads, are
+    then nearer to those of N(0, 1) than chance leaves them (here a fiftieth of a standard error).
+    """
+    n, d = noise.shape
+    means = np.abs(noise.mean(0)) * np.sqrt(n)
+    spreads = np.abs(noise.std(0) - 1) * np.sqrt(2 * n)
+    rows = np.abs(noise.mean(1)) * np.sqrt(d)
+    return any(len(part) > 3 and np.median(part) < 0.02 for part in (means, spreads, rows))
 
 
 def row_correlation(z) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch.nn.functional as F
 
 from autograder.key.kinds.formula import STABLE, formula, unstable
@@ -30,6 +32,35 @@ def _bce(x, logits):
     return F.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
 
+WRONG_LIKELIHOODS = {
+    "sign": lambda x, logits: -bernoulli_log_likelihood(x, logits),
+    "swapped": lambda x, logits: bernoulli_log_likelihood(logits, x),
+    "sigmoid-twice": lambda x, logits: bernoulli_log_likelihood(x, logits.sigmoid()),
+    "sigmoid-missing": lambda x, logits: (
+        (x * logits.log() + (1 - x) * (1 - logits).log()).flatten(1).sum(1)
+    ),
+    "ink-only": lambda x, logits: (x * F.logsigmoid(logits)).flatten(1).sum(1),
+    "paper-only": lambda x, logits: ((1 - x) * F.logsigmoid(-logits)).flatten(1).sum(1),
+    "terms-mixed": lambda x, logits: bernoulli_log_likelihood(1 - x, logits),
+    "squared-error": lambda x, logits: -(x - logits.sigmoid()).pow(2).flatten(1).sum(1),
+    "squared-error/2": lambda x, logits: -0.5 * (x - logits.sigmoid()).pow(2).flatten(1).sum(1),
+    "binarised": lambda x, logits: bernoulli_log_likelihood((x > 0.5).to(x), logits),
+    "mean-not-sum/negative": lambda x, logits: -bernoulli_log_likelihood(x, logits) / x[0].numel(),
+    "batch-mean/pixels": lambda x, logits: -_bce(x, logits).mean(),
+    "batch-mean/positive": lambda x, logits: _bce(x, logits).mean(),
+    "batch-sum/positive": lambda x, logits: _bce(x, logits).sum(),
+    "rows-only": lambda x, logits: -_bce(x, logits).sum(-1),
+    "channel-only": lambda x, logits: -_bce(x, logits).sum(1),
+    "absolute-error": lambda x, logits: -(x - logits.sigmoid()).abs().flatten(1).sum(1),
+    "paper-sign": lambda x, logits: (
+        (x * F.logsigmoid(logits) - (1 - x) * F.logsigmoid(-logits)).flatten(1).sum(1)
+    ),
+    "not-weighted": lambda x, logits: (
+        (F.logsigmoid(logits) + F.logsigmoid(-logits)).flatten(1).sum(1)
+    ),
+    "bits": lambda x, logits: bernoulli_log_likelihood(x, logits) / math.log(2),
+}
+
 QUESTION = formula(
     "vae.bernoulli_log_likelihood",
     points=1,
@@ -41,26 +72,5 @@ QUESTION = formula(
     weights=(0.15, 0.4, 0.25, 0.1),
     more=(STABLE,),
     explain=unstable,
-    mistakes={
-        "sign": lambda x, logits: -bernoulli_log_likelihood(x, logits),
-        "swapped": lambda x, logits: bernoulli_log_likelihood(logits, x),
-        "sigmoid-twice": lambda x, logits: bernoulli_log_likelihood(x, logits.sigmoid()),
-        "sigmoid-missing": lambda x, logits: (
-            (x * logits.log() + (1 - x) * (1 - logits).log()).flatten(1).sum(1)
-        ),
-        "ink-only": lambda x, logits: (x * F.logsigmoid(logits)).flatten(1).sum(1),
-        "paper-only": lambda x, logits: ((1 - x) * F.logsigmoid(-logits)).flatten(1).sum(1),
-        "terms-mixed": lambda x, logits: bernoulli_log_likelihood(1 - x, logits),
-        "gaussian": lambda x, logits: -(x - logits.sigmoid()).pow(2).flatten(1).sum(1),
-        "gaussian/2": lambda x, logits: -0.5 * (x - logits.sigmoid()).pow(2).flatten(1).sum(1),
-        "binarised": lambda x, logits: bernoulli_log_likelihood((x > 0.5).to(x), logits),
-        "mean-not-sum/negative": lambda x, logits: (
-            -bernoulli_log_likelihood(x, logits) / x[0].numel()
-        ),
-        "batch-mean/pixels": lambda x, logits: -_bce(x, logits).mean(),
-        "batch-mean/positive": lambda x, logits: _bce(x, logits).mean(),
-        "batch-sum/positive": lambda x, logits: _bce(x, logits).sum(),
-        "rows-only": lambda x, logits: -_bce(x, logits).sum(-1),
-        "channel-only": lambda x, logits: -_bce(x, logits).sum(1),
-    },
+    mistakes=WRONG_LIKELIHOODS,
 )

@@ -8,8 +8,12 @@ import torch
 
 from autograder.key.kinds.formula import beta_is_one, beta_named, formula
 from autograder.key.question import Check
-from autograder.key.vae.bernoulli_log_likelihood import bernoulli_log_likelihood, pictures
-from autograder.key.vae.kl_gaussian import gaussians, kl_gaussian
+from autograder.key.vae.bernoulli_log_likelihood import (
+    WRONG_LIKELIHOODS,
+    bernoulli_log_likelihood,
+    pictures,
+)
+from autograder.key.vae.kl_gaussian import WRONG_KLS, gaussians, kl_gaussian
 
 
 def elbo(x, logits, mu, logvar, beta=1.0):
@@ -42,6 +46,15 @@ def _elbo_inputs(rng):
 
 def _terms(x, logits, mu, logvar):
     return bernoulli_log_likelihood(x, logits), kl_gaussian(mu, logvar)
+
+
+def _elbo_with(kl=kl_gaussian, likelihood=bernoulli_log_likelihood):
+    """An `elbo` in which one of its parts is wrong."""
+
+    def mistaken(x, logits, mu, logvar, beta=1.0):
+        return (likelihood(x, logits) - beta * kl(mu, logvar)).mean()
+
+    return mistaken
 
 
 def _elbo_of(combine):
@@ -103,6 +116,11 @@ _formula = formula(
         "swapped-latents": lambda x, logits, mu, logvar, beta=1.0: elbo(
             x, logits, logvar, mu, beta
         ),
+        **{f"kl_gaussian: {name}": _elbo_with(kl=of) for name, of in WRONG_KLS.items()},
+        **{
+            f"bernoulli_log_likelihood: {name}": _elbo_with(likelihood=of)
+            for name, of in WRONG_LIKELIHOODS.items()
+        },
     },
 )
 

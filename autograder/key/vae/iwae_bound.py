@@ -61,8 +61,10 @@ def _bound_inputs(rng):
     ink = x[0].ravel() - 0.5  # the slope of the log-likelihood at logits near 0
     to_logits = rng.normal(0, 0.01, (3, 784))
     to_logits[wide] = mu[0, wide] * ink / (ink @ ink)
+    spread = np.exp(0.5 * logvar)[:, None]
     return {
         "x": x,
+        "samples": mu[:, None] + spread * rng.standard_normal((2, 2000, 3)),
         "to mu": to @ mu,
         "to logvar": to @ logvar,
         "to logits": to_logits,
@@ -248,6 +250,6 @@ QUESTION = Question(
             ),
             exponent=1.0,
         ),
-        "shared-noise": _shared_noise,
+        "shared-batch": _shared_noise,
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.key.kinds.formula import formula
+from autograder.key.kinds.formula import EXTREME, formula, overflows
 from autograder.key.vae.kl_gaussian import gaussians, kl_gaussian
 
 
@@ -18,12 +18,24 @@ def _two_gaussians(rng):
     return {"mu1": first["mu"], "logvar1": first["logvar"], **second, "weights": first["weights"]}
 
 
+def _with_extremes(rng):
+    """Also rows as narrow and as wide as a posterior may become in training."""
+    drawn = _two_gaussians(rng)
+    means = {f"mu{i} far": rng.normal(0, 1.3, (4, 7)) for i in (1, 2)}
+    far = {f"logvar{i} far": rng.choice([-18.0, 14.0], (4, 7)) for i in (1, 2)}
+    return {**drawn, **means, **far}
+
+
 QUESTION = formula(
     "vae.kl_between",
     points=1,
     args=("mu1", "logvar1", "mu2", "logvar2"),
     grad=("mu1", "logvar1", "mu2", "logvar2"),
-    draw=_two_gaussians,
+    args2=("mu1 far", "logvar1 far", "mu2 far", "logvar2 far"),
+    draw=_with_extremes,
+    weights=(0.15, 0.4, 0.25, 0.1),
+    more=(EXTREME,),
+    explain=overflows,
     reference=kl_between,
     mistakes={
         "reversed": lambda m1, v1, m2, v2: kl_between(m2, v2, m1, v1),

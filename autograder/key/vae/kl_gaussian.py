@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.key.kinds.formula import formula
+from autograder.key.kinds.formula import EXTREME, formula, overflows
 
 
 def kl_gaussian(mu, logvar):
@@ -21,35 +21,61 @@ def gaussians(rng):
     }
 
 
+def _with_extremes(rng):
+    """Also rows as narrow and as wide as a posterior may become in training."""
+    far = rng.choice([-18.0, 14.0], (4, 7))
+    far[:2] = [[-18], [14]]
+    return {**gaussians(rng), "mu far": rng.normal(0, 1.3, (4, 7)), "logvar far": far}
+
+
+WRONG_KLS = {
+    "half-missing": lambda mu, logvar: 2 * kl_gaussian(mu, logvar),
+    "log-std": lambda mu, logvar: kl_gaussian(mu, 2 * logvar),
+    "variance-not-log": lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar.log()).sum(1),
+    "std-for-variance": lambda mu, logvar: 0.5 * (mu**2 + (0.5 * logvar).exp() - 1 - logvar).sum(1),
+    "exp-missing": lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar).sum(1),
+    "logvar-sign": lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 + logvar).sum(1),
+    "logvar-missing": lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1).sum(1),
+    "exp-term-missing": lambda mu, logvar: 0.5 * (mu**2 - 1 - logvar).sum(1),
+    "mean-not-squared": lambda mu, logvar: 0.5 * (mu + logvar.exp() - 1 - logvar).sum(1),
+    "mean-absolute": lambda mu, logvar: 0.5 * (mu.abs() + logvar.exp() - 1 - logvar).sum(1),
+    "mean-sign": lambda mu, logvar: 0.5 * (-(mu**2) + logvar.exp() - 1 - logvar).sum(1),
+    "mean-missing": lambda mu, logvar: 0.5 * (logvar.exp() - 1 - logvar).sum(1),
+    "mean-exponentiated": lambda mu, logvar: kl_gaussian(logvar, mu),
+    "half-on-one-term": lambda mu, logvar: (0.5 * mu**2 + logvar.exp() - 1 - logvar).sum(1),
+    "half-on-one-term/2": lambda mu, logvar: (mu**2 + 0.5 * (logvar.exp() - 1 - logvar)).sum(1),
+    "reversed": lambda mu, logvar: 0.5 * ((mu**2 + 1) / logvar.exp() - 1 + logvar).sum(1),
+    "wrong-axis": lambda mu, logvar: 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar).sum(0),
+    "terms-clamped": lambda mu, logvar: (
+        0.5 * (mu**2 + (logvar.exp() - 1) - logvar.clamp(min=0)).sum(1)
+    ),
+    "logvar-doubled": lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 - 2 * logvar).sum(1),
+    "variance-squared": lambda mu, logvar: 0.5 * (mu**2 + (2 * logvar).exp() - 1 - logvar).sum(1),
+    "exp-sign": lambda mu, logvar: 0.5 * (mu**2 - logvar.exp() - 1 - logvar).sum(1),
+    "exp-sign/2": lambda mu, logvar: 0.5 * (mu**2 + (-logvar).exp() - 1 - logvar).sum(1),
+    "one-missing": lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - logvar).sum(1),
+    "one-sign": lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() + 1 - logvar).sum(1),
+    "one-not-summed": lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1),
+    "half-on-one-term/3": lambda mu, logvar: (
+        (mu**2 + logvar.exp() - 1).sum(1) - 0.5 * logvar.sum(1)
+    ),
+    "half-on-one-term/4": lambda mu, logvar: (
+        0.5 * (mu**2 + logvar.exp() - 1).sum(1) - logvar.sum(1)
+    ),
+    "half-twice": lambda mu, logvar: 0.5 * kl_gaussian(mu, logvar),
+    "mean-cubed": lambda mu, logvar: 0.5 * (mu**3 + logvar.exp() - 1 - logvar).sum(1),
+}
+
 QUESTION = formula(
     "vae.kl_gaussian",
     points=2,
     args=("mu", "logvar"),
+    args2=("mu far", "logvar far"),
     grad=("mu", "logvar"),
-    draw=gaussians,
+    draw=_with_extremes,
+    weights=(0.15, 0.4, 0.25, 0.1),
+    more=(EXTREME,),
+    explain=overflows,
     reference=kl_gaussian,
-    mistakes={
-        "half-missing": lambda mu, logvar: 2 * kl_gaussian(mu, logvar),
-        "log-std": lambda mu, logvar: kl_gaussian(mu, 2 * logvar),
-        "variance-not-log": lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar.log()).sum(1),
-        "std-for-variance": lambda mu, logvar: (
-            0.5 * (mu**2 + (0.5 * logvar).exp() - 1 - logvar).sum(1)
-        ),
-        "exp-missing": lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar).sum(1),
-        "logvar-sign": lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 + logvar).sum(1),
-        "logvar-missing": lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1).sum(1),
-        "exp-term-missing": lambda mu, logvar: 0.5 * (mu**2 - 1 - logvar).sum(1),
-        "mean-not-squared": lambda mu, logvar: 0.5 * (mu + logvar.exp() - 1 - logvar).sum(1),
-        "mean-absolute": lambda mu, logvar: 0.5 * (mu.abs() + logvar.exp() - 1 - logvar).sum(1),
-        "mean-sign": lambda mu, logvar: 0.5 * (-(mu**2) + logvar.exp() - 1 - logvar).sum(1),
-        "mean-missing": lambda mu, logvar: 0.5 * (logvar.exp() - 1 - logvar).sum(1),
-        "mean-exponentiated": lambda mu, logvar: kl_gaussian(logvar, mu),
-        "half-on-one-term": lambda mu, logvar: (0.5 * mu**2 + logvar.exp() - 1 - logvar).sum(1),
-        "half-on-one-term/2": lambda mu, logvar: (mu**2 + 0.5 * (logvar.exp() - 1 - logvar)).sum(1),
-        "reversed": lambda mu, logvar: 0.5 * ((mu**2 + 1) / logvar.exp() - 1 + logvar).sum(1),
-        "wrong-axis": lambda mu, logvar: 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar).sum(0),
-        "clamped": lambda mu, logvar: (
-            0.5 * (mu**2 + (logvar.exp() - 1) - logvar.clamp(min=0)).sum(1)
-        ),
-    },
+    mistakes=WRONG_KLS,
 )

@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from autograder.key.kinds import noise
-from autograder.key.kinds.network import blobs, some
+from autograder.key.kinds.network import blobs, bounded, some
 from autograder.key.question import Check, Question, close
 from autograder.key.vae.reparametrize import reparametrize
 
@@ -179,6 +179,10 @@ def _model_decode(got, want, inputs):
         got["logits lowest"] >= -1 - 1e-6 and got["logits highest"] <= 1 + 1e-6
     ):
         return "the decoder's output is confined to a part of the numbers, as no logits are."
+    if got["logits highest"] <= 0:
+        return "the decoder's output is never positive, as logits may be."
+    if bounded(got, "logits "):
+        return "the decoder's output does not leave a range, as logits may."
     return None
 
 
@@ -279,6 +283,8 @@ def _model_trainable(got, want, inputs):
         return "it has no parameters that an optimizer could find."
     if got["frozen"]:
         return f"{some(got['frozen'])} cannot be trained (requires_grad is off)."
+    if got["unlearned"]:
+        return f"{some(got['unlearned'])}: these numbers act like weights and are no parameters."
     if got["unreached"]:
         return f"no gradient reaches {some(got['unreached'])}."
     for part in ("image", "mu"):
@@ -329,6 +335,9 @@ def _model_named(got, want, inputs, failed):
     ):
         return "nz-ignored"
     count = got.get(f"encode.{nz}.count")
+    for part in ("encode", "forward"):
+        if got.get(f"{part}.{nz}.count") == 1 and got.get(f"{part}.{nz}.kind") != "Tensor":
+            return "dictionary" if got.get(f"{part}.{nz}.kind") != "NoneType" else "returns-nothing"
     if count == 1:
         return "not-split"
     return (
@@ -362,7 +371,7 @@ def _model_form_named(got, inputs, nz):
             return "forward-order"
     decoded = got.get(f"decode.{nz}")
     if decoded is not None and decoded.shape == (len(inputs[f"z.{nz}"]), 784):
-        return "not-unflattened"
+        return "flattened"
     mean, logvar = got.get(f"encode.{nz}.all.0"), got.get(f"encode.{nz}.all.1")
     if forward[1] is not None and mean is not None and logvar is not None:
         forward_mu = got.get(f"forward.{nz}.all.1")
@@ -401,6 +410,10 @@ def _model_range_named(got, failed):
         and got["logits lowest"] >= -1 - 1e-6
     ):
         return "tanh"
+    if "decode" in failed and got["logits highest"] <= 0:
+        return "one-sided"
+    if "decode" in failed and bounded(got, "logits "):
+        return "clamped"
     if "encode" in failed and got["codes apart"] == 0:
         return "one-for-both"
     if "encode" in failed and got["logvar lowest"] == got["logvar highest"]:
@@ -430,7 +443,7 @@ def _model_sample_named(got, nz, failed):
     if evaluation and not train:
         return "mean-in-train"
     if not evaluation:
-        return "shared-noise"
+        return "shared-batch"
     if not got.get("structure.error") and not (got["image gradient"] or got["mu gradient"]):
         return "prior-sampled"
     if _unsteady(got):
@@ -466,6 +479,8 @@ def _model_state_named(got, nz, failed):
     if "trainable" in failed:
         if got["frozen"]:
             return "frozen"
+        if got["unlearned"]:
+            return "buffer-weights"
         if not got["parameters"] or got["uncopied"] > 1e-4:
             return "unregistered"
         if got["unreached"]:

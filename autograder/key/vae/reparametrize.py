@@ -27,6 +27,7 @@ def _noise_inputs(rng):
         "args": ["mu", "logvar"],
         "args2": ["mu", "logvar"],
         "grad": ["mu", "logvar"],
+        "pair": True,
         "mu": rng.normal(0.4, 1.5, shape),
         "logvar": rng.uniform(-3, 1.5, shape),
         "weights": rng.uniform(0.5, 2, shape),
@@ -86,9 +87,13 @@ def _sample_independent(got, want, inputs):
     e = _standard(got, inputs)
     if not e.std() > 1e-6:
         return "there is no noise in the samples."
-    again = _standard(got, inputs, "second")
-    if noise.same(e - e.mean(), again - again.mean()):
+    if np.shape(got["second"]) != e.shape or np.mean(got["second"] == got["value"]) > 0.5:
         return "a second call used the same noise again."
+    pair = got.get("pair")
+    if np.shape(pair) == (2, e.shape[1]):
+        two = _standard({"value": pair}, {key: inputs[key][:2] for key in ("mu", "logvar")})
+        if noise.repeated(two - two.mean() if _sample_centre(got, want, inputs) else two):
+            return "the two images of a batch of two share their noise."
     return noise.dependence(e)
 
 
@@ -170,7 +175,7 @@ def _sampler_tolerance(a, b, inputs):
     count = inputs["mu"].size / noise.BINS
     scale = np.exp(np.maximum(a[1:32:2], b[1:32:2]).clip(-5, 5))
     by = np.stack([8 * scale / np.sqrt(count), np.full(16, 12 / np.sqrt(count))], -1).ravel()
-    kurtosis = 0.15 * max(a[32], b[32])
+    kurtosis = 0.06 * max(a[32], b[32]) ** 1.5
     return np.concatenate(
         [by, [kurtosis, 0.5, 0.5, 0.5], 0.1 + 0.15 * np.abs(a[36:40]), [0.5, 0.5]]
     )
@@ -184,6 +189,13 @@ def _named_sampler(got, want, inputs, failed):
     e = _standard(got, inputs)
     if not np.isfinite(e).all():
         return "not-finite"
+    if failed == ["shape"] and e.std() > 0:
+        return "light-tails" if ((e - e.mean()) ** 4).mean() < 3 * e.var() ** 2 else "heavy-tails"
+    if failed == ["independent"] and np.shape(got.get("second")) == e.shape:
+        if noise.repeated(e):
+            return "noise-repeated"
+        if noise.balanced(e):
+            return "noise-balanced"
     if "spread" in failed and not {"centre", "shape", "independent"} & set(failed):
         if not noise.spread(e / e.std(), by=inputs["logvar"]):
             return "noise-scaled"
@@ -241,7 +253,7 @@ QUESTION = Question(
         "no-noise/2": lambda mu, logvar: mu + (0.5 * logvar).exp(),
         "mean-missing": _sampled(centre=lambda mu: 0 * mu),
         "roles-swapped": lambda mu, logvar: (0.5 * logvar).exp() + mu * torch.randn_like(mu),
-        "roles-swapped/2": lambda mu, logvar: reparametrize(logvar, mu),
+        "swapped": lambda mu, logvar: reparametrize(logvar, mu),
         "noise-on-both": lambda mu, logvar: (mu + (0.5 * logvar).exp()) * torch.randn_like(mu),
         "uniform": _sampled(eps=torch.rand_like),
         "uniform/2": _sampled(eps=lambda mu: 2 * torch.rand_like(mu) - 1),

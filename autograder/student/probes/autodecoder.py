@@ -5,14 +5,18 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from autograder.student.probes.autoencoder import louder
 from autograder.student.probes.common import (
     array,
     attempt,
     attempt_call,
+    built,
+    extremes,
     file,
     lookup,
     nothing_came,
     seeded,
+    unlearned,
 )
 
 
@@ -26,11 +30,17 @@ def decoder(names, inputs) -> dict:
         and "<label>.training", that in train mode. For main: first and again (two calls), copied
         (the output of a second decoder with the first one's state_dict), attached, grad (B, nz):
         the gradient of row 0 of the weighted output; parameters: how many numbers there are to
-        learn; frozen: how many parameters may not change; up, down: extremes of the output after
+        learn; frozen: how many parameters may not change; unreached: names of those that no
+        gradient reaches; unlearned: buffers that act like weights; lowest, highest, at lowest, at
+        highest: of outputs under large parameters; up, down: extremes of the output after
         it was pushed there; after.<label>.z.
     """
-    build = lookup(names, inputs["name"])
+    found = lookup(names, inputs["name"])
     evidence: dict = {}
+
+    def build(nz):
+        return built(found, nz, lambda model: model(torch.zeros(2, nz)))
+
     for label, nz in inputs["sizes"].items():
         z = torch.from_numpy(inputs[f"{label}.z"].copy()).float()
         model = attempt(evidence, label, build, nz)
@@ -60,6 +70,7 @@ def _closer(evidence, build, nz, z, weights) -> None:
     parameters = list(model.parameters())
     evidence["parameters"] = sum(p.numel() for p in parameters)
     evidence["frozen"] = sum(not p.requires_grad for p in parameters)
+    _learning(evidence, build(nz), z)
     other.load_state_dict(model.state_dict())
     model.eval()
     other.eval()
@@ -74,6 +85,21 @@ def _closer(evidence, build, nz, z, weights) -> None:
             (result.reshape(len(z), -1)[0] * weights).sum(), [leaf], allow_unused=True
         )
         evidence["grad"] = array(torch.zeros_like(z) if gradient is None else gradient)
+
+
+def _learning(evidence, model, z) -> None:
+    """Which numbers a gradient reaches, and how far outputs go under large parameters."""
+    model.train()
+    evidence["unlearned"] = unlearned(model, lambda: model(z.clone()))
+    result = model(z.clone())
+    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if learning and result.requires_grad:
+        grads = torch.autograd.grad(
+            (result * torch.randn_like(result)).sum(), list(learning.values()), allow_unused=True
+        )
+        evidence["unreached"] = [n for n, g in zip(learning, grads, strict=True) if g is None]
+    with torch.no_grad():
+        evidence.update(extremes([loud(z.clone()) for loud in louder(model)]))
 
 
 def _push(evidence, build, label, nz, z, inputs) -> None:

@@ -36,15 +36,19 @@ def network(names, inputs) -> dict:
     inputs: name; sizes: two nz; input.<nz>: a batch for each.
     evidence: out.<nz>; in evaluation mode alone.<nz> (the first input by itself), together.<nz> and
         again.<nz> (the whole batch, twice); shapes; unreached, frozen, parameters; shared, apart;
-        copied and original (a network that took over another's state, and that other); lowest,
-        highest
-        and totals of outputs under large parameters; bend (distance from an affine function);
-        negatives: how far outputs move with what is negative in the input, where something is.
+        copied and original (a network that took over another's state, and that other); unlearned
+        (buffers that act like weights); lowest, highest, at lowest, at highest and totals of
+        outputs under large parameters; bend (distance from an affine function); negatives: how
+        far outputs move with what is negative in the input, where something is.
     """
-    build = common.lookup(names, inputs["name"])
+    found = common.lookup(names, inputs["name"])
     sizes = [int(nz) for nz in inputs["sizes"]]
     batches = {nz: torch.from_numpy(inputs[f"input.{nz}"]).float() for nz in sizes}
     evidence: dict = {}
+
+    def build(nz):
+        return common.built(found, nz, lambda model: model(batches[nz]))
+
     for nz in sizes:
         common.attempt(
             evidence, f"out.{nz}", lambda nz=nz: _output(evidence, build, nz, batches[nz])
@@ -91,6 +95,7 @@ def structure(evidence, model, x) -> None:
     evidence["unreached"] = [
         name for name, p in parameters.items() if p.requires_grad and p.grad is None
     ]
+    evidence["unlearned"] = common.unlearned(model, lambda: model(x))
     model.eval()
     with torch.no_grad():
         half = len(x) // 2
@@ -115,8 +120,7 @@ def instances(evidence, models, x) -> None:
             common.array(first_output),
         )
         outputs = [loud(x) for model in models for loud in louder(model)]
-        evidence["lowest"] = float(min(output.min() for output in outputs))
-        evidence["highest"] = float(max(output.max() for output in outputs))
+        evidence.update(common.extremes(outputs))
         totals = [output.flatten(1).sum(1) for output in outputs]
         evidence["totals"] = [
             float(min(t.min() for t in totals)),
@@ -230,6 +234,7 @@ def trained(evidence, model, optimizer, run) -> None:
     evidence["in train mode"] = [training for _, training, _ in model.calls]
     evidence["kind"] = type(result).__name__
     evidence["result"] = common.array(result)
+    evidence["alive"] = bool(getattr(result, "requires_grad", False))
     if isinstance(result, (list, tuple)):
         evidence["kinds"] = sorted({type(entry).__name__ for entry in _leaves(result)})
         evidence["alive"] = any(getattr(entry, "requires_grad", False) for entry in _leaves(result))

@@ -113,13 +113,13 @@ def nothing_came(evidence: dict, labels) -> None:
 
 def function(names, inputs) -> dict:
     """Call `name` on `args`, ask for gradients, and then call it on the first row alone if `single`
-    says so, and on `args2` if there are any.
+    says so, on the first two if `pair` does, and on `args2` if there are any.
 
     inputs: name; args, args2: lists of keys (arrays become float32 or int64 tensors, other values
         pass as they are); kwargs: {keyword: key}; grad: keys to differentiate; weights: array like
         the result (the gradient asked for is that of (result * weights).sum()).
     evidence: value, value.kind, value.dtype, value.attached; grad.<key>; after.<key>: each array
-        argument as the call left it; single, second: the results of the other calls.
+        argument as the call left it; single, pair, second: the results of the other calls.
     """
     call = lookup(names, inputs["name"])
     given, handed = {}, {}
@@ -139,6 +139,9 @@ def function(names, inputs) -> dict:
     if inputs.get("single"):
         one = [_argument(inputs[key][:1])[1] for key in inputs["args"]]
         attempt(evidence, "single", lambda: file(evidence, "single", call(*one)))
+    if inputs.get("pair"):
+        two = [_argument(inputs[key][:2])[1] for key in inputs["args"]]
+        attempt(evidence, "pair", lambda: file(evidence, "pair", call(*two)))
     if inputs.get("args2"):
         second = [_argument(inputs[key])[1] for key in inputs["args2"]]
         attempt(evidence, "second", lambda: file(evidence, "second", call(*second)))
@@ -183,7 +186,42 @@ def _gradients(evidence, result, given, inputs) -> None:
         evidence[f"grad.{key}"] = np.zeros(given[key].shape) if grad is None else array(grad)
 
 
-def defined(names, inputs) -> dict:
-    """Whether `name` is there and callable."""
-    lookup(names, inputs["name"])
-    return {"defined": True}
+def built(build, nz, use):
+    """A module `build(nz)`; lazy layers get their sizes by one `use(module)` beforehand."""
+    module = build(nz)
+    tensors = [*module.parameters(), *module.buffers()]
+    if any(isinstance(t, torch.nn.parameter.UninitializedTensorMixin) for t in tensors):
+        training = module.training
+        with torch.no_grad():
+            use(module.eval())
+        module.train(training)
+    return module
+
+
+def unlearned(module, use) -> list[str]:
+    """Buffers of two axes or more on which the result of `use()` hangs: they act like weights."""
+    buffers = {n: b for n, b in module.named_buffers() if b.is_floating_point() and b.ndim > 1}
+    for buffer in buffers.values():
+        buffer.requires_grad_(True)
+    try:
+        result = use() if buffers else None
+        if result is None or not result.requires_grad:
+            return []
+        total = result.pow(2).sum() + result.sum()
+        grads = torch.autograd.grad(total, list(buffers.values()), allow_unused=True)
+    finally:
+        for buffer in buffers.values():
+            buffer.requires_grad_(False)
+    return [n for n, grad in zip(buffers, grads, strict=True) if grad is not None and grad.any()]
+
+
+def extremes(outputs) -> dict:
+    """How far outputs go, and which share of their numbers lies at the very end of that range."""
+    every = torch.cat([output.detach().flatten() for output in outputs]).double()
+    low, high = every.min(), every.max()
+    return {
+        "lowest": float(low),
+        "highest": float(high),
+        "at lowest": float((every <= low + 1e-6 * low.abs()).double().mean()),
+        "at highest": float((every >= high - 1e-6 * high.abs()).double().mean()),
+    }

@@ -52,6 +52,8 @@ def images(names, inputs) -> dict:
             )
         return torch.tanh(x.float().reshape(-1, 784) @ into)
 
+    into.requires_grad_(True)  # as the parameters of a model do
+    out.requires_grad_(True)
     rows, logits = [], []
 
     def decode(z):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from torch import nn
@@ -9,6 +11,9 @@ from torch import nn
 from autograder.student.probes import autoencoder, common
 
 # -- the model ------------------------------------------------------------------------------------
+
+
+LOOKED_AT = "the last model, and an image"  # kept among the student's names; nobody's own name
 
 
 def model(names, inputs) -> dict:
@@ -20,10 +25,15 @@ def model(names, inputs) -> dict:
         `_instances` and `_rebuilding` find; sampled.eval, posterior, means, of the model that
         `decoding` asks next: see `_samples`.
     """
-    build = common.lookup(names, "VAE")
+    found = common.lookup(names, "VAE")
     x = torch.from_numpy(inputs["x"]).float()
     as_given = x.clone()
     evidence: dict = {}
+
+    def build(nz):
+        z = torch.zeros(2, nz)
+        return common.built(found, nz, lambda vae: (vae.encode(x[:2].clone()), vae.decode(z)))
+
     for nz in reversed(inputs["sizes"]):  # the first one stays, for a closer look
         z = torch.from_numpy(inputs[f"z.{nz}"]).float()
         fresh = vae = common.attempt(evidence, f"build.{nz}", lambda nz=nz: build(nz))
@@ -50,11 +60,8 @@ def model(names, inputs) -> dict:
         common.attempt(evidence, "samples.eval", _samples, evidence, vae, x, image, inputs)
         models = [fresh, vae]  # as networks begin, and with large weights' bold pictures
         common.attempt(evidence, "rebuilding", _rebuilding, evidence, models, as_given)
-        _asked[:] = [vae, image]
+        names[LOOKED_AT] = vae, image
     return evidence
-
-
-_asked: list = []  # the model that `model` has looked at last, and an image
 
 
 def decoding(names, inputs) -> dict:
@@ -62,7 +69,7 @@ def decoding(names, inputs) -> dict:
 
     inputs: z. evidence: logits of z; sampled.train: logits of one image, drawn a few times.
     """
-    vae, image = _asked
+    vae, image = names[LOOKED_AT]
     evidence: dict = {}
     vae.eval()
 
@@ -84,6 +91,7 @@ def decoding(names, inputs) -> dict:
 
 def _parts(evidence, tag, vae, x, z):
     def pair(key, values, count):
+        evidence[f"{key}{tag}.kind"] = type(values).__name__
         values = tuple(values) if isinstance(values, (tuple, list)) else (values,)
         evidence[f"{key}{tag}.count"] = len(values)
         if len(values) == count:
@@ -119,6 +127,9 @@ def _structure(evidence, vae, x):
         if all(slope is None for slope in found)
     ]
     evidence["logvar learns"] = _learns(*slopes)
+    evidence["unlearned"] = common.unlearned(
+        vae, lambda: torch.cat([part.flatten() for part in vae(x)])
+    )
     # Through the sample alone: do the images teach the encoder?
     evidence["image gradient"] = _any(image)
     evidence["mu gradient"] = mu.requires_grad and _any(*_slopes(logits, [mu]))
@@ -172,8 +183,8 @@ def _instances(evidence, build, nz, x, z):
             for loud in autoencoder.louder(model)
         ]
         for key, outputs in zip(("mu", "logvar", "logits"), zip(*seen, strict=True), strict=True):
-            evidence[f"{key} lowest"] = float(min(output.min() for output in outputs))
-            evidence[f"{key} highest"] = float(max(output.max() for output in outputs))
+            ends = common.extremes(outputs)
+            evidence |= {f"{key} {name}": value for name, value in ends.items()}
         evidence["codes apart"] = float(max((mu - logvar).abs().max() for mu, logvar, _ in seen))
     return first
 
@@ -234,11 +245,14 @@ def _rebuilding(evidence, models, x):
 
 
 class _SmallVAE(autoencoder.Small):
-    """A VAE small enough to step exactly; narrow posteriors, so that its noise hardly matters."""
+    """A VAE small enough to step exactly; posteriors so narrow that its noise, which is drawn
+    elsewhere, hardly matters.
+    """
 
     def __init__(self, inputs):
         super().__init__(inputs, coded=6)
         self.mean, self.sampled = None, []  # whether a latent that was decoded is not the mean
+        self.noise = itertools.cycle(torch.from_numpy(inputs["noise"]).float())
 
     def encode(self, x):
         self.calls.append((len(x), self.training, torch.is_grad_enabled()))
@@ -253,7 +267,8 @@ class _SmallVAE(autoencoder.Small):
 
     def forward(self, x):
         mu, logvar = self.encode(x)
-        return self.decode(mu + (0.5 * logvar).exp() * torch.randn_like(mu)), mu, logvar
+        noise = torch.stack([row for row, _ in zip(self.noise, mu, strict=False)])
+        return self.decode(mu + noise), mu, logvar
 
     def reconstruct(self, x):
         return self.decode(self.encode(x)[0]).sigmoid()
@@ -289,25 +304,30 @@ def training(names, inputs) -> dict:
 
 
 class _Given(nn.Module):
-    """A VAE given by its matrices, the same in either mode."""
+    """A VAE given by its matrices, the same in either mode, whose samples were drawn elsewhere.
+
+    inputs: x: the images that it knows; samples: latents (images, draws, nz) of each.
+    """
 
     def __init__(self, inputs):
         super().__init__()
         for key in ("to mu", "to logvar", "to logits"):
             self.register_buffer(key.replace(" ", "_"), torch.from_numpy(inputs[key]).float())
-        self.given = []
+        self.known = torch.from_numpy(inputs["x"]).float().flatten(1)
+        samples = torch.from_numpy(inputs["samples"]).float()
+        self.samples = [itertools.cycle(of_one) for of_one in samples]
 
     def encode(self, x):
         flat = x.flatten(1)
         return flat @ self.to_mu, flat @ self.to_logvar
 
     def decode(self, z):
-        self.given.append(tuple(z.shape))
         return (z @ self.to_logits).view(-1, 1, 28, 28)
 
     def forward(self, x):
-        mu, logvar = self.encode(x)
-        return self.decode(mu + (0.5 * logvar).exp() * torch.randn_like(mu)), mu, logvar
+        which = torch.cdist(x.flatten(1), self.known).argmin(1)
+        z = torch.stack([next(self.samples[i]) for i in which])
+        return self.decode(z), *self.encode(x)
 
     def reconstruct(self, x):
         return self.decode(self.encode(x)[0]).sigmoid()

@@ -109,6 +109,7 @@ def test_the_bound_approaches_the_evidence_computed_by_quadrature():
         "to mu": rng.normal(0, 0.02, (784, 2)),
         "to logvar": rng.normal(0, 0.01, (784, 2)) - 0.002,
         "to logits": rng.normal(0, 0.05, (2, 784)),
+        "samples": np.zeros((2, 1, 2)),
     }
     from autograder.student.probes.vae import _Given
 
