@@ -44,7 +44,7 @@ def blocks(document: str) -> list[tuple[str, bool]]:
     """The ```bash blocks of a document, and whether each is to be run."""
     text = (ROOT / document).read_text(encoding="utf-8")
     found = re.finditer(r"([^\n]*\n)\n?```bash\n(.*?)```\n(\n[^\n]*)?", text, re.S)
-    return [(m[2], NOT_RUN not in m[1] + (m[3] or "")) for m in found]
+    return [(m[2], NOT_RUN not in (m[1] + (m[3] or "")).lower()) for m in found]
 
 
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if not nothing_runs(d)])
