@@ -41,16 +41,16 @@ INSTEAD = {  # of a notebook: what it is, and what to do
 
 
 def taken(
-    uploads: Iterable[Upload], wanted: dict[str, set[str]], most: int = files.LARGEST
+    uploads: Iterable[Upload], wanted: dict[str, set[str]], most: int | None = None
 ) -> tuple[dict[str, bytes], list[str]]:
     """({file: content}, notes) of a submission: notebooks under their right names, and what lies
     beside them.
 
-    wanted: {notebook: names of its nbgrader cells}. most: bytes, unpacked. Unusable where it holds
-    none of them, or what no honest submission holds.
+    wanted: {notebook: names of its nbgrader cells}. most: bytes, unpacked; by default
+    `files.LARGEST`. Unusable where it holds none of them, or what no honest submission holds.
     """
     notes: list[str] = []
-    budget = Budget(most)
+    budget = Budget(files.LARGEST if most is None else most)
     found = _opened(uploads, budget, notes)
     chosen = _chosen(found, wanted, budget, notes)
     if not chosen:
