@@ -41,8 +41,8 @@ NEIGHBOURS = {
     for what, how in _CHANGES.items()
 }
 NEIGHBOURS |= {
-    "a folder in the course": "os.mkdir('{course}/mine'); found('made')",
-    "a pipe in the course": "os.mkfifo('{course}/mine'); found('made')",
+    "a folder in the course": "[os.mkdir('{course}/mine'), found('made')]",
+    "a pipe in the course": "[os.mkfifo('{course}/mine'), found('made')]",
     "read through an open path": "found(open(f\"/proc/self/fd/{{os.open('{course}/gradebook.db', os.O_PATH)}}\").read())",
     "read by openat2": """
 fd = CDLL.syscall(437, -100, b'{course}/gradebook.db', b'\\0' * 24, 24)
@@ -53,18 +53,18 @@ if fd >= 0: found(os.read(fd, 99))
 fd = CDLL.inotify_init()
 if fd >= 0 and CDLL.inotify_add_watch(fd, b'{course}', 0xfff) >= 0: found('watching')
 """,
-    "talk to a service of the user": "import socket; socket.socket(socket.AF_UNIX).connect('{course}/bus'); found('connected')",
-    "send a service a datagram": "import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', '{course}/notify'); found('sent')",
-    "send one out of a pair": "import socket; socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', '{course}/notify'); found('sent')",
+    "talk to a service of the user": "import socket; [socket.socket(socket.AF_UNIX).connect('{course}/bus'), found('connected')]",
+    "send a service a datagram": "import socket; [socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', '{course}/notify'), found('sent')]",
+    "send one out of a pair": "import socket; [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', '{course}/notify'), found('sent')]",
     "send one out of a raw pair": """
 fds = (ctypes.c_int * 2)()
 if CDLL.socketpair(1, 3, 0, fds) == 0:
     import socket
-    socket.socket(fileno=fds[0]).sendto(b'x', '{course}/notify'); found('sent')
+    [socket.socket(fileno=fds[0]).sendto(b'x', '{course}/notify'), found('sent')]
 """,
-    "address a message in a stream": "import socket; socket.socketpair()[0].sendmsg([b'x'], [], 0, '{course}/notify'); found('sent')",
-    "limit the grader": "import resource; resource.prlimit({host}, resource.RLIMIT_CORE, (0, 0)); found('limited')",
-    "slow the grader down": "os.setpriority(os.PRIO_PROCESS, {host}, 5); found('slower')",
+    "address a message in a stream": "import socket; [socket.socketpair()[0].sendmsg([b'x'], [], 0, '{course}/notify'), found('sent')]",
+    "limit the grader": "import resource; [resource.prlimit({host}, resource.RLIMIT_CORE, (0, 0)), found('limited')]",
+    "slow the grader down": "[os.setpriority(os.PRIO_PROCESS, {host}, 5), found('slower')]",
     "slow all of the user down": """
 os.setpriority(os.PRIO_USER, os.getuid(), 5)
 if os.getpriority(os.PRIO_PROCESS, {host}) == 5: found('slower')
@@ -75,10 +75,10 @@ try: os.sched_setaffinity({host}, {{min(before)}})
 finally:
     if os.sched_getaffinity({host}) != before: found('bound')
 """,
-    "let the grader run last": "os.sched_setscheduler({host}, os.SCHED_BATCH, os.sched_param(0)); found('batch')",
+    "let the grader run last": "[os.sched_setscheduler({host}, os.SCHED_BATCH, os.sched_param(0)), found('batch')]",
     "let the grader's disk wait": "if CDLL.syscall(251, 1, {host}, 3 << 13) == 0: found('idle')",
     "signal the grader's thread": "if CDLL.syscall(234, {host}, {host}, 0) == 0: found('signalled')",
-    "signal the grader by a descriptor": "import signal; signal.pidfd_send_signal(os.pidfd_open({host}), 0); found('signalled')",
+    "signal the grader by a descriptor": "import signal; [signal.pidfd_send_signal(os.pidfd_open({host}), 0), found('signalled')]",
     "queue a signal for the grader": "if CDLL.syscall(129, {host}, 0, b'\\0' * 128) == 0: found('signalled')",
     "have a pipe signal the grader": """
 import fcntl
@@ -105,9 +105,9 @@ for pid in (1, 2, os.getppid()):
     except (OSError, StopIteration): continue
     if pid > 0: found(pid)
 """,
-    "write the first process's memory": "open('/proc/1/mem', 'r+b', 0); found('opened')",
-    "signal whoever started this": "os.kill(os.getppid(), 0) if os.getppid() else 1 / 0; found('signalled')",
-    "type into a terminal": "import fcntl; fcntl.ioctl(os.open('/dev/tty', os.O_RDWR), 0x5412, b'x'); found('typed')",
+    "write the first process's memory": "[open('/proc/1/mem', 'r+b', 0), found('opened')]",
+    "signal whoever started this": "[os.kill(os.getppid() or 1, 0), found('signalled')]",
+    "type into a terminal": "import fcntl; [fcntl.ioctl(os.open('/dev/tty', os.O_RDWR), 0x5412, b'x'), found('typed')]",
     "mounts, by newer calls": """
 for number, words in ((430, (b'tmpfs', 0)), (428, (-100, b'/', 1)), (457, (b'\\0' * 24, b'\\0' * 99, 99, 0))):
     if CDLL.syscall(number, *words) >= 0: found(number)
