@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from autograder.exam import server
+from autograder.exam import examiner, server
+from autograder.exam.examiner import Cell
 from autograder.exam.warm import Warm
 from autograder.release import build
 
@@ -40,3 +41,10 @@ def test_what_was_begun_is_taken_once_and_one_that_is_killed_is_started_again(tm
         warm.enter(tmp_path, [], "vae").close()
         assert warm.server.poll() is None
     assert not begun.folder.exists()
+
+
+def test_a_student_has_temporary_files_whatever_the_server_has_imported(tmp_path):
+    cells = [Cell("import tempfile; print(tempfile.TemporaryFile().write(b'1'))")]
+    with Warm(late=("torch._dynamo",)) as warm:
+        [outputs] = examiner.examine(cells, tmp_path, [], "vae", 3, warm).outputs
+    assert outputs[0].get("text") == "1\n"
