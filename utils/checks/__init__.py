@@ -8,6 +8,7 @@ values: passing them is a good sign, not a proof. Below are the helpers that the
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
 import importlib
 import math
@@ -15,6 +16,7 @@ import textwrap
 import traceback
 from pathlib import Path
 
+STUB = "write this step, then run the check in the next cell"  # what a released step raises
 ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
 
 
@@ -47,11 +49,8 @@ def check(function):
                 said = function(*args, **kwargs)
         except CheckFailed as error:
             failure = str(error)
-        except NotImplementedError as error:
-            names = [frame.name for frame in _own_frames(error)] or ["This step"]
-            failure = f"`{names[-1]}` is still to be written."
         except Exception as error:
-            failure = told(error)
+            failure = _unwritten(error) or told(error)
         if failure:
             raise CheckFailed(failure)
         print(f"Passed: {said}")
@@ -70,6 +69,23 @@ def told(error: Exception) -> str:
     own = _own_frames(error)
     where = f" in your line `{own[-1].line}`" if own and own[-1].line else ""
     return f"Your code raised {type(error).__name__}{where}: {str(error).strip() or 'no message'}"
+
+
+def _unwritten(error: Exception) -> str:
+    """What to say of a step that is still as it was released, "" for any other error.
+
+    torch raises NotImplementedError, too: where a `forward` is missing, or for a type of numbers.
+    """
+    own, last = _own_frames(error), traceback.extract_tb(error.__traceback__)[-1]
+    if (
+        not isinstance(error, NotImplementedError)
+        or not own
+        or own[-1] is not last
+        and ((own[-1].filename, own[-1].lineno) != (last.filename, last.lineno))
+    ):
+        return ""
+    stub = str(error) in ("", STUB) or (own[-1].line or "").startswith("raise NotImplementedError")
+    return f"`{own[-1].name}` is still to be written." if stub else ""
 
 
 def _own_frames(error: Exception) -> list:
@@ -95,7 +111,11 @@ def tensor(value, shape: tuple, what: str, look: str = ""):
         f"{what} holds {value.dtype} numbers where floating-point ones were expected. {look}",
     )
     bad = int((~torch.isfinite(value)).sum())
-    require(not bad, f"{what} holds {bad} values that are NaN or infinite. {look}")
+    require(
+        not bad,
+        f"{what} holds {bad} values that are NaN or infinite. Look for a logarithm of 0 or of a "
+        "negative number, an exponential of a large one, a division by 0.",
+    )
     return value
 
 
@@ -142,6 +162,14 @@ def model(build, name: str, nz: int):
         isinstance(made, nn.Module),
         f"`{name}({nz})` is a {type(made).__name__}, not an nn.Module: is `nn.Module` its base "
         "class, and is `super().__init__()` the first line of `__init__`?",
+    )
+    written = [key for key in vars(type(made)) if not key.startswith("__")]
+    alike = difflib.get_close_matches("forward", written, 1)
+    require(
+        type(made).forward is not nn.Module.forward or "forward" in vars(made),
+        f"`{name}` has no method `forward`"
+        + (f", but one called `{alike[0]}`: is it misspelt?" if alike else ": is it misspelt, or ")
+        + ("" if alike else "indented so far that it stands inside another method?"),
     )
     require(
         sum(p.numel() for p in made.parameters()),

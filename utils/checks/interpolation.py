@@ -54,11 +54,13 @@ def interpolate(student):
             close(got, want),
             f"the {which} image should be x{x}, encoded and decoded again; it is something else.",
         )
-    fade = ends[0] + torch.linspace(0, 1, 5).reshape(5, 1, 1, 1) * (ends[1] - ends[0])
+    share = torch.linspace(0, 1, 5).reshape(5, 1, 1, 1)
+    fade = ends[0] + share * (ends[1] - ends[0])
+    logits = torch.logit(ends[0]) + share * (torch.logit(ends[1]) - torch.logit(ends[0]))
     require(
-        not close(images, fade),
-        "your images fade from one reconstruction into the other: you mix *images*. Mix the "
-        "latents with lerp, then decode every row.",
+        not close(images, fade) and not close(images, torch.sigmoid(logits)),
+        "your images fade from one reconstruction into the other: you mix what was "
+        "*decoded*. Mix the latents with lerp, then decode every row.",
     )
     back = student(encode, decode, x1, x0, 5).flip(0)
     require(close(back, images), "from x1 to x0 there should be the same images in reverse order.")
