@@ -163,6 +163,11 @@ def model(build, name: str, nz: int):
         f"`{name}({nz})` is a {type(made).__name__}, not an nn.Module: is `nn.Module` its base "
         "class, and is `super().__init__()` the first line of `__init__`?",
     )
+    require(
+        sum(p.numel() for p in made.parameters()),
+        f"`{name}({nz})` has no parameters that an optimizer would see. Layers must be attributes "
+        "of `self`, or stand in nn.Sequential or nn.ModuleList; a plain list hides them.",
+    )
     written = [key for key in vars(type(made)) if not key.startswith("__")]
     alike = difflib.get_close_matches("forward", written, 1)
     require(
@@ -170,11 +175,6 @@ def model(build, name: str, nz: int):
         f"`{name}` has no method `forward`"
         + (f", but one called `{alike[0]}`: is it misspelt?" if alike else ": is it misspelt, or ")
         + ("" if alike else "indented so far that it stands inside another method?"),
-    )
-    require(
-        sum(p.numel() for p in made.parameters()),
-        f"`{name}({nz})` has no parameters that an optimizer would see. Layers must be attributes "
-        "of `self`, or stand in nn.Sequential or nn.ModuleList; a plain list hides them.",
     )
     return made
 
