@@ -214,7 +214,7 @@ WRONG = [
     (visible.kl_gaussian, lambda mu, lv: 2 * kl(mu, lv), "twice the right value"),
     (visible.kl_gaussian, lambda mu, lv: -kl(mu, lv), "sign is wrong"),
     (visible.kl_gaussian, lambda mu, lv: kl(mu, lv) / mu.shape[1], "mean over"),
-    (visible.kl_gaussian, lambda mu, lv: kl(mu, lv).mean(), r"shape \(\) where \(3,\)"),
+    (visible.kl_gaussian, lambda mu, lv: kl(mu, lv).mean(), r"shape \(\) where \(2,\)"),
     (visible.kl_gaussian, lambda mu, lv: kl(mu, lv).detach(), "no gradient"),
     (visible.kl_gaussian, lambda mu, lv: kl(mu, 2 * lv), "at a simple point"),
     (visible.kl_monte_carlo, monte_carlo(lambda n: 1.96), "single samples"),
