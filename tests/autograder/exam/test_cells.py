@@ -9,6 +9,7 @@ from autograder.exam import causes, examiner
 from autograder.exam.examiner import Cell
 from autograder.exam.walls.common import Limits
 from autograder.exam.warm import Warm
+from tests import walls
 from tests.autograder.conftest import KL
 from tests.autograder.exam.test_examiner import score, shown
 
@@ -192,5 +193,5 @@ HABITS = {  # what else stands in notebooks
 def test_habits_cost_nothing(examine, cells):
     examined = examine(*cells, KL, TEST)
     assert score(examined) == 2
-    if cells[0].startswith("from"):
+    if cells[0].startswith("from") and walls.best() == "namespaces":  # more than one process
         assert "Error" not in shown(examined.outputs[0])
