@@ -4,6 +4,7 @@ are.
 
 import csv
 import io
+import logging
 import shutil
 
 import pytest
@@ -52,7 +53,10 @@ def gradebook(made, tmp_path):
 
 def export(plugin, gradebook, tmp_path, **settings):
     target = tmp_path / "out.csv"
-    plugin(config=Config({plugin.__name__: {"to": str(target), **settings}})).export(gradebook)
+    config = Config({plugin.__name__: {"to": str(target), **settings}})
+    log = logging.getLogger(f"test.{plugin.__name__}")
+    log.disabled = False  # making a gradebook configures logging anew, and stops what is there
+    plugin(config=config, log=log).export(gradebook)
     table = tables.read(target)
     return [dict(zip(table.fields, row, strict=True)) for row in table.rows]
 
