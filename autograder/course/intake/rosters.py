@@ -120,9 +120,10 @@ class Roster:
     @property
     def worksheet(self) -> int | None:
         """The column of identifiers that makes this Moodle's grading worksheet: one word and a
-        number in every row.
+        number in every row. Not one that holds ids or names, which may look like that.
         """
-        for number in range(len(self.table.fields)):
+        people = {*self.ids, *(i for place in self.names for i in place)}
+        for number in set(range(len(self.table.fields))) - people:
             told = [IDENTIFIER.fullmatch(cell) for cell in self.table.column(number)]
             words = {match[1].strip() for match in told if match}
             if told and all(told) and len(words) == 1 and "@" not in words.pop():

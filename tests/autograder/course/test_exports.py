@@ -172,6 +172,18 @@ def test_a_worksheet_of_any_form_comes_back_in_that_form(
     assert list(csv.reader(io.StringIO(made, newline=""), delimiter=delimiter)) == rows
 
 
+def test_names_that_look_like_identifiers_make_no_worksheet(gradebook, tmp_path):
+    for i in (1, 2):
+        gradebook.add_student(f"s{i}", first_name=f"First{i}", last_name=f"Last{i}")
+        gradebook.add_submission("vae", f"s{i}")
+        gradebook.find_grade("vae-kl_gaussian", "vae", "vae", f"s{i}").auto_score = i
+    roster = tmp_path / "grades.csv"
+    head = "First name;Surname;ID number;Assignment: vae (Real)\n"
+    roster.write_text(head + "First1;Last1;s1;-\nFirst2;Last2;s2;-\n")
+    rows = export(Moodle, gradebook, tmp_path, roster=str(roster))
+    assert [row["Assignment: vae (Real)"] for row in rows] == ["1", "2"]
+
+
 def test_another_maximum_is_said_and_a_column_can_be_named(gradebook, tmp_path, caplog):
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("N,W,P\nX 1,asa@example.org,\nX 2,bob@example.org,\n")
