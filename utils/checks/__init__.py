@@ -156,7 +156,7 @@ def model(build, name: str, nz: int):
     """`build(nz)`, once it is known to be an nn.Module with parameters."""
     from torch import nn
 
-    require(isinstance(build, type), f"`{name}` should be a class, but is {build!r}.")
+    require(callable(build), f"`{name}` should be a class, but is {build!r}.")
     made = build(nz)
     require(
         isinstance(made, nn.Module),
@@ -164,7 +164,7 @@ def model(build, name: str, nz: int):
         "class, and is `super().__init__()` the first line of `__init__`?",
     )
     require(
-        sum(p.numel() for p in made.parameters()),
+        any(nn.parameter.is_lazy(p) or p.numel() for p in made.parameters()),
         f"`{name}({nz})` has no parameters that an optimizer would see. Layers must be attributes "
         "of `self`, or stand in nn.Sequential or nn.ModuleList; a plain list hides them.",
     )

@@ -162,7 +162,9 @@ def elbo(x, logits, mu, logvar, beta=1.0):
 kl_gaussian = None
 """
     examined = examine(peeks, Cell("", "vae.elbo"), "seen, kl_gaussian")
-    assert shown(examined.outputs[2]) == "(['StandIn', ['__name__', '_fd', '_serial']], None)"
+    assert (
+        shown(examined.outputs[2]) == "(['StandIn', ['__name__', '_fd', '_serial', '_to']], None)"
+    )
 
 
 @pytest.mark.parametrize("steps", [3 * 10**8, -(10**9), "many", [1] * 10])

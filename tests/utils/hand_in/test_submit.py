@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from autograder.course import collect
+from autograder.course.intake import downloads, files, submission
 from tests.utils.conftest import finished
 from utils.hand_in import submit
 
@@ -40,11 +40,10 @@ def test_the_grader_collects_it_without_a_complaint(course, tmp_path):
     path = submit.make(course.folder)
     with zipfile.ZipFile(tmp_path / "canvas.zip", "w") as archive:
         archive.write(path, "angstromanna_501_17_vae-submission.zip")
-    with zipfile.ZipFile(tmp_path / "canvas.zip") as archive:
-        (entry,) = collect.entries(archive)
-        files, notes = collect.unpacked(entry, {"vae": {"vae-elbo"}})
-    assert files["vae.ipynb"] == (course.folder / "vae.ipynb").read_bytes()
-    assert "runs/tuned/weights.safetensors" in files and notes == []
+    _, (entry,) = downloads.entries(files.source(tmp_path / "canvas.zip"))
+    taken, notes = submission.taken(entry.uploads, {"vae": {"vae-elbo"}})
+    assert taken["vae.ipynb"] == (course.folder / "vae.ipynb").read_bytes()
+    assert "runs/tuned/weights.safetensors" in taken and notes == []
 
 
 def test_an_unfinished_notebook_is_packed_and_what_is_lost_is_said(course, capsys):
