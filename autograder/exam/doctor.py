@@ -218,7 +218,7 @@ def remedy(why: str) -> str:
 def main() -> int:
     """Print the findings; 0 when submissions can be graded in isolation, else 1."""
     print(f"{platform.system()} {platform.release()}, {platform.machine()}, user {os.geteuid()}")
-    isolating = []
+    isolating: list[str] = []
     for rung in walls.ISOLATED:
         print(rung)
         found = findings(rung)
@@ -227,9 +227,14 @@ def main() -> int:
             print(f"  {'yes' if finding.works else 'NO '}  {finding.name}{detail}")
         if all(finding.works for finding in found if finding.name != PACKAGES):
             isolating.append(rung)
-    if isolating:
-        print(f"Student code is put behind the wall '{isolating[0]}' when it is graded.")
+    asked = walls.named(None)  # by the environment
+    taken = [rung for rung in isolating if asked in (None, rung)]
+    if taken:
+        print(f"Student code is put behind the wall '{taken[0]}' when it is graded.")
         return 0
+    if isolating:
+        print(f"{walls.VARIABLE} asks for {asked!r}; '{isolating[0]}' would hold in everything.")
+        return 1
     print(
         "No wall holds in everything, so grading is refused or weaker than it should be.\n"
         "If you trust every submission: nbgrader autograde --Execute.sandbox=process\n"

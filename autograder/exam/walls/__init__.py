@@ -61,4 +61,14 @@ def choose(
     raise NoBox("; ".join(reasons))
 
 
-__all__ = ["CAVEAT", "FORMER", "ISOLATED", "RUNGS", "Limits", "NoBox", "choose", "named"]
+__all__ = [
+    "CAVEAT",
+    "FORMER",
+    "ISOLATED",
+    "RUNGS",
+    "VARIABLE",
+    "Limits",
+    "NoBox",
+    "choose",
+    "named",
+]
