@@ -19,7 +19,7 @@ from autograder.key.question import (
 )
 
 EXTREME = Check(  # of a formula whose second call gets such log-variances
-    "extreme", 0.1, matches("second", "the values at log-variances of -18 and 14")
+    "extreme", 0.1, matches("second", "the values of very narrow and very wide ones")
 )
 STABLE = Check(  # of a formula whose second call gets such logits
     "stable", 0.1, matches("second", "the values at very large logits")

@@ -30,9 +30,9 @@ BAD = {
     "recursion": ("def kl_gaussian(m, v):\n    return kl_gaussian(m, v)", "without end"),
     "exits": ("import sys\ndef kl_gaussian(m, v):\n    sys.exit(3)", "SystemExit"),
     "dies": ("import os\ndef kl_gaussian(m, v):\n    os._exit(3)", "ended its process"),
-    "syntax": ("def kl_gaussian(mu, logvar:\n", "not Python"),
-    "crashes on import": ("1 / 0", "ZeroDivisionError"),
-    "in place": (GOOD.replace("mu.pow(2)", "mu.pow_(2)"), "overwrites its arguments"),
+    "syntax": ("def kl_gaussian(mu, logvar:\n", "SyntaxError"),
+    "crashes on import": ("1 / 0", "not defined"),
+    "in place": (GOOD.replace("mu.pow(2)", "mu.pow_(2)"), "changed by the call"),
     "no gradient": (GOOD.replace(".sum(1)", ".sum(1).detach()"), "cut off from the graph"),
     "enormous": ("import torch\ndef kl_gaussian(m, v):\n    return torch.zeros(9000, 2000)", "MiB"),
 }
