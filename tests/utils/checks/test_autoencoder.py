@@ -176,7 +176,7 @@ def crash(*_, **__):
 
 
 WRONG = [
-    (visible.Encoder, stub, "should be a class"),
+    (visible.Encoder, stub, "still to be written"),
     (visible.Encoder, encoder(nn.ReLU()), "activation after the last layer"),
     (visible.Encoder, encoder(widths=(16, 32, 64, 128)), "does not pass through 32×14×14"),
     (visible.Encoder, encoder(nn.Unflatten(1, (1, 7))), r"shape \(5, 1, 7\)"),
