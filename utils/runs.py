@@ -36,10 +36,12 @@ class RunError(Exception):
 def load(name):
     """The trained run of that name as a `Trained`: the student's own, else the kit's reference.
 
-    Own runs are looked for in runs/NAME and in the other notebooks' folders, ../*/runs/NAME. Prints
-    one line that says which was taken. Raises RunError when there is none of that name.
+    Own runs are looked for in runs/NAME and in the other notebooks' folders, ../*/runs/NAME. One
+    that is unfinished gives way to the kit's, where the kit has it. Prints one line that says
+    which was taken, and why. Raises RunError when there is none of that name.
     """
     own, why_not = _own(name), "you have no run of this name yet"
+    in_kit = (REFERENCE / name / "run.json").exists()
     if own is not None:
         try:
             run = Trained(own, "yours")
@@ -47,10 +49,14 @@ def load(name):
             why_not = f"your run {_short(own)} cannot be used: {error}"
         else:
             planned, done = run.info["epochs"], run.info["finished"]
-            state = f"{done} epochs" if done == planned else f"{done} of {planned} epochs"
-            print(f"{name}: your run ({state}), from {_short(own)}")
-            return run
-    if not (REFERENCE / name / "run.json").exists():
+            state = f"{done} epochs"
+            if done < planned:
+                state = f"unfinished, {done} of {planned} epochs: run its training cell to go on"
+                why_not = f"yours in {_short(own)} is {state}"
+            if done >= planned or not in_kit:
+                print(f"{name}: your run ({state}), from {_short(own)}")
+                return run
+    if not in_kit:
         known = ", ".join(sorted(p.parent.name for p in REFERENCE.glob("*/run.json")))
         raise RunError(
             f"there is no run '{name}': {why_not}. Train it in its notebook first. "

@@ -9,6 +9,7 @@ Every epoch is saved under runs/NAME. An interrupted run goes on where it stoppe
 result as without the interruption; a finished one is loaded instead of trained a second time.
 """
 
+import ast
 import hashlib
 import inspect
 import json
@@ -17,6 +18,7 @@ import os
 import random
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +61,7 @@ class Run:
     """One training of one model, saved under FOLDER/NAME.
 
     `settings` are the numbers and words that define the run; a function among them, such as the
-    loss, stands for its source. `optimizer` may be a list of optimizers. With `scheduler` and
+    loss, stands for what its code does: comments and docstrings may change. `optimizer` may be a list of optimizers. With `scheduler` and
     `loader` (a utils.data.Loader) their position is saved too, so that a resumed run equals an
     uninterrupted one. `fresh=True` forgets what is saved and trains again.
 
@@ -89,6 +91,12 @@ class Run:
         self._loaders = [loader] if loader is not None else []
         self._rows, self._row = [], {}  # {name: number} of the finished epochs; of the current one
         self._fresh, self._opened, self._last, self._failed = fresh, False, False, False
+        self._call = _call_of(sys._getframe(1))
+        self._before = {  # how version 1.0 wrote down the functions: by their whole source
+            key: f"{value.__name__} (code {_hash(_source(value))})"
+            for key, value in (settings or {}).items()
+            if callable(value) and hasattr(value, "__name__")
+        }
         self._identity = {
             "settings": {key: _plain(key, value) for key, value in (settings or {}).items()},
             "optimizer": [_describe(part, part.defaults) for part in self._parts["optimizer"]],
@@ -200,10 +208,9 @@ class Run:
             if self.finished >= epochs:
                 self._resume_file.unlink(missing_ok=True)
         except OSError as error:
-            raise TrainingError(f"epoch {self.finished} cannot be saved: {error}") from None
+            raise self._unwritable(error) from None
 
     def _save_state(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
         state = {
             "identity": self._identity,
             "finished": self.finished,
@@ -214,7 +221,10 @@ class Run:
             "random": _random_state(),
         }
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             runs.write_state(self._resume_file, state)
+        except OSError as error:
+            raise self._unwritable(error) from None
         except TypeError as error:
             raise TrainingError(f"the optimizer's or scheduler's state: {error}") from None
 
@@ -236,6 +246,7 @@ class Run:
 
     def _resume(self, count):
         state = runs.read_state(self._resume_file)
+        self._modernise(state["identity"])
         same = state["identity"] == self._identity
         same &= _shapes(state["model"]) == _shapes(self.model.state_dict())
         if state["finished"] == 0 and not same:
@@ -251,7 +262,7 @@ class Run:
         if self.finished:
             print(
                 f"{self.name}: going on after epoch {self.finished}, from {self.folder}. "
-                "To start over: fresh=True"
+                f"To start over: {self._call}"
             )
         if self.finished >= count:
             self._save(self.finished)
@@ -266,7 +277,7 @@ class Run:
         self._rows = [{k: v[i] for k, v in curves.items()} for i in range(self.finished)]
         print(
             f"{self.name}: already trained ({_epochs(self.finished)}), loaded from {self.folder}. "
-            "To train again: fresh=True"
+            f"To train again: {self._call}"
         )
 
     def _compare(self):
@@ -277,6 +288,7 @@ class Run:
         except runs.RunError as error:
             raise self._unusable(error) from None
         differences = []
+        self._modernise(info)
         saved, now = info["settings"], self._identity["settings"]
         for key in [*now, *(key for key in saved if key not in now)]:
             there, here = saved.get(key, "nothing"), now.get(key, "nothing")
@@ -294,16 +306,22 @@ class Run:
     def _unusable(self, error):
         if isinstance(error, TrainingError):
             return error
-        advice = f"Delete the folder {self.folder}, or train again with training.Run(…, fresh=True)"
+        advice = f"Delete the folder {self.folder}, or train again: {self._call}"
         return TrainingError(f"{error}. {advice}.")
 
     def _refusal(self, differences):
         return (
             f"{self.folder} holds another run of the name '{self.name}':\n  "
             + "\n  ".join(differences)
-            + "\nGive this one another name, or train again over the old one with "
-            f"training.Run(…, fresh=True), or delete the folder {self.folder}."
+            + f"\nTo train again over the old one: {self._call}. To keep it, give this one "
+            "another name."
         )
+
+    def _modernise(self, identity):
+        """Functions of a run of version 1.0 in today's words, where their source is the same."""
+        for key, before in self._before.items():
+            if identity["settings"].get(key) == before:
+                identity["settings"][key] = self._identity["settings"][key]
 
     # -- explaining -------------------------------------------------------------------------------
 
@@ -327,6 +345,15 @@ class Run:
         kept = f" {_epochs(self.finished)} saved in {self.folder}." if self.finished else ""
         return f"'{self.name}' stopped in epoch {self.finished + 1}: {what}. {cause}{kept}"
 
+    def _unwritable(self, error):
+        self._failed = True
+        kept = f"{_epochs(self.finished - 1)} saved before. " if self.finished > 1 else ""
+        return TrainingError(
+            f"'{self.name}' cannot be saved in {self.folder.absolute()} "
+            f"({error.strerror or type(error).__name__}). {kept}Copy the notebook to a folder of "
+            "your own with some room on its disk, open it there, and run the cells again."
+        )
+
     def _out_of_memory(self):
         size = getattr(self._loaders[0], "batch_size", None) if self._loaders else None
         advice = "half your batch size" if size is None else f"batch_size={max(1, size // 2)}"
@@ -346,14 +373,43 @@ def _several(part):
     return [] if part is None else list(part) if isinstance(part, list | tuple) else [part]
 
 
+def _call_of(frame):
+    """What a student writes to train again: the function that she called, else Run itself."""
+    code = frame.f_code
+    if "fresh" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        return f"{code.co_name}(…, fresh=True)"
+    return "training.Run(…, fresh=True)"
+
+
+def _source(function):
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return function.__name__
+
+
+def _does(source):
+    """Source without what changes nothing: comments, layout, docstrings."""
+    try:
+        tree = ast.parse(textwrap.dedent(source))
+    except SyntaxError:  # such as a lambda in the middle of a call
+        return source
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and isinstance(body[0], ast.Expr):
+            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+                node.body = body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _hash(text):
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def _plain(key, value):
-    """A setting as JSON; a function is known by a hash of its source."""
+    """A setting as JSON; a function is known by a hash of what its code does."""
     if callable(value) and hasattr(value, "__name__"):
-        try:
-            source = inspect.getsource(value)
-        except (OSError, TypeError):
-            source = value.__name__
-        return f"{value.__name__} (code {hashlib.sha256(source.encode()).hexdigest()[:8]})"
+        return f"{value.__name__} (its code does {_hash(_does(_source(value)))})"
     if isinstance(value, torch.Tensor) or hasattr(value, "tolist"):
         value = value.tolist()
     try:

@@ -112,7 +112,8 @@ def _test(cell, path):
         question = catalogue.find(cell.metadata.get("question", ""))
     except catalogue.UnknownQuestion as error:
         raise MasterError(f"{path.name}: a test cell names {error}") from None
-    worth = "extra credit" if question.extra else f"{question.points:g} points"
+    points = f"{question.points:g} point{'' if question.points == 1 else 's'}"
+    worth = "extra credit" if question.extra else points
     cell.source = TEST_CELL.format(what=f"{question.title} ({worth})", id=question.id)
     points = 0 if question.extra else question.points
     return _graded(cell, grade_id(question.id), grade=True, locked=True, points=points)

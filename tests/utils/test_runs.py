@@ -106,10 +106,16 @@ def test_without_a_run_of_ones_own_the_kits_is_used(reference, capsys):
     assert "the kit's reference run (you have no run" in capsys.readouterr().out
 
 
-def test_an_interrupted_run_is_used_and_says_so(reference, capsys):
+def test_an_unfinished_run_gives_way_to_the_kits_and_says_so(reference, capsys):
+    trained(epochs=3, stop=2)
+    assert runs.load("mine").source == "reference"
+    assert "unfinished, 1 of 3 epochs" in capsys.readouterr().out
+
+
+def test_an_unfinished_run_that_the_kit_lacks_is_used_and_says_so(capsys):
     trained(epochs=3, stop=2)
     assert runs.load("mine").source == "yours"
-    assert "1 of 3 epochs" in capsys.readouterr().out
+    assert "unfinished, 1 of 3 epochs" in capsys.readouterr().out
 
 
 def test_a_run_that_cannot_be_written_down_gives_way_to_the_kits(reference, capsys):

@@ -276,3 +276,39 @@ def test_what_a_notebook_shows_when_the_loop_fails():
     assert "out of memory" in too_large and "batch_size=32" in too_large
     assert "Traceback" not in too_large
     assert "Traceback" in other and "RuntimeError" in other, "an ordinary error is shown in full"
+
+
+def test_a_comment_or_docstring_does_not_refuse_a_run(tmp_path, monkeypatch):
+    def loss_of(source):
+        path = tmp_path / f"m{len(list(tmp_path.iterdir()))}.py"
+        path.write_text(source)
+        names = {}
+        exec(compile(source, path, "exec"), names)
+        return names["loss"]
+
+    plain = loss_of("def loss(x):\n    return x.sum()\n")
+    told = loss_of('def loss(x):\n    """A loss."""\n\n    # of x\n    return x.sum()  # all\n')
+    other = loss_of("def loss(x):\n    return x.mean()\n")
+    train(start(settings={"loss": plain}))
+    assert train(start(settings={"loss": told})) == []
+    with pytest.raises(training.TrainingError, match="loss"):
+        start(settings={"loss": other})
+
+
+def test_advice_names_the_function_that_was_called():
+    def fit(beta, fresh=False):
+        return training.Run("r", nn.Linear(1, 1), settings={"beta": beta}, fresh=fresh)
+
+    for _ in fit(1.0).epochs(1):
+        pass
+    with pytest.raises(training.TrainingError, match=r"fit\(…, fresh=True\)"):
+        fit(2.0)
+    assert [epoch for epoch in fit(2.0, fresh=True).epochs(1)] == [1]
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "taken").write_text("")  # no folder can be made below a file
+    run = training.Run("r", nn.Linear(1, 1), folder=tmp_path / "taken")
+    with pytest.raises(training.TrainingError, match="cannot be saved in") as error:
+        next(run.epochs(2))
+    assert "Errno" not in str(error.value)
