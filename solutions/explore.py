@@ -5,12 +5,15 @@
 # an idea of what z means, turn the idea into a *hypothesis*, and test it on more images than you
 # can look at.
 #
-# You
+# **Afterwards you can** say what a latent dimension does, and how you know; take a claim apart that
+# was made from a few examples; state a hypothesis that can fail, test it, and report it.
 #
-# 1. play with five explorers, each with something to find (30 min),
-# 2. write one small function, the statistics of z for every digit (10 min),
-# 3. take a claim from a published report apart (20 min),
-# 4. test a hypothesis of your own and report it (40 min).
+# | part | you do | difficulty | minutes |
+# |---|---|---|---|
+# | 1 · Explorers | play, with something to find | ●○○ | 30 |
+# | 2 · Statistics of z | write one small function | ●○○ | 10 |
+# | 3 · A claim to take apart | repeat a report's experiment | ●●○ | 20 |
+# | 4, 5 · Your own hypothesis | test and report it, in words | ●●● | 40 |
 #
 # Nothing is trained here. The models are your own runs of the notebooks before, or the kit's.
 
@@ -18,7 +21,7 @@
 import torch
 
 try:
-    from utils import checks, data, plots, runs, training
+    from utils import checks, data, hand_in, plots, runs, training
     from utils.explore import explorers, widgets
     from utils.hand_in import answers, preflight
 except ImportError as error:
@@ -123,7 +126,7 @@ widgets.plane("plane", "plane-autoencoder")
 #
 # Sliders show one image at a time. A claim about *digits* needs all images of a digit at once.
 #
-# ### `digit_statistics` · 2 points · about 10 minutes
+# ### `digit_statistics` · 2 points · ●○○ · about 10 minutes
 #
 # **What.** For every class 0 … 9, the mean of its latents and their standard deviation, in every
 # latent dimension.
@@ -218,16 +221,12 @@ torch.manual_seed(0)
 x = one_image_each(NUMBER)
 draws = {f"draw {k}": spread_of_z(x).tolist() for k in (1, 2, 3)}
 plots.images(x, rows=1, title=f"Image {NUMBER} of every digit")
-plots.curves(
-    draws,
-    title="One image a digit, three draws each",
-    x=range(10),
-    xlabel="digit",
-    ylabel="spread of z",
+plots.points(
+    draws, title="One image a digit, three draws each", xlabel="digit", ylabel="spread of z"
 )
 
 # %% [markdown]
-# **Compare the three lines.** How far apart they are is how much draws of *one* image differ. In
+# **Compare the three draws.** How far apart they are is how much draws of *one* image differ. In
 # the report, three draws of its 0 were within 0.11 of each other and three of its 9 within 0.07,
 # and that convinced it. **Now change `NUMBER`** to 1, 2, 3 … and run the cell again: what stays of
 # your pattern when other images stand for the digits?
@@ -238,13 +237,7 @@ plots.curves(
 
 # %%
 many = {f"image {k}": spread_of_z(one_image_each(k)).tolist() for k in range(1, 6)}
-plots.curves(
-    many,
-    title="Five images a digit, one draw each",
-    x=range(10),
-    xlabel="digit",
-    ylabel="spread of z",
-)
+plots.points(many, title="Five images a digit, one draw each", xlabel="digit", ylabel="spread of z")
 
 # %% [markdown]
 # ### How often would the report have seen its pattern?
@@ -340,7 +333,7 @@ for what, spreads, errors in (
 
 # %%
 mu = vae.encode(test.images)
-ink = test.images.mean(dim=(1, 2, 3))  # the share of white in every image
+ink = test.images.mean(dim=(1, 2, 3))  # the share of ink in every image
 correlation = torch.corrcoef(torch.cat([mu.T, ink[None]]))[-1, :-1]
 
 strongest = correlation.abs().argsort(descending=True)[:10]
@@ -357,7 +350,8 @@ plots.bars(
 # %% [markdown] role="rubric" question="explore.hypothesis"
 # ## 5 · Report
 #
-# **Question.** State a hypothesis about the latent space, how you tested it, and what you found.
+# **Question (4 points).** State a hypothesis about the latent space, how you tested it, and what
+# you found.
 #
 # 1. *Hypothesis*: one sentence that could be false, and what you expected to see if it were.
 # 2. *Test*: which model, how many images, what was measured. Another student should be able to
@@ -410,12 +404,12 @@ answers.count("explore.hypothesis")
 # ## Before you hand in
 #
 # The next cell saves the notebook and says what you would lose if you handed it in now. When you
-# are content, pack it: in a terminal, in the course's folder,
-#
-#     python -m utils.submit assignments/explore
-#
-# makes one zip of the notebook and of the runs that are graded, and `python -m utils.report`
-# makes a report of all notebooks, as a web page and a PDF.
+# are content, run the cell after it: it makes `explore-submission.zip` of the notebook and of the
+# runs that are graded, and says where it lies. (`%run -m utils.report` in a cell makes a report of
+# all notebooks, as a web page and a PDF.)
 
 # %%
 preflight.check()
+
+# %%
+hand_in.submit()

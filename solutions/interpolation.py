@@ -5,21 +5,25 @@
 # does the decoder show *half-way* between a 0 and an 8? Whether that picture is a digit, a smudge
 # or two digits on top of each other tells much about how a latent space is organised.
 #
-# In this notebook you
+# **Afterwards you can** walk through a latent space; measure a claim that is usually made by eye,
+# and tell a measure that means something from one that does not; compare representations with a
+# probe.
 #
-# 1. write a straight walk between two latents, and look at it with both models (25 min),
-# 2. measure how smooth the walks are, because eyes like to be convinced (10 min),
-# 3. measure which latents are more useful for another task, with a linear probe (25 min),
-# 4. as a challenge, walk on a sphere instead of through it (15 min),
-# 5. answer one question in words (15 min).
+# | part | you write | difficulty | minutes |
+# |---|---|---|---|
+# | 1, 2 · Walks | `lerp`, `interpolate` | ●○○ | 25 |
+# | 3 · Smooth? | nothing: measure | ●●○ | 15 |
+# | 4 · Useful for what? | `linear_probe` | ●●○ | 25 |
+# | 5 · Challenge | `slerp` | ●●● | 15 |
+# | 6 · What did you find? | one question in words | ●●○ | 15 |
 #
-# Nothing is trained for long here: the whole notebook computes for about a minute.
+# Nothing is trained for long here: the whole notebook computes for about half a minute.
 
 # %%
 import torch
 
 try:
-    from utils import checks, data, plots, runs, training
+    from utils import checks, data, hand_in, plots, runs, training
     from utils.explore import explorers
     from utils.hand_in import answers, preflight
 except ImportError as error:
@@ -65,7 +69,7 @@ for name, model in models.items():
 # %% [markdown]
 # ## 1 · A straight walk
 #
-# ### `lerp` · 2 points · about 5 minutes
+# ### `lerp` · 2 points · ●○○ · about 5 minutes
 #
 # **What.** Linear interpolation: `steps` points on the straight line from `z0` to `z1`, at equal
 # distances, *both ends included*.
@@ -108,7 +112,7 @@ checks.interpolation.lerp(lerp)
 # </details>
 
 # %% [markdown]
-# ### `interpolate` · 2 points · about 10 minutes
+# ### `interpolate` · 2 points · ●○○ · about 10 minutes
 #
 # **What.** The whole trip: encode both images, walk between their latents, decode every step, and
 # turn logits into images.
@@ -213,30 +217,28 @@ explorers.interpolation(autoencoder="autoencoder", vae="tuned")
 # %% [markdown]
 # ### Nine long walks
 #
-# 25 steps, from test image 1 to 2, from 2 to 3, … from 9 to 10. With so many steps a latent space
-# shows whether it changes *gradually* or sits still and then jumps.
+# 25 steps, from test image 1 to 2, from 2 to 3, … from 9 to 10 (every other step is shown). With so
+# many steps a latent space shows whether it changes *gradually* or sits still and then jumps.
 
 # %%
+LONG = range(1, 4) if few else range(1, 10)
 for name, model in models.items():
     long_walks = {
-        f"{i}–{i + 1}": interpolate(
+        f"{test.labels[i]} to {test.labels[i + 1]}, no. {i}": interpolate(
             model.encode, model.decode, test.images[i, None], test.images[i + 1, None], 25
-        )
-        for i in range(1, 10)
+        )[::2]
+        for i in LONG
     }
     plots.strips(long_walks, title=f"{name}: 25-step walks between test images")
 
 # %% [markdown]
-# ## 3 · Smooth? Measure it
+# ## 3 · Smooth? Measure it · ●●○
 #
-# You have an opinion now. Does it survive 100 random pairs? Two numbers for every step of a walk:
+# You have an opinion now. Does it survive 100 random pairs? And what would a number have to
+# measure?
 #
-# - **length of the step**: how far the picture moves, ‖x(t + Δt) − x(t)‖ over its pixels. On a
-#   smooth walk all steps are about as long; a jump is a peak.
-# - **distance to the nearest real image**: how far the picture is from the most similar of the
-#   training images. If the middle of a walk is no digit, this rises in the middle.
-#
-# Nothing to fill in here (about 10 seconds). Guess the shape of the curves, then run it.
+# **A measure that misleads.** "On a smooth walk all steps are about as long." Guess which of the
+# three walks has the most even steps, then run the cell.
 
 # %%
 PAIRS_MEASURED = 5 if few else 100
@@ -249,40 +251,83 @@ def random_pairs(count, seed=0):
     return [(test.images[i, None], test.images[j, None]) for i, j in rows[:count]]
 
 
-def measure(images):
-    """Step lengths and distances to the nearest training image of walks (pairs, steps, 784)."""
-    step = images.diff(dim=1).norm(dim=2).mean(dim=0)
-    real = train.images.flatten(1)
-    nearest = torch.cdist(images.flatten(0, 1), real).amin(dim=1).reshape(len(images), -1)
-    return step.tolist(), nearest.mean(dim=0).tolist()
-
-
 walked = [walks(*pair) for pair in random_pairs(PAIRS_MEASURED)]
-step_length, to_nearest = {}, {}
-for name in walked[0]:
-    images = torch.stack([walk[name].flatten(1) for walk in walked])
-    step_length[name], to_nearest[name] = measure(images)
-
+walked = {name: torch.stack([walk[name] for walk in walked]) for name in walked[0]}  # (pairs, …)
 t = torch.linspace(0, 1, STEPS).tolist()
+ALONG = "t, from the first image (0) to the second (1)"
+
 plots.curves(
-    step_length,
+    {
+        name: images.flatten(2).diff(dim=1).norm(dim=2).mean(dim=0)
+        for name, images in walked.items()
+    },
     title="How far the picture moves in a step",
     x=[(a + b) / 2 for a, b in zip(t[:-1], t[1:], strict=True)],
-    xlabel="t, from the first image (0) to the second (1)",
-    ylabel="distance moved",
+    xlabel=ALONG,
+    ylabel="‖x(t + Δt) − x(t)‖, in full pixels of ink",
+    from_zero=True,
 )
+
+# %% [markdown]
+# The cross-fade wins: its steps are *perfectly* even, and half-way it shows two digits on top of
+# each other. Even steps say how evenly a walk moves, not through what. So ask what a walk passes:
+#
+# - **distance to the nearest real image**: how far is the picture from the most similar of the
+#   training images? If the middle of a walk is no digit, this rises in the middle;
+# - **certainty**: how sure is a small classifier, trained on real digits, that it sees *one* digit?
+#
+# Guess the shape of the curves, then run it (about 10 seconds).
+
+# %%
+torch.manual_seed(0)
+judge = torch.nn.Sequential(
+    torch.nn.Flatten(), torch.nn.Linear(784, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10)
+)
+optimizer = torch.optim.Adam(judge.parameters(), lr=2e-3)
+for _ in range(5):
+    for x, y in data.Loader(train.images, train.labels, batch_size=128):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(judge(x), y).backward()
+        optimizer.step()
+with torch.no_grad():
+    right = (judge(test.images).argmax(dim=1) == test.labels).float().mean()
+print(f"the judge gets {right:.1%} of the test images right")
+
+
+def nearest(images):
+    """Distance to the nearest training image, mean over walks (pairs, steps, 1, 28, 28)."""
+    away = torch.cdist(images.flatten(2).flatten(0, 1), train.images.flatten(1)).amin(dim=1)
+    return away.view(len(images), -1).mean(dim=0)
+
+
+@torch.no_grad()
+def certainty(images):
+    """The judge's probability of the digit it finds likeliest, mean over walks."""
+    sure = judge(images.flatten(0, 1)).softmax(dim=1).amax(dim=1)
+    return sure.view(len(images), -1).mean(dim=0)
+
+
 plots.curves(
-    to_nearest,
+    {name: nearest(images) for name, images in walked.items()},
     title="How far it is from any real digit",
     x=t,
-    xlabel="t, from the first image (0) to the second (1)",
-    ylabel="distance to nearest image",
+    xlabel=ALONG,
+    ylabel="distance to the nearest, in full pixels",
+    from_zero=True,
+)
+plots.curves(
+    {name: certainty(images) for name, images in walked.items()},
+    title="How sure a classifier is that it sees one digit",
+    x=t,
+    xlabel=ALONG,
+    ylabel="probability of the likeliest digit",
+    from_zero=True,
 )
 
 # %% [markdown]
 # **Read the curves with care.** A blurry image is close to many images, so a small distance alone
 # is not praise. Compare the *ends* with the *middle* of the same curve: how much worse does it get
-# on the way? Do the numbers agree with what you saw above?
+# on the way? Do the numbers agree with what you saw above, and with each other?
 
 # %% [markdown]
 # ## 4 · Useful for what? A linear probe
@@ -292,7 +337,7 @@ plots.curves(
 # training, and now somebody wants to read the digit from the frozen latents with the simplest tool
 # there is, a linear classifier.
 #
-# ### `linear_probe` · 2 points · about 15 minutes
+# ### `linear_probe` · 2 points · ●●○ · about 15 minutes
 #
 # **What.** Fit a linear classifier on `(z_train, y_train)`, return the share of `(z_test, y_test)`
 # it gets right.
@@ -348,7 +393,7 @@ checks.interpolation.linear_probe(linear_probe)
 # 1 % or 10 %?
 #
 # The probe sees few labels, then more. Each number is the mean of five random choices of labelled
-# images (about 30 seconds).
+# images (about 15 seconds).
 
 # %%
 LABELS = [100, 300] if few else [100, 300, 1000, 3000]
@@ -380,8 +425,9 @@ plots.curves(
     {name: [sum(scores) / REPEATS for scores in row.values()] for name, row in accuracy.items()},
     x=LABELS,
     title="What a linear classifier reads in frozen features",
-    xlabel="labelled images",
-    ylabel="test accuracy",
+    xlabel="labelled images (logarithmic)",
+    ylabel="test accuracy, share",
+    logx=True,
 )
 plots.table(
     {
@@ -410,7 +456,7 @@ plots.table(
 # to $\sqrt{nz}$. The straight line between two such points cuts through the inside, where the
 # decoder has seen little. *Spherical* interpolation turns from one direction to the other instead.
 #
-# ### `slerp` · 1 extra point · about 15 minutes
+# ### `slerp` · 1 extra point · ●●● · about 15 minutes
 #
 # **What.** Turn the direction of `z0` into that of `z1` by *equal angles*; let the length go
 # evenly from ‖z0‖ to ‖z1‖. With $\Omega$ the angle between the two directions $u_0, u_1$ (vectors
@@ -489,8 +535,8 @@ for start, end in PAIRS:
 # %% [markdown] role="rubric" question="interpolation.difference"
 # ## 6 · What did you find?
 #
-# **Question.** How do the interpolations of the autoencoder and of the VAE differ, and what does
-# that mean for using their latents in downstream learning?
+# **Question (3 points).** How do the interpolations of the autoencoder and of the VAE differ, and
+# what does that mean for using their latents in downstream learning?
 #
 # 1. Describe what you saw, over several pairs: name the pairs, and say what happens in the middle.
 # 2. Explain it: what in the training of the two models causes the difference?
@@ -544,12 +590,12 @@ answers.count("interpolation.difference")
 # ## Before you hand in
 #
 # The next cell saves the notebook and says what you would lose if you handed it in now. When you
-# are content, pack it: in a terminal, in the course's folder,
-#
-#     python -m utils.submit assignments/interpolation
-#
-# makes one zip of the notebook and of the runs that are graded, and `python -m utils.report`
-# makes a report of all notebooks, as a web page and a PDF.
+# are content, run the cell after it: it makes `interpolation-submission.zip` of the notebook and of
+# the runs that are graded, and says where it lies. (`%run -m utils.report` in a cell makes a report
+# of all notebooks, as a web page and a PDF.)
 
 # %%
 preflight.check()
+
+# %%
+hand_in.submit()

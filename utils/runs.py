@@ -20,6 +20,9 @@ from utils import graph
 
 FORMAT = 1  # of the folder; a folder of another format is refused
 REFERENCE = Path(__file__).parent / "reference"
+FAMILIES = (
+    "families.safetensors"  # what the kit's auto-decoders show, made by benchmarks/families.py
+)
 CHUNK = 1000  # images computed at a time, which bounds the memory a large test set takes
 
 
@@ -69,6 +72,47 @@ def load(name):
 def exists(name):
     """Whether `load(name)` would find a run, the student's own or the kit's."""
     return _own(name) is not None or (REFERENCE / name / "run.json").exists()
+
+
+def families():
+    """What the kit's own auto-decoders show: {family: what the notebook keeps of its own}.
+
+    `scores` {column: number}, `curves` {name: one float an epoch}, `map` (N, 2) of test latents
+    with their `labels` (N,), and the images (10, 1, 28, 28) of prior `samples` and of a `walk`.
+    """
+    path = REFERENCE / FAMILIES
+    if not path.exists():
+        return {}
+    content = path.read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    tensors = tensors_of(content)
+    told = json.loads(header["__metadata__"]["families"])
+    found = {}
+    for name, about in told.items():
+        part = {key: tensors[f"{name}/{key}"] for key in ("samples", "walk", "map", "curves")}
+        found[name] = {
+            "scores": about["scores"],
+            "curves": dict(zip(about["curves"], part["curves"].float().tolist(), strict=True)),
+            "map": part["map"].float(),
+            "labels": tensors["labels"].long(),
+            "samples": part["samples"].float()[:, None] / 255,
+            "walk": part["walk"].float()[:, None] / 255,
+        }
+    return found
+
+
+def write_families(found, path=None):
+    """Writes what `families` reads, images as bytes and the rest as float16."""
+    tensors = {"labels": next(iter(found.values()))["labels"].to(torch.uint8)}
+    told = {}
+    for name, shown in found.items():
+        told[name] = {"scores": shown["scores"], "curves": list(shown["curves"])}
+        tensors[f"{name}/curves"] = torch.tensor(list(shown["curves"].values())).half()
+        tensors[f"{name}/map"] = shown["map"].half()
+        for key in ("samples", "walk"):
+            tensors[f"{name}/{key}"] = (shown[key][:, 0] * 255).round().to(torch.uint8)
+    header = {"families": json.dumps(told, ensure_ascii=False)}
+    _replace(Path(path or REFERENCE / FAMILIES), save(plain(tensors), header))
 
 
 def _own(name):

@@ -1,8 +1,8 @@
-"""The short name of `utils.hand_in.submit`: in a terminal, and in notebooks of version 1.0."""
+"""The short name of `utils.hand_in.pack`: in a terminal, and in notebooks of version 1.0."""
 
 import importlib
 import sys
 
 if __name__ == "__main__":
-    sys.exit(importlib.import_module("utils.hand_in.submit").main())
-sys.modules[__name__] = importlib.import_module("utils.hand_in.submit")
+    sys.exit(importlib.import_module("utils.hand_in.pack").main())
+sys.modules[__name__] = importlib.import_module("utils.hand_in.pack")

@@ -61,9 +61,10 @@ class Run:
     """One training of one model, saved under FOLDER/NAME.
 
     `settings` are the numbers and words that define the run; a function among them, such as the
-    loss, stands for what its code does: comments and docstrings may change. `optimizer` may be a list of optimizers. With `scheduler` and
-    `loader` (a utils.data.Loader) their position is saved too, so that a resumed run equals an
-    uninterrupted one. `fresh=True` forgets what is saved and trains again.
+    loss, stands for what its code does: comments and docstrings may change. `optimizer` may be a
+    list of optimizers. With `scheduler` and `loader` (a utils.data.Loader) their position is saved
+    too, so that a resumed run equals an uninterrupted one. `fresh=True` forgets what is saved and
+    trains again.
 
     Raises TrainingError when the folder holds a run made from other settings or another model.
     """

@@ -11,8 +11,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import logging
+import re
 import shutil
 import tempfile
+import tomllib
 from pathlib import Path
 
 import jupytext
@@ -39,8 +41,11 @@ def master(assignment: str, root: Path = ROOT) -> Path:
     return root / "solutions" / f"{assignment}.py"
 
 
-def source_notebook(path: Path) -> nbformat.NotebookNode:
-    """The nbgrader source notebook of one master; MasterError where the master breaks a rule."""
+def source_notebook(path: Path, published=None) -> nbformat.NotebookNode:
+    """The nbgrader source notebook of one master; MasterError where the master breaks a rule.
+
+    published  {"package": address, "colab": address}, as in pyproject.toml, [tool.course]
+    """
     assignment = path.stem
     text = jupytext.read(path, fmt="py:percent")
     notebook = nbformat.v4.new_notebook(
@@ -50,6 +55,7 @@ def source_notebook(path: Path) -> nbformat.NotebookNode:
         }
     )
     seen: set[str] = set()
+    _publish(text.cells, assignment, published or {})
     for cell in text.cells:
         role = cell.metadata.get("role")
         if role is not None and role not in ROLES:
@@ -70,6 +76,34 @@ def source_notebook(path: Path) -> nbformat.NotebookNode:
     _lint(notebook, path, assignment)
     nbformat.validate(notebook)
     return notebook
+
+
+GUARD = re.compile(
+    r"try:\n((?:    from utils.*\n)+)except ImportError as error:\n.*?from error", re.S
+)
+FETCH = """\
+try:
+{imports}except ImportError:  # this notebook lies alone, as on Colab or a hub
+    import sys
+
+    get_ipython().run_line_magic("pip", "install -q {package}")
+    sys.modules.pop("utils", None)
+{imports}"""
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+
+
+def _publish(cells, assignment, published) -> None:
+    """Where the course has addresses: fetch its package if it is missing, and offer Colab."""
+    first = next(cell for cell in cells if cell.cell_type == "code")
+    if package := published.get("package"):
+        found = GUARD.search(first.source)
+        if found is None:
+            raise MasterError(f"{assignment}.py: its first code cell imports nothing from utils")
+        fetch = FETCH.format(imports=found[1], package=package)
+        first.source = first.source.replace(found[0], fetch.rstrip())
+    if colab := published.get("colab"):
+        badge = f"[![Open in Colab]({BADGE})]({colab.format(assignment=assignment)})"
+        cells[0].source = f"{cells[0].source}\n\n{badge}"
 
 
 def _plain(cell):
@@ -197,7 +231,8 @@ def write_sources(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
     """Masters to `solutions/<assignment>/<assignment>.ipynb`, written only when they change."""
     for assignment in assignments:
         target = root / "solutions" / assignment / f"{assignment}.ipynb"
-        text = nbformat.writes(source_notebook(master(assignment, root))) + "\n"
+        published = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["tool"]["course"]
+        text = nbformat.writes(source_notebook(master(assignment, root), published)) + "\n"
         if not target.exists() or target.read_text("utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="\n")

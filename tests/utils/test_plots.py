@@ -1,13 +1,17 @@
 """Figures are labelled, describe themselves, and appear exactly once in a notebook."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import torch
 
 from utils import plots
+from utils.plots import diagrams, progress
 
 X = torch.rand(10, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
@@ -33,6 +37,14 @@ FIGURES = {
     "strips": lambda: plots.strips({"a": X, "b": X}, title="T"),
     "grid": lambda: plots.grid(torch.rand(56, 84), title="T", extent=(-4, 4, -4, 4)),
     "curves": lambda: plots.curves({"kl": [3.0, 2.0]}, title="T"),
+    "grids": lambda: plots.grids({"a": torch.rand(56, 56), "b": torch.rand(56, 56)}, title="T"),
+    "sheets": lambda: plots.sheets({"few": X[:4], "more": X}, title="T"),
+    "panels": lambda: plots.panels({"kl": [3.0, 2.0], "loss": {"a": [1, 2]}}, title="T"),
+    "points": lambda: plots.points({"a": [1, 2, 3]}, title="T", ylabel="y", xlabel="digit"),
+    "rate_distortion": lambda: plots.rate_distortion({"4 epochs": {"β = 1": (20, 90)}}, title="T"),
+    "maps": lambda: plots.maps(
+        {name: (torch.randn(50, 2), torch.arange(50) % 10) for name in "abcd"}, title="T"
+    ),
     "latents": lambda: plots.latents(torch.randn(50, 2), torch.arange(50) % 10, title="T"),
     "bars": lambda: plots.bars({"a": 0.5, "b": 0.7}, title="T", ylabel="accuracy"),
 }
@@ -46,7 +58,9 @@ def test_every_figure_has_title_alt_text_and_renders(make):
     assert figure.png().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("name", ["grid", "curves", "latents", "bars"])
+@pytest.mark.parametrize(
+    "name", ["grid", "curves", "latents", "bars", "panels", "points", "rate_distortion", "maps"]
+)
 def test_axes_are_labelled(name):
     axes = FIGURES[name]().axes[0]
     assert axes.get_ylabel() and (axes.get_xlabel() or name == "bars")
@@ -93,9 +107,66 @@ def test_curves_show_errors_as_bands_and_notes_beside_points():
     assert {"β = 1", "β = 2"} <= set(texts(figure))
 
 
+def test_a_first_epoch_far_above_the_others_does_not_flatten_them():
+    axes = plots.curves({"loss": [500.0, 101.0, 100.5, 100.2, 100.1]}).axes[0]
+    assert axes.get_ylim()[1] < 110
+    assert any("epoch 1: 500" in text.get_text() for text in axes.texts)
+
+
+def test_names_on_a_map_do_not_lie_on_each_other():
+    z = 0.01 * torch.randn(200, 2)  # all classes in one place
+    figure = plots.latents(z, torch.arange(200) % 10, names=[f"class {c}" for c in range(10)])
+    figure.png()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    shared = [
+        (min(a.x1, b.x1) - max(a.x0, b.x0)) * (min(a.y1, b.y1) - max(a.y0, b.y0))
+        for i, a in enumerate(boxes)
+        for b in boxes[:i]
+        if min(a.x1, b.x1) > max(a.x0, b.x0) and min(a.y1, b.y1) > max(a.y0, b.y0)
+    ]
+    assert max(shared, default=0) < 0.3 * min(box.width * box.height for box in boxes)
+
+
+def test_maps_on_the_same_axes_can_be_compared():
+    y = torch.arange(50) % 10
+    small, large = torch.randn(50, 2), 20 * torch.randn(50, 2)
+    figure = plots.maps({"small": (small, y), "large": (large, y)}, same=True, circles=(1, 2))
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+    assert [len(axes.patches) for axes in figure.axes] == [2, 2]
+
+
+def test_negative_numbers_have_one_minus_sign_everywhere():
+    figure = plots.bars({"-0.5": -0.25}, title="from -1 to 2-d, β-10")
+    assert figure.get_suptitle() == "from −1 to 2-d, β-10"
+    assert "−0.25" in texts(figure)
+    assert "−0.123" in str(plots.table({"r": {"c": -0.1234}}))
+
+
+@pytest.mark.parametrize("name", diagrams.DIAGRAMS)
+def test_a_diagram_is_svg_that_tells_itself_and_follows_the_theme(name):
+    svg = plots.diagram(name).svg()
+    root = ElementTree.fromstring(svg)
+    assert root.get("role") == "img" and len(root.get("aria-label")) > 40
+    assert "currentColor" in svg and "black" not in svg and "#000" not in svg
+
+
+def test_diagrams_in_the_documents_are_those_of_the_code():
+    for name in diagrams.DIAGRAMS:
+        kept = Path(f"docs/figures/diagram-{name}.svg").read_text("utf8")
+        assert kept == diagrams.Diagram(name).svg(file=True) + "\n"  # else: benchmarks/diagrams.py
+
+
+def test_what_a_training_shows_has_curves_images_and_words():
+    shown = progress.page("tuned", {"kl": [9.0, 3.0], "loss": [5.0, -4.0]}, X)
+    root = ElementTree.fromstring(re.sub(r"<img.*?>", "", shown).replace("<br>", "<br/>"))
+    assert "epoch 2" in root.get("aria-label") and "loss −4" in root.get("aria-label")
+    assert len(root.findall(".//polyline")) == 2 and 'alt="tuned: 10 images' in shown
+
+
 @pytest.mark.parametrize(
     "call, words",
     [
+        (lambda: plots.diagram("gan"), "no diagram 'gan'"),
         (lambda: plots.images(X[:, 0]), r"\(N, 1, 28, 28\), not \(10, 28, 28\)"),
         (lambda: plots.images(X, rows=2, cols=2), "10 images do not fit"),
         (lambda: plots.images(X[:0]), "no images"),

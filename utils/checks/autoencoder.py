@@ -76,7 +76,7 @@ def reconstruction_loss(loss):
     wrong = loss(torch.full((1, 1, 28, 28), -200.0), torch.ones(1, 1, 28, 28))
     require(
         close(wrong, 784 * 200.0),
-        f"At logits of −200 on white pixels the loss should be 156800 nats, but is {shown(wrong)}. "
+        f"At logits of −200 on pixels of ink the loss should be 156800 nats, not {shown(wrong)}. "
         "Sigmoid followed by log loses all digits there: use a function that takes logits.",
     )
     return "nats per image; one coin toss a pixel costs 543.4, and confident mistakes stay finite."

@@ -20,7 +20,7 @@ from autograder.course.intake.files import Budget, LeftOut, Unusable, Upload
 from autograder.exam.verdict import printable
 from autograder.plugins.dates import STAMP  # nbgrader's: only ours counts
 from utils.hand_in.notebook import LARGEST as NOTEBOOK
-from utils.hand_in.submit import MANIFEST
+from utils.hand_in.pack import MANIFEST
 
 FILES = 2000  # of one submission
 CANDIDATES = 200  # notebooks of one submission that are looked into

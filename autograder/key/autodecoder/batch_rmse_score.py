@@ -103,7 +103,7 @@ def _score_named(got, want, inputs, failed):
 
 QUESTION = Question(
     id="autodecoder.batch_rmse_score",
-    points=2,
+    points=1,
     probe="autodecoder.score",
     draw=_images,
     reference={"batch_rmse_score": batch_rmse_score},

@@ -206,7 +206,7 @@ def _fit_named(got, want, inputs, failed):
 
 QUESTION = Question(
     id="autodecoder.fit_latents",
-    points=3,
+    points=4,
     probe="autodecoder.fitting",
     draw=_targets,
     reference={"fit_latents": fit_latents},

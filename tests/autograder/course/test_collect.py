@@ -17,7 +17,7 @@ from nbgrader.api import Gradebook
 
 from autograder.course import collect
 from autograder.course.intake import files as intake
-from utils.hand_in import submit
+from utils.hand_in import pack as submit
 
 MOODLE = "{}_{}_assignsubmission_file_/{}".format
 RUNS = {"runs/tuned/run.json": b"{}", "runs/beta-0/run.json": b"{}"}

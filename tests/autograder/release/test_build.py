@@ -166,3 +166,20 @@ def test_building_twice_gives_the_same_bytes(tmp_path):
     (tmp_path / "explore.py").write_text(MASTER)
     first = nbformat.writes(build.source_notebook(tmp_path / "explore.py"))
     assert first == nbformat.writes(build.source_notebook(tmp_path / "explore.py"))
+
+
+def test_a_published_course_fetches_its_package_and_offers_colab(tmp_path):
+    published = {
+        "package": "https://example.org/c.zip",
+        "colab": "https://example.org/{assignment}",
+    }
+    for assignment in catalogue.ASSIGNMENTS:
+        made = build.source_notebook(build.master(assignment), published)
+        assert f"(https://example.org/{assignment})" in made.cells[0].source
+        first = next(cell.source for cell in made.cells if cell.cell_type == "code")
+        assert '"install -q https://example.org/c.zip"' in first
+        compile(first, assignment, "exec")
+    plain = build.source_notebook(build.master("vae"))
+    assert "colab" not in plain.cells[0].source
+    first = next(cell.source for cell in plain.cells if cell.cell_type == "code")
+    assert "put vae-course.zip beside this notebook" in first

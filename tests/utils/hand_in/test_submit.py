@@ -8,7 +8,7 @@ import pytest
 
 from autograder.course.intake import downloads, files, submission
 from tests.utils.conftest import finished
-from utils.hand_in import submit
+from utils.hand_in import pack as submit
 
 
 def test_it_holds_the_notebook_the_graded_runs_and_true_hashes(course, capsys):

@@ -1,6 +1,6 @@
 """One zip to hand in: the notebook, the runs that are graded, and a manifest of SHA-256 hashes.
 
-    submit.make()                                     in a notebook, after saving it
+    hand_in.submit()                                  in a notebook
     python -m utils.submit assignments/vae            in a terminal
 
 It holds the folder vae/ with vae.ipynb, runs/NAME/… and manifest.json: unpacked below
@@ -10,10 +10,12 @@ submitted/STUDENT/, that is what nbgrader grades. Whatever the pre-flight finds,
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import os
 import sys
 import zipfile
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -30,15 +32,38 @@ class CannotSubmit(Exception):
         return [str(self)]
 
 
-def make(where="", target=None) -> Path | None:
-    """Pack an assignment, say what the pre-flight finds, and where the zip is.
+@dataclass
+class Packed:
+    """What the pre-flight found, and the zip that was made all the same."""
 
-    where   an assignment's name, a folder or a notebook; by default the one this is called in
-    target  the zip's path; by default ASSIGNMENT-submission.zip beside the notebook
-    Raises CannotSubmit where there is no notebook to pack, or no place for the zip.
-    """
-    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
-        return None
+    result: preflight.Result
+    name: str
+    runs: list[str]
+    target: Path
+    note: str = ""  # read first
+
+    def parts(self) -> list[str]:
+        """What is said after the pre-flight's findings, a sentence each."""
+        runs = f" and the runs {', '.join(self.runs)}" if self.runs else ""
+        size = self.target.stat().st_size / 1e6
+        said = [f"Packed {self.name}{runs}: hand in", f"  {self.target.resolve()} ({size:.1f} MB)"]
+        if self.result.lost:
+            said.append(
+                "Read first what would be lost, and make the zip again when you change something."
+            )
+        return said
+
+    def __str__(self):
+        return "\n".join([*filter(None, [self.note]), f"{self.result}\n", *self.parts()])
+
+    def html(self) -> str:
+        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
+        lines = "<br>".join(map(html.escape, self.parts()))
+        return f"{note}{self.result.html()}<p>{lines}</p>"
+
+
+def pack(where="", target=None) -> Packed:
+    """Pack an assignment; see `make`."""
     result = preflight.look(where)
     path = result.path
     try:
@@ -52,13 +77,41 @@ def make(where="", target=None) -> Path | None:
         write(target, name, packed)
     except OSError as error:
         raise CannotSubmit(f"{target} cannot be written: {error.strerror}") from None
-    print(result, end="\n\n")
-    runs = ", ".join(dict.fromkeys(file.split("/")[1] for file in packed if "/" in file))
-    print(f"Packed {path.name}{f' and the runs {runs}' if runs else ''}: hand in")
-    print(f"  {target.resolve()} ({target.stat().st_size / 1e6:.1f} MB)")
-    if result.lost:
-        print("Read first what would be lost, and make the zip again when you change something.")
-    return target
+    runs = list(dict.fromkeys(file.split("/")[1] for file in packed if "/" in file))
+    return Packed(result, path.name, runs, target)
+
+
+def make(where="", target=None) -> Path | None:
+    """Pack an assignment, say what the pre-flight finds, and where the zip is.
+
+    where   an assignment's name, a folder or a notebook; by default the one this is called in
+    target  the zip's path; by default ASSIGNMENT-submission.zip beside the notebook
+    Raises CannotSubmit where there is no notebook to pack, or no place for the zip.
+    """
+    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+        return None
+    packed = pack(where, target)
+    print(packed)
+    return packed.target
+
+
+def in_notebook(where=""):
+    """`make`, as the cell of a notebook: saved first where the front end can, else it says so."""
+    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+        return None
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is None or not hasattr(shell, "kernel"):
+        make(where)
+        return None
+    from utils.hand_in import saver
+
+    packed = pack(where)
+    preflight.unsaved(packed.result, shell.execution_count)
+    packed.note = (
+        "This is the notebook as it was last saved. The same in a terminal, anywhere: "
+        f'"{sys.executable}" -m utils.submit "{packed.result.path.parent.resolve()}"'
+    )
+    return saver.Preflight(packed, lambda: pack(where))
 
 
 def run_files(nb: notebook.Notebook) -> dict[str, Path]:
