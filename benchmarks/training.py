@@ -139,7 +139,7 @@ def ours(images, test, epochs, batch=128, rate=4e-3):
 
 
 def torchvision_folder(folder, images, labels):
-    """Writes images as torchvision's MNIST files, so that the example can read the subset."""
+    """Writes images as torchvision's MNIST files, so that the example can read them."""
     raw = Path(folder) / "MNIST" / "raw"
     raw.mkdir(parents=True)
     pixels = (images * 255).round().to(torch.uint8).numpy()
@@ -155,10 +155,12 @@ def torchvision_folder(folder, images, labels):
     return folder
 
 
-def compare(label, root, images, test, budgets):
+def compare(label, train_images, test, budgets):
     """Trains the example, then ours for each number of epochs; returns the lines of a figure."""
+    images = train_images.images
     print(f"-- {label}: {len(images):,} training images, {len(test):,} test images")
-    lines = {Example.name: example(root, test)}
+    with tempfile.TemporaryDirectory() as folder:  # torchvision's files, however ours were packed
+        lines = {Example.name: example(torchvision_folder(folder, *train_images), test)}
     for epochs in budgets:
         lines[f"{Ours.name}, {epochs} epochs"] = points = ours(images, test, epochs)
     epochs = int(lines[Example.name][-1][0] / points[-1][0] * len(points))
@@ -229,16 +231,12 @@ def main():
     if arguments.root:
         full = data.load("MNIST", train=True, root=arguments.root)
         test = data.load("MNIST", train=False, root=arguments.root).images
-        results["full MNIST"] = compare("full MNIST", arguments.root, full.images, test, (2, 6))
+        results["full MNIST"] = compare("full MNIST", full, test, (2, 6))
     else:
         print("full MNIST: skipped, no --root was given")
     subset = data.load("MNIST", train=True, root="embedded")
     test = data.load("MNIST", train=False, root="embedded").images
-    with tempfile.TemporaryDirectory() as folder:
-        torchvision_folder(folder, *subset)
-        results["embedded subset"] = compare(
-            "embedded subset", folder, subset.images, test, (4, 12)
-        )
+    results["embedded subset"] = compare("embedded subset", subset, test, (4, 12))
     for label, lines in results.items():
         report(label, lines)
     print(f"\n{machine('torch')}.")

@@ -72,7 +72,8 @@ class Question:
         code can (a ratio, an unknown architecture); asked when no mistake matches.
     examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on
         known inputs, such as a submitted training run; no reference runs beside it.
-    runs: the submitted training runs that it looks at.
+    runs: the submitted training runs that it looks at. goals: {run: what its last test ELBO must be
+        at least for all points}, told to the student before handing in.
     compared: whether its tests need the reference's evidence; where they look at the student's
         alone, the probe is not run a second time.
     """
@@ -88,6 +89,7 @@ class Question:
     extra: bool = False
     names: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    goals: Mapping[str, float] = field(default_factory=dict)
     alike: Callable[[Evidence, Evidence, Mapping], bool] | None = None
     explain: Callable[[Evidence, Evidence, Mapping, list], str | tuple | None] | None = None
     examine: Callable[..., dict] | None = None

@@ -73,6 +73,8 @@ def source_notebook(path: Path, published=None) -> nbformat.NotebookNode:
             if question.runs
         },
     }
+    if goals := {k: v for q in catalogue.of(assignment).values() for k, v in q.goals.items()}:
+        notebook.metadata["course"]["goals"] = goals
     _lint(notebook, path, assignment)
     nbformat.validate(notebook)
     return notebook

@@ -36,7 +36,8 @@ def load() -> None:
 
     from autograder.student import asking, kernel, probes  # noqa: F401
 
-    for optional in ("checks", "data", "plots", "runs", "training", "explorers"):
+    parts = "checks", "data", "hand_in.preflight", "plots", "runs", "training", "explore.widgets"
+    for optional in (*parts, "explore.explorers"):
         with contextlib.suppress(ImportError):
             __import__(f"utils.{optional}")
     for name in probes.PACKAGES:

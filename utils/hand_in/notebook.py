@@ -63,7 +63,8 @@ class Cell:
 @dataclass
 class Notebook:
     """assignment: its name ("" if unknown). released: names of the cells that were handed out.
-    runs: {name of a graded cell: [names of the runs that it grades]}.
+    runs: {name of a graded cell: [names of the runs that it grades]}. goals: {run: the test ELBO
+    that earns all points}.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class Notebook:
     assignment: str = ""
     released: list[str] = field(default_factory=list)
     runs: dict[str, list[str]] = field(default_factory=dict)
+    goals: dict[str, float] = field(default_factory=dict)
 
     def find(self, name: str) -> Cell | None:
         """The cell of the release with this name; of several the last, or None."""
@@ -126,6 +128,11 @@ def read(path) -> Notebook:
         _text(course.get("assignment")),
         [_text(name) for name in released] if isinstance(released, list) else [],
         runs,
+        {
+            run: goal
+            for run, goal in _dict(course.get("goals")).items()
+            if type(goal) in (int, float)
+        },
     )
 
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import csv
 import html
 import json
+import math
 import os
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -21,18 +23,20 @@ from pathlib import Path
 from utils.hand_in import answers, elsewhere, notebook
 
 RUN_FILES = "run.json", "weights.safetensors", "curves.csv"
+FEW = 5_000  # images; who trains on fewer has usually forgotten to take them all again
 SHOWN = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # pictures of an answer
 LISTED = 12  # findings of one kind that are named one by one
 
 
 @dataclass
 class Result:
-    """lost: [(sentence, names of the graded cells that it concerns)]; look: sentences."""
+    """lost: [(sentence, names of the graded cells that it concerns)]; look, told: sentences."""
 
     path: Path
     points: dict[str, float] = field(default_factory=dict)  # of every graded cell
     lost: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     look: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
     saved: str = ""
 
     def lose(self, sentence: str, *names: str):
@@ -58,6 +62,8 @@ class Result:
             made.append(("Worth a look:", _some(self.look)))
         if not made:
             made.append(("Nothing is missing.", []))
+        if self.told:
+            made.append(("Your runs:", self.told))
         return made
 
     def __str__(self):
@@ -221,6 +227,26 @@ def _runs(result, nb):
             if problem:
                 what = f"the run {run} {problem}"
                 result.lose(f"{what}: run its training cell in this notebook", name)
+            else:
+                _reached(result, nb.path.parent / "runs" / run, nb.goals.get(run))
+
+
+def _reached(result, folder, goal):
+    """What the student's own numbers say of a run that is complete."""
+    try:
+        info, last = read_run(folder)
+        elbo = float(last.get("test_elbo") or "nan")
+        loader = re.match(r"([\d,]+) images", str((info.get("loader") or [""])[0]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return
+    if goal is not None and math.isfinite(elbo):
+        told = f"your test ELBO is {elbo:.1f} nats, and {goal:g} earns all points".replace("-", "−")
+        result.told.append(f"{folder.name}: {told} (it is measured again, on other images)")
+    if loader and (count := int(loader[1].replace(",", ""))) < FEW:
+        result.look.append(
+            f"the run {folder.name} was trained on {count:,} images only: take more, and train it "
+            "again with fresh=True"
+        )
 
 
 def read_run(folder: Path) -> tuple[dict, dict]:

@@ -17,9 +17,11 @@ from autograder.key.kinds import trained
 from autograder.key.question import Question
 
 
-def run(id, *, points: float, names: tuple, runs: tuple, kind: str, checks: tuple) -> Question:
+def run(
+    id, *, points: float, names: tuple, runs: tuple, kind: str, checks: tuple, goals=None
+) -> Question:
     """A question about submitted runs. names: the classes in which weights belong that came without
-    a graph; kind: "vae" or "autoencoder".
+    a graph; kind: "vae" or "autoencoder"; goals: see Question.
     """
 
     def examine(student, inputs, stand_ins, seconds):
@@ -34,6 +36,7 @@ def run(id, *, points: float, names: tuple, runs: tuple, kind: str, checks: tupl
         probe="vae.encode",
         names=names,
         runs=runs,
+        goals=goals or {},
         draw=lambda rng: {},
         reference={},
         examine=examine,

@@ -199,3 +199,22 @@ def test_any_json_is_looked_at_without_a_traceback(tmp_path_factory, raw, cells)
 def test_any_bytes_are_looked_at_without_a_traceback(tmp_path, content):
     (tmp_path / "vae.ipynb").write_bytes(content)
     assert "everything" in str(preflight.look(tmp_path / "vae.ipynb"))
+
+
+def test_a_runs_own_elbo_stands_beside_the_one_that_earns_all_points(course):
+    (course.folder / "runs" / "tuned" / "curves.csv").write_text(
+        "epoch,test_elbo\n1,-140\n2,-112.34\n"
+    )
+    found = course(finished())
+    assert found.told == [
+        "tuned: your test ELBO is −112.3 nats, and −115 earns all points (it is measured again, on "
+        "other images)"
+    ]
+    assert found.told[0] in str(found) and not found.lost
+
+
+@pytest.mark.parametrize("images, few", [("500", True), ("10,000", False), ("60,000", False)])
+def test_a_run_on_few_images_is_noticed(course, images, few):
+    told = {"epochs": 2, "finished": 2, "loader": [f"{images} images in batches of 128"]}
+    (course.folder / "runs" / "tuned" / "run.json").write_text(json.dumps(told))
+    assert any(f"on {images} images only" in text for text in course(finished()).look) == few

@@ -8,6 +8,7 @@ import pytest
 
 from autograder.course.intake import downloads, files, submission
 from tests.utils.conftest import finished
+from utils import hand_in
 from utils.hand_in import pack as submit
 
 
@@ -59,3 +60,13 @@ def test_nothing_to_pack_is_a_sentence(tmp_path, capsys):
     assert "nothing was packed" in capsys.readouterr().err
     with pytest.raises(submit.CannotSubmit):
         submit.make(tmp_path / "vae")
+
+
+def test_a_cell_packs_and_says_where_and_how_else(course, capsys):
+    course(finished())
+    assert hand_in.submit(course.folder) is None  # outside of a notebook it prints
+    assert "vae-submission.zip" in capsys.readouterr().out
+    packed = submit.pack(course.folder)
+    packed.note = "as saved <before>"
+    assert "Nothing is missing." in str(packed) and "as saved &lt;before&gt;" in packed.html()
+    assert str(packed.target.resolve()) in packed.html()
