@@ -589,10 +589,8 @@ answers.count("interpolation.difference")
 # %% [markdown]
 # ## Before you hand in
 #
-# The next cell saves the notebook and says what you would lose if you handed it in now. When you
-# are content, run the cell after it: it makes `interpolation-submission.zip` of the notebook and of
-# the runs that are graded, and says where it lies. (`%run -m utils.report` in a cell makes a report
-# of all notebooks, as a web page and a PDF.)
+# The first cell saves the notebook and says what you would lose now. The second makes the zip to
+# hand in. (`%run -m utils.report` in a cell makes a report of all notebooks.)
 
 # %%
 preflight.check()
