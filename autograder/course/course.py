@@ -28,7 +28,7 @@ from autograder.course import worker
 from autograder.errors import Stopped, WrongCall
 from autograder.exam import examiner, sanitize, verdict, walls
 from autograder.key import catalogue, question
-from autograder.plugins import dates, execute, late
+from autograder.plugins import dates, execute, late, register
 from autograder.plugins.ahead import Ahead
 from autograder.plugins.config import course_config, scripts_on_path
 
@@ -211,11 +211,7 @@ class Course:
                 notebook = nbformat.reads(sanitized[0], as_version=4)
                 if sanitize.problem_of(notebook) is not None:
                     continue
-                cells = tuple(
-                    examiner.Cell(cell.source, sanitize.question_of(cell))
-                    for cell in notebook.cells
-                    if cell.cell_type == "code"
-                )
+                cells = examiner.cells_of(notebook)
                 key = execute.key_of(cells, Path(scratch), files, self.assignment, seed)
                 contents = {name: (Path(scratch) / name).read_bytes() for name in files}
                 found[key] = worker.Job(
@@ -288,6 +284,12 @@ class Course:
         with self.gradebook() as gradebook:
             where = self.config, self.root, self.assignment
             return late.settle(gradebook, *where, students)
+
+    def points(self) -> list[str]:
+        """How the key's points differ from the gradebook's; WrongCall where nobody can say what is
+        meant.
+        """
+        return register.compare(self.directory, self.assignment)
 
     def strangers(self) -> list[str]:
         """Extensions of nobody that the gradebook knows."""
@@ -393,7 +395,7 @@ class Course:
                     if about.get("grade"):
                         record = verdict.read(cell) or {}
                         told = [record.get(part) for part in ("status", "score", "mistake")]
-                        answer = [cell.source, cell.get("attachments", {})]
+                        answer = [cell.source, cell.get("attachments", {}), about.get("points")]
                         seen[about["grade_id"]] = digest_of([*answer, told])
         return seen
 
@@ -447,7 +449,7 @@ def _finished(path: Path) -> bool:
         cells = nbformat.read(path, as_version=4).cells
     except (OSError, ValueError):
         return False
-    tests = [cell for cell in cells if sanitize.question_of(cell)]
+    tests = [cell for cell in cells if sanitize.is_test(cell)]
     return not tests or any(cell.outputs for cell in tests)
 
 

@@ -197,7 +197,7 @@ def grade(
 def _grade(
     course: Course, ledger: Ledger, workers, scheduler, only: set[str]
 ) -> tuple[list[dict], str | None]:
-    rows, tasks = {}, []
+    rows, tasks, differences = {}, [], course.points()
     rules, students, now = course.rules, course.handed_in(), course.results()
     known = course.known
     if only:
@@ -271,7 +271,7 @@ def _grade(
         print(plan.listed("marks that changed:", [*changes, *moved]))
     elif again:
         print("no marks changed")
-    notes = course.strangers()
+    notes = differences + course.strangers()
     notes += [f"{plan.one(s)}: {rows[s]['note']}" for s in sorted(rows) if rows[s].get("note")]
     if notes:
         print(plan.listed("to look at:", notes))

@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 from autograder.course.intake import submission as intake
 from autograder.errors import WrongCall
 from autograder.exam import examiner, sanitize, verdict, warm
-from autograder.key import catalogue
+from autograder.key import catalogue, points
 
 RELEASE = Path(__file__).resolve().parents[2] / "assignments"
 VERSION = 1  # of the JSON; a new key raises nothing, a key that goes or changes raises it
@@ -72,6 +72,7 @@ def found(path: Path, files: Path | None = None, assignment: str | None = None) 
     submission.assignment = submission.assignment or _assignment(submission)
     if not submission.problem:
         submission.problem = _other(submission.notebook, submission.assignment)
+    _compare_points(submission.assignment)
     return submission
 
 
@@ -89,8 +90,8 @@ def grade(submission: Submission, seed: int | None = None) -> dict:
         examined, rung = _examined(submission, seed)
         records, notes = examined.records, _for_students(examined.notes)
     questions = [
-        verdict.row(records.get(q) or verdict.failed(q, submission.problem, None))
-        for q in asked(submission.assignment)
+        verdict.row(records.get(q) or verdict.failed(q, submission.problem, None, worth))
+        for q, worth in asked(submission.assignment).items()
     ]
     return {
         "version": VERSION,
@@ -112,7 +113,7 @@ def available() -> list[str]:
 
 @cache
 def official(assignment: str) -> dict[str, NotebookNode]:
-    """{grade_id: cell} as it was released, in its order, with the catalogue's points."""
+    """{grade_id: cell} as it was released, in its order."""
     import nbformat
 
     known = {}
@@ -125,11 +126,26 @@ def official(assignment: str) -> dict[str, NotebookNode]:
     return known
 
 
-def asked(assignment: str | None) -> list[str]:
-    """The ids of the questions that its notebook tests, in its order."""
-    if assignment is None:
-        return []
-    return list(filter(None, map(sanitize.question_of, official(assignment).values())))
+def asked(assignment: str | None) -> dict[str, float]:
+    """{question: points of its cell} that the notebook tests, in its order."""
+    cells = official(assignment).values() if assignment else ()
+    return {
+        sanitize.question_of(cell) or sanitize.test_of(cell): float(cell.metadata.nbgrader.points)
+        for cell in cells
+        if sanitize.is_test(cell)
+    }
+
+
+def _compare_points(assignment: str | None) -> None:
+    """Tell the desk where the key has other points than the release; WrongCall where marks cannot
+    be scaled.
+    """
+    told = [points.differ(q, worth, "the release") for q, worth in asked(assignment).items()]
+    refused = [str(said) for said in told if said and said.refuses]
+    if refused:
+        raise WrongCall(f"{'; '.join(refused)}. `python -m autograder build` makes it anew")
+    for said in filter(None, told):
+        print(f"autograder one: {said}", file=sys.stderr)
 
 
 def _read(path: Path, files: Path | None, assignment: str | None) -> Submission:
@@ -225,11 +241,7 @@ def _examined(submission: Submission, seed: int):
         submission.notes.append(said % values)
 
     sanitize.restore(submission.notebook, official(assignment), put_right)
-    cells = [
-        examiner.Cell(cell.source, sanitize.question_of(cell))
-        for cell in submission.notebook.cells
-        if cell.cell_type == "code"
-    ]
+    cells = examiner.cells_of(submission.notebook)
     with tempfile.TemporaryDirectory(prefix="submission-") as scratch:
         folder = Path(scratch)
         names, left_out = [], []

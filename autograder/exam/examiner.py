@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from nbformat import NotebookNode
 
-from autograder.exam import standin, verdict
+from autograder.exam import sanitize, standin, verdict
 from autograder.exam.budget import GRACE, OUTPUTS, PICTURES, TEXT, Budget, Gone, Meter, Spent
 from autograder.exam.causes import Causes
 from autograder.exam.walls.common import NoBox
@@ -40,10 +41,28 @@ MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell. question: the id of the question that it tests, for a graded cell."""
+    """A code cell. question: the id of the question that it tests, for a graded cell; test: the
+    name of one that tests with code of its own. points: what it is worth, None for the key's.
+    """
 
     source: str
     question: str | None = None
+    points: float | None = None
+    test: str | None = None
+
+
+def cells_of(notebook: NotebookNode) -> tuple[Cell, ...]:
+    """The code cells of a restored notebook."""
+    return tuple(
+        Cell(
+            cell.source,
+            sanitize.question_of(cell),
+            float(cell.metadata.nbgrader.points) if sanitize.is_test(cell) else None,
+            sanitize.test_of(cell),
+        )
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    )
 
 
 @dataclass
@@ -75,14 +94,19 @@ def examine(
     """
     examined, started = Examined(), time.monotonic()
     student = Isolated(cells, Path(folder), files, name, warm, examined.notes)
-    exam = Exam(student, seed, catalogue.find)
+    worth = {cell.question: cell.points for cell in cells}
+    exam = Exam(student, seed, lambda name: catalogue.find(name, worth.get(name)))
     try:
         for position, cell in enumerate(cells):
             student.position = position
-            if cell.question is None:
+            if cell.test is not None:
+                record = student.tested(position)
+                examined.records[cell.test] = record
+                examined.outputs.append(verdict.outputs(record))
+            elif cell.question is None:
                 examined.outputs.append(student.run(position))
             else:
-                record = (kept or {}).get(cell.question) or student.judged(exam, cell.question)
+                record = (kept or {}).get(cell.question) or student.judged(exam, cell)
                 if record.get("traceback"):
                     examined.notes.append(f"{cell.question}: {record.pop('traceback')}")
                 examined.records[cell.question] = record
@@ -174,16 +198,22 @@ class Isolated:
             self._note(probe, gone)
             return {"error": str(gone)}
 
-    def judged(self, exam: Exam, question: str) -> dict:
+    def tested(self, position: int) -> dict:
+        """The record of a test with code of its own: run beside the student's, as nbgrader does."""
+        cell = self.cells[position]
+        return verdict.of_test(cell.test, cell.points, self.run(position), self.warm.rung)
+
+    def judged(self, exam: Exam, cell: Cell) -> dict:
         """The record of a question; one that says why, where nothing more is run."""
+        question = cell.question
         if not self.over:
             try:
                 self.budget.judge()
             except Spent as spent:
                 self._end(spent)
         if self.over:
-            return verdict.failed(question, self.over, self.warm.rung)
-        return verdict.of(lambda: exam.grade(question), question, self.warm.rung)
+            return verdict.failed(question, self.over, self.warm.rung, cell.points)
+        return verdict.of(lambda: exam.grade(question), question, self.warm.rung, cell.points)
 
     def _stopped(self, position: int, why: str) -> None:
         self.causes.stopped(position, self.cells[position].source, why[:200])
@@ -237,7 +267,8 @@ class Isolated:
             self.process = self.warm.enter(self.folder, self.files, self.name)
             self.meter = Meter(self.process.box, self.budget)
             for position in range(self.position):
-                if self.cells[position].question is None and position not in self.given_up:
+                cell = self.cells[position]
+                if (cell.question or cell.test) is None and position not in self.given_up:
                     try:
                         request = self._cell(position)
                         self._converse(self.process, request, request["seconds"])
@@ -444,6 +475,7 @@ __all__ = [
     "Gone",
     "Isolated",
     "NoBox",
+    "cells_of",
     "clean",
     "evidence",
     "examine",

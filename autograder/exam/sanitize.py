@@ -186,14 +186,24 @@ def is_solution(cell) -> bool:
     return bool(cell.metadata.get("nbgrader", {}).get("solution"))
 
 
+def is_test(cell) -> bool:
+    """Whether the cell is code that grades what stands above it."""
+    return cell.cell_type == "code" and is_grade(cell) and not is_solution(cell)
+
+
 def question_of(cell) -> str | None:
     """The question that a restored cell tests, or None; by its name, whatever its source says."""
-    if cell.cell_type != "code" or not is_grade(cell) or is_solution(cell):
+    if not is_test(cell):
         return None
-    try:
-        return catalogue.find(catalogue.question_id(str(cell.metadata.nbgrader.grade_id))).id
-    except catalogue.UnknownQuestion:
+    name = catalogue.question_id(str(cell.metadata.nbgrader.grade_id))
+    return name if catalogue.known(name) else None
+
+
+def test_of(cell) -> str | None:
+    """The name of a restored cell that tests with code of its own, as nbgrader has it; or None."""
+    if not is_test(cell) or question_of(cell):
         return None
+    return str(cell.metadata.nbgrader.grade_id)
 
 
 def _restore(cell, name, official, warn) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from autograder.exam.walls.process import CAVEAT
 from autograder.key import catalogue
-from autograder.key.question import Result
+from autograder.key.question import Question, Result
 
 MIME = "application/vnd.autograder+json"
 BROKEN = (
@@ -17,17 +17,20 @@ BROKEN = (
 )
 
 
-def of(graded: Callable[[], Result], question_id: str, rung: str) -> dict:
+def of(
+    graded: Callable[[], Result], question_id: str, rung: str, worth: float | None = None
+) -> dict:
     """The record of a question; an error of the answer key becomes a record too.
 
     graded() -> Result. rung: of the wall that student code was behind (`exam.walls`), or "kernel".
+    worth: the points of its cell, None for the key's.
     Returns `Result.as_json()` with seed, stood_in, status ("graded" or "failed") and rung.
     """
     try:
         result = graded()
     except Exception as error:
         why = BROKEN.format(question_id, f"{type(error).__name__}: {error}")
-        return {**failed(question_id, why, rung), "traceback": traceback.format_exc()}
+        return {**failed(question_id, why, rung, worth), "traceback": traceback.format_exc()}
     return {
         **result.as_json(),
         "feedback": printable(result.feedback),
@@ -38,11 +41,12 @@ def of(graded: Callable[[], Result], question_id: str, rung: str) -> dict:
     }
 
 
-def failed(question_id: str, why: str, rung: str | None) -> dict:
+def failed(question_id: str, why: str, rung: str | None, worth: float | None = None) -> dict:
     """The record of a question that was not examined: no points; `why` is for the student. rung:
-    None where nothing was run.
+    None where nothing was run. worth: the points of its cell, None for the key's.
     """
-    worth = float(catalogue.find(question_id).points)
+    if catalogue.known(question_id):
+        worth = float(catalogue.find(question_id, worth).points)
     feedback = f"{question_id}: 0 of {worth:g} points\n  {printable(why)}"
     return {
         "question": question_id,
@@ -58,6 +62,42 @@ def failed(question_id: str, why: str, rung: str | None) -> dict:
     }
 
 
+def of_test(name: str, worth: float, outputs: list[dict], rung: str) -> dict:
+    """The record of a test with code of its own, as nbgrader reads it: an error counts 0, a number
+    that the cell ends with counts itself, anything else counts all.
+
+    Where nbgrader takes any text on stderr for an error, and any odd number for all points, here
+    the text is none and the number is not counted. Of the test's code nothing is shown, only
+    what it says to the student: the message of its assertion.
+    """
+    errors = [o for o in outputs if o["output_type"] == "error"]
+    results = [o["data"]["text/plain"] for o in outputs if o["output_type"] == "execute_result"]
+    said, score = [], worth
+    if errors:
+        score, error = 0.0, errors[0]
+        said = [f"{error['ename']}: {error['evalue']}" if error["evalue"] else "a test failed"]
+    elif results:
+        try:
+            number = float(results[-1])
+            score = number if 0 <= number <= worth else 0.0
+        except ValueError:
+            pass
+    said += [o["text"].strip() for o in outputs if o.get("name") == "stdout"]
+    lines = [f"{name}: {score:g} of {worth:g} points", *(f"  {' '.join(s.split())}" for s in said)]
+    return {
+        "question": name,
+        "score": score,
+        "points": worth,
+        "passed": score >= worth,
+        "mistake": None,
+        "feedback": printable("\n".join(lines)),
+        "seed": None,
+        "stood_in": [],
+        "status": "graded",
+        **_behind(rung),
+    }
+
+
 def _behind(rung: str | None) -> dict:
     """The wall, and what it does not hold."""
     return {"rung": rung} | ({"caveat": CAVEAT} if rung == "process" else {})
@@ -65,23 +105,29 @@ def _behind(rung: str | None) -> dict:
 
 def row(record: dict) -> dict:
     """A question as every desk and `grade --json` tell it."""
-    question = catalogue.find(record["question"])
+    question = _asked(record)
     return {
-        "id": question.id,
-        "title": question.title,
-        "score": min(max(float(record["score"]), 0.0), float(question.points)),
-        "points": float(question.points),
-        "extra": question.extra,
+        "id": record["question"],
+        "title": question.title if question else record["question"],
+        "score": min(max(float(record["score"]), 0.0), float(record["points"])),
+        "points": float(record["points"]),
+        "extra": bool(question and question.extra),
         "passed": bool(record["passed"]),
         "mistake": record["mistake"],
         "feedback": record["feedback"],
     }
 
 
+def _asked(record: dict) -> Question | None:
+    """The key's question; None for a test with code of its own."""
+    name = record["question"]
+    return catalogue.find(name) if catalogue.known(name) else None
+
+
 def points(record: dict) -> float:
     """What nbgrader may store: a plain float within the cell's points, 0.0 for extra credit."""
-    question = catalogue.find(record["question"])
-    most = 0.0 if question.extra else float(question.points)
+    question = _asked(record)
+    most = 0.0 if question and question.extra else float(record["points"])
     return min(max(float(record["score"]), 0.0), most)
 
 

@@ -6,6 +6,7 @@ Each package holds one assignment's questions in `QUESTIONS`; `written` those an
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from functools import cache
 
 from autograder.key.question import Question
@@ -20,6 +21,7 @@ __all__ = [
     "Written",
     "find",
     "grade_id",
+    "known",
     "of",
     "question_id",
     "what_is_tested",
@@ -39,8 +41,9 @@ def grade_id(question_id: str) -> str:
 
 
 def question_id(grade_id: str) -> str:
-    """The question, if there is one, whose cell has that name."""
-    return grade_id.replace("-", ".", 1)
+    """The question whose cell has that name; the name itself where the key has none."""
+    name = grade_id.replace("-", ".", 1)
+    return name if name in WRITTEN or known(name) else grade_id
 
 
 @cache
@@ -52,13 +55,31 @@ def of(assignment: str) -> dict[str, Question]:
     return {question.id: question for question in module.QUESTIONS}
 
 
-def find(question_id: str) -> Question:
-    """The question of that id; UnknownQuestion names the neighbours when there is none."""
+def find(question_id: str, points: float | None = None) -> Question:
+    """The question of that id; UnknownQuestion names the neighbours when there is none.
+
+    points: what its cell is worth; None for what the key says. A cell of extra credit is worth none
+    to nbgrader, and the question what the key says.
+    """
     assignment, _, _ = question_id.partition(".")
-    known = of(assignment)
-    if question_id not in known:
-        raise UnknownQuestion(f"no question {question_id!r}; {assignment} has {', '.join(known)}")
-    return known[question_id]
+    found = of(assignment)
+    if question_id not in found:
+        raise UnknownQuestion(f"no question {question_id!r}; {assignment} has {', '.join(found)}")
+    question = found[question_id]
+    if points is None or question.extra or points == question.points:
+        return question
+    return _worth(question_id, float(points))
+
+
+@cache
+def _worth(question_id: str, points: float) -> Question:
+    return replace(find(question_id), points=points)
+
+
+def known(question_id: str) -> bool:
+    """Whether the key has that question, graded by code."""
+    assignment = question_id.partition(".")[0]
+    return assignment in ASSIGNMENTS and question_id in of(assignment)
 
 
 def what_is_tested() -> str:

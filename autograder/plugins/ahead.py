@@ -27,7 +27,12 @@ class Ahead:
 def of(plugin) -> Ahead:
     """What is hung on the converter above a plug-in; nothing, where nobody has worked ahead."""
     while plugin is not None:
-        if isinstance(getattr(plugin, "ahead", None), Ahead):
+        if hung_on(plugin):
             return plugin.ahead
         plugin = getattr(plugin, "parent", None)
     return Ahead()
+
+
+def hung_on(converter) -> bool:
+    """Whether a coordinator works ahead of this converter."""
+    return isinstance(getattr(converter, "ahead", None), Ahead)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import secrets
+from dataclasses import astuple
 from functools import cache
 from pathlib import Path
 
@@ -41,7 +42,7 @@ EXTRA = Table(
 
 def key_of(cells, folder: Path, files: list[str], name: str, seed: int) -> str:
     """Names everything that the results of a notebook depend on."""
-    told = [[[cell.source, cell.question] for cell in cells], name, seed]
+    told = [[astuple(cell) for cell in cells], name, seed]
     digest = hashlib.sha256(json.dumps(told).encode())
     for file in files:
         data = (Path(folder) / file).read_bytes()
@@ -138,7 +139,7 @@ class Execute(StockExecute):
         about = resources.get("nbgrader", {})
         cells = [cell for cell in nb.cells if cell.cell_type == "code"]
         files, left_out = examiner.files_of(folder, self.limits().disk // 2)
-        asked = [examiner.Cell(cell.source, sanitize.question_of(cell)) for cell in cells]
+        asked = examiner.cells_of(nb)
         name = about.get("assignment", "submission")
         done = ahead.of(self).examined
         examined = done.pop(key_of(asked, folder, files, name, seed), None) if done else None
@@ -156,9 +157,10 @@ class Execute(StockExecute):
     def _unread(self, nb, resources, problem):
         """Every question of a file that could not be read says so, and counts 0."""
         for cell in nb.cells:
-            question_id = sanitize.question_of(cell)
-            if question_id is not None:
-                record = verdict.failed(question_id, problem, None)
+            if sanitize.is_test(cell):
+                about = cell.metadata.nbgrader
+                name = sanitize.question_of(cell) or sanitize.test_of(cell)
+                record = verdict.failed(name, problem, None, float(about.points))
                 cell.outputs = [NotebookNode(output) for output in verdict.outputs(record)]
         return nb, resources
 
@@ -224,20 +226,23 @@ class SaveAutoGrades(StockSaveAutoGrades):
 
     def _add_score(self, cell, resources):
         super()._add_score(cell, resources)
-        question_id = sanitize.question_of(cell)
-        if question_id is None:
+        if not sanitize.is_test(cell):
             return
-        question, record = catalogue.find(question_id), verdict.read(cell) or {"score": 0.0}
-        score = min(max(float(record["score"]), 0.0), float(question.points))
+        question_id, record = sanitize.question_of(cell), verdict.read(cell)
+        if record is None and question_id is None:
+            return  # run by another `Execute`
+        extra = question_id is not None and catalogue.find(question_id).extra
+        share = float(record["score"]) / (float(record["points"]) or 1.0) if record else 0.0
         grade = self.gradebook.find_grade(
             cell.metadata.nbgrader["grade_id"],
             self.notebook_id,
             self.assignment_id,
             self.student_id,
         )
-        grade.auto_score = 0.0 if question.extra else min(score, float(grade.max_score))
-        if question.extra:
-            self._add_extra(grade, score)
+        share = min(max(share, 0.0), 1.0)
+        grade.auto_score = 0.0 if extra else round(share * float(grade.max_score), 2)
+        if extra:
+            self._add_extra(grade, round(share * float(catalogue.find(question_id).points), 2))
 
     def _add_extra(self, grade, score: float) -> None:
         """Store extra credit, unless a person has changed what was stored here before."""

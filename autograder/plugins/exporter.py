@@ -8,9 +8,10 @@ import os
 from nbconvert.exporters import NotebookExporter
 from nbgrader.converters.base import NbGraderException
 
+from autograder.errors import WrongCall
 from autograder.exam import sanitize, verdict
 from autograder.exam.walls.common import NoBox
-from autograder.plugins import ahead, dates
+from autograder.plugins import ahead, dates, register
 from autograder.plugins.execute import Execute
 
 
@@ -26,10 +27,23 @@ class Exporter(NotebookExporter):
         except NoBox as error:
             self.log.error("Nothing was graded: %s", error)
             raise NbGraderException(str(error)) from None
+        self._compare_points()
         _leave_links_out(self.parent)
         _doubt_timestamps(self.parent)
         if hasattr(self.parent, "log"):  # also what nbgrader logs: names of files are students' own
             self.parent.log.addFilter(_printable)
+
+    def _compare_points(self) -> None:
+        """Refuse to start where key, notebook and gradebook disagree about points."""
+        course = getattr(self.parent, "coursedir", None)
+        if course is None or ahead.hung_on(self.parent):  # who works ahead has compared them
+            return
+        try:
+            for note in register.compare(course, course.assignment_id):
+                self.log.warning("%s", note)
+        except WrongCall as error:
+            self.log.error("Nothing was graded: %s", error)
+            raise NbGraderException(str(error)) from None
 
     def from_filename(self, filename, resources=None, **kwargs):
         submitted = getattr(self.parent, "_sanitizing", True)

@@ -7,6 +7,8 @@ thrown away, with the course's own gradebook.
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import tempfile
 from copy import deepcopy
@@ -18,6 +20,8 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
 
 from autograder.errors import WrongCall
+from autograder.key import catalogue
+from autograder.key import points as key_points
 from autograder.plugins.config import ROOT, scripts_on_path
 
 
@@ -48,6 +52,85 @@ def register(assignment: str, config) -> str:
             "\n  `python -m autograder build` makes it anew."
         )
     return line
+
+
+def compare(course: CourseDirectory, assignment: str) -> list[str]:
+    """What key, notebook and gradebook say that a question is worth, before anything is graded.
+
+    The gradebook's points count, since marks are out of them: where only the key has others, what a
+    question earns is scaled to its cell, and a line returned here says so. WrongCall where they
+    cannot all be meant; the message says what to do. An assignment that the gradebook does not know
+    has nothing to compare.
+    """
+    if not _exists(course):
+        return []
+    with Gradebook(course.db_url, course.course_id) as gradebook:
+        try:
+            notebooks = gradebook.find_assignment(assignment).notebooks
+        except MissingEntry:
+            return []
+        asked = [
+            (notebook.name, cell.name, float(cell.max_score), cell.cell_type)
+            for notebook in notebooks
+            for cell in notebook.grade_cells
+        ]
+        unknown = [name for notebook in notebooks for name in foreign(notebook)]
+    if unknown:
+        raise WrongCall(
+            f"the gradebook asks {', '.join(unknown)}, which this version of the kit does not "
+            f"know: it comes from another one. {_HOW.format(assignment)}"
+        )
+    problems, notes = [], []
+    promised = _promised(course, assignment)
+    for notebook, name, worth, kind in asked:
+        promise = promised.get((notebook, name))
+        if promise is not None and promise[0] != worth:
+            problems.append(
+                f"{catalogue.question_id(name)} is worth {promise[0]:g} in {promise[1]} and "
+                f"{worth:g} in the gradebook"
+            )
+        elif kind == "code":
+            told = key_points.differ(catalogue.question_id(name), worth, "the gradebook")
+            if told:
+                (problems if told.refuses else notes).append(str(told))
+    if problems:
+        raise WrongCall(f"{'; '.join(problems)}. {_HOW.format(assignment)}")
+    return notes
+
+
+_HOW = (
+    "`python -m autograder register {0}` enters what the notebook asks now; or make the notebook "
+    "say what the gradebook does"
+)
+
+
+def foreign(notebook) -> list[str]:
+    """Questions that a notebook of the gradebook has asked of the key, and that it has not."""
+    asked = (_ASKED.search(cell.source or "") for cell in notebook.source_cells)
+    return [found[1] for found in asked if found and not catalogue.known(found[1])]
+
+
+_ASKED = re.compile(r"^from autograder\S* import incell; incell\.grade\(\"([^\"]+)\"\)", re.M)
+
+
+def _promised(
+    course: CourseDirectory, assignment: str
+) -> dict[tuple[str, str], tuple[float, Path]]:
+    """{(notebook, cell): (points, file)} of the course's own source, or else of its release."""
+    for step in (course.source_directory, course.release_directory):
+        found = {}
+        for path in Path(_folder(course, step, assignment)).glob("*.ipynb"):
+            try:
+                cells = json.loads(path.read_text("utf-8"))["cells"]
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+            for cell in cells:
+                about = cell.get("metadata", {}).get("nbgrader", {})
+                if about.get("grade") and isinstance(about.get("points"), (int, float)):
+                    found[path.stem, about["grade_id"]] = float(about["points"]), path
+        if found:
+            return found
+    return {}
 
 
 def when_skipped() -> None:
