@@ -20,11 +20,11 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
+from autograder.key.catalogue import ASSIGNMENTS
 from autograder.release import demo
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "docs" / "figures"
-ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
 
 
 def executed(assignment: str, folder: Path) -> nbformat.NotebookNode:

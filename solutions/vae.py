@@ -620,7 +620,7 @@ def report(model, run, what):
 # %% [markdown]
 # ## 4 · Three prices
 #
-# ### β = 0: the latents are free · 20 seconds
+# ### β = 0: the latents are free · 2 points for the run `beta-0` with `beta-10` · 20 seconds
 #
 # **Before you run it,** decide: will the reconstructions be better or worse than with β = 1? The
 # samples? Where will the KL go, when nobody minds it?

@@ -37,6 +37,7 @@ from traitlets.config import Configurable
 from autograder.course.course import Course
 from autograder.errors import WrongCall
 from autograder.key import catalogue
+from autograder.key.written import Criterion, criteria_of
 from autograder.plugins import prose
 from utils.hand_in.answers import own
 from utils.hand_in.answers import words as count
@@ -93,14 +94,6 @@ class WordLimit(Configurable):
 
 
 @dataclass(frozen=True)
-class Criterion:
-    """One line of a mark scheme that earns points."""
-
-    title: str
-    points: float
-
-
-@dataclass(frozen=True)
 class Asked:
     """A question that a person grades, with what the source notebook says about it."""
 
@@ -153,17 +146,8 @@ class Refused(Exception):
     """Something that cannot be entered; the message says why."""
 
 
-_CRITERION = re.compile(r"^- ([\d.]+|½) points?, ([^:\n]{1,60}):", re.M)
 _SCHEME = re.compile(r"### BEGIN MARK SCHEME\n(.*?)### END MARK SCHEME", re.S)
 _SOLUTION = re.compile(r"### (?:BEGIN|END) SOLUTION\n?")
-
-
-def criteria_of(scheme: str) -> tuple[Criterion, ...]:
-    """The lines of a mark scheme that earn points: "- 1 point, observation: …"."""
-    return tuple(
-        Criterion(title.strip(), 0.5 if worth == "½" else float(worth))
-        for worth, title in _CRITERION.findall(scheme)
-    )
 
 
 class Desk:

@@ -127,12 +127,14 @@ def official(assignment: str) -> dict[str, NotebookNode]:
 
 
 def asked(assignment: str | None) -> dict[str, float]:
-    """{question: points of its cell} that the notebook tests, in its order."""
+    """{question: points of its cell} that the notebook tests, in its order. Tests with code of
+    their own are not among them: the release has none.
+    """
     cells = official(assignment).values() if assignment else ()
     return {
-        sanitize.question_of(cell) or sanitize.test_of(cell): float(cell.metadata.nbgrader.points)
+        sanitize.question_of(cell): float(cell.metadata.nbgrader.points)
         for cell in cells
-        if sanitize.is_test(cell)
+        if sanitize.question_of(cell)
     }
 
 

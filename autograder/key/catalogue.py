@@ -9,7 +9,9 @@ import importlib
 from dataclasses import replace
 from functools import cache
 
+from autograder.errors import WrongCall
 from autograder.key.question import Question
+from autograder.key.sentences import SentenceError
 from autograder.key.written import WRITTEN, Written
 
 ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
@@ -17,12 +19,14 @@ ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
 __all__ = [
     "ASSIGNMENTS",
     "WRITTEN",
+    "BrokenKey",
     "UnknownQuestion",
     "Written",
     "find",
     "grade_id",
     "known",
     "of",
+    "place",
     "question_id",
     "what_is_tested",
 ]
@@ -33,6 +37,10 @@ class UnknownQuestion(KeyError):
 
     def __str__(self):
         return self.args[0]
+
+
+class BrokenKey(WrongCall):
+    """The key cannot be read; the message says where, and what to do."""
 
 
 def grade_id(question_id: str) -> str:
@@ -51,8 +59,26 @@ def of(assignment: str) -> dict[str, Question]:
     """The code questions of one assignment, {id: Question}, in notebook order."""
     if assignment not in ASSIGNMENTS:
         raise UnknownQuestion(f"no assignment {assignment!r}; there are {', '.join(ASSIGNMENTS)}")
-    module = importlib.import_module(f"autograder.key.{assignment}")
-    return {question.id: question for question in module.QUESTIONS}
+    name = f"autograder.key.{assignment}"
+    try:
+        questions = importlib.import_module(name).QUESTIONS
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise BrokenKey(
+            f"autograder/key/catalogue.py lists {assignment!r}, and there is no autograder/key/"
+            f"{assignment}: `python -m autograder new assignment {assignment}` begins one"
+        ) from None
+    except (AttributeError, SentenceError, ValueError) as error:
+        raise BrokenKey(f"autograder/key/{assignment}: {error}") from error
+    return {question.id: question for question in questions}
+
+
+def place(question_id: str) -> str:
+    """The file in which a question stands on the list."""
+    if question_id in WRITTEN:
+        return "autograder/key/written.py"
+    return f"autograder/key/{question_id.partition('.')[0]}/__init__.py"
 
 
 def find(question_id: str, points: float | None = None) -> Question:

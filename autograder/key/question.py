@@ -74,6 +74,7 @@ class Question:
         known inputs, such as a submitted training run; no reference runs beside it.
     runs: the submitted training runs that it looks at. goals: {run: what its last test ELBO must be
         at least for all points}, told to the student before handing in.
+    images: training images with which its thresholds were measured; 0 where it has none.
     compared: whether its tests need the reference's evidence; where they look at the student's
         alone, the probe is not run a second time.
     """
@@ -93,6 +94,7 @@ class Question:
     alike: Callable[[Evidence, Evidence, Mapping], bool] | None = None
     explain: Callable[[Evidence, Evidence, Mapping, list], str | tuple | None] | None = None
     examine: Callable[..., dict] | None = None
+    images: int = 0
     compared: bool = True
     seconds: float = 10.0
     sentences: Sentences | None = None

@@ -80,8 +80,8 @@ def of(question_id: str) -> Sentences:
     """The page of a question, in the folder of its assignment."""
     assignment, _, name = question_id.partition(".")
     for path in sorted((KEY / assignment).glob("*.md")):
-        if name in _pages(path):
-            return _pages(path)[name]
+        if name in pages(path):
+            return pages(path)[name]
     raise SentenceError(f"{question_id}: no page `# {name}: …` in a *.md of {KEY / assignment}")
 
 
@@ -92,22 +92,22 @@ def shared() -> Mapping[str, Said]:
 
 
 @cache
-def _pages(path: Path) -> dict[str, Sentences]:
+def pages(path: Path) -> dict[str, Sentences]:
     """Every page of a file, {name of the question: its sentences}."""
-    pages = {}
+    found = {}
     for heading, page in _sections(path.read_text(encoding="utf8"), "#").items():
         name, colon, title = heading.partition(": ")
         if not colon:
             raise SentenceError(f"{path}: `# {heading}` should be `# name of the question: title`")
         parts = _sections(page, "##")
         reread = re.search(r"^Reread: (.+)$", page, re.M)
-        pages[name] = Sentences(
+        found[name] = Sentences(
             title,
             reread[1] if reread else "",
             dict(_items(parts.get("Tested", ""))),
             _mistakes(path, _sections(parts.get("Mistakes", ""), "###")),
         )
-    return pages
+    return found
 
 
 def _sections(text: str, mark: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ Question text, mark scheme and model answer stand in the master notebooks,
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -21,6 +22,31 @@ class Written:
     @property
     def assignment(self) -> str:
         return self.id.split(".")[0]
+
+
+NUMBER = r"(?:\d+½|\d+(?:[.,]\d+)?|½)"
+_CRITERION = re.compile(rf"^- ({NUMBER})\s+\w+, ([^:\n]{{1,60}}):", re.M)
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One line of a mark scheme that earns points."""
+
+    title: str
+    points: float
+
+
+def criteria_of(scheme: str) -> tuple[Criterion, ...]:
+    """The lines of a mark scheme that earn points, in any language: "- 1 point, observation: …"."""
+    return tuple(
+        Criterion(title.strip(), number_of(worth)) for worth, title in _CRITERION.findall(scheme)
+    )
+
+
+def number_of(text: str) -> float:
+    """1, 1.5, 1,5, ½ and 1½ as numbers."""
+    whole, half = text.replace("½", ""), 0.5 * ("½" in text)
+    return (float(whole.replace(",", ".")) if whole else 0.0) + half
 
 
 WRITTEN = {

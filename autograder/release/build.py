@@ -23,7 +23,9 @@ import nbformat
 from autograder.key import catalogue
 from autograder.key.catalogue import grade_id
 from autograder.plugins.config import ROOT, load_config, scripts_on_path
+from autograder.release import promises
 
+LEFT_BEHIND = ("runs", "report.*", "*-submission.zip", ".ipynb_checkpoints", "__pycache__")
 ROLES = ("solution", "check", "test", "rubric", "answer")
 TEST_CELL = """\
 # {what}. Hidden checks run here when your work is graded; there is nothing to fill in.
@@ -47,7 +49,7 @@ def source_notebook(path: Path, published=None) -> nbformat.NotebookNode:
     published  {"package": address, "colab": address}, as in pyproject.toml, [tool.course]
     """
     assignment = path.stem
-    text = jupytext.read(path, fmt="py:percent")
+    text = jupytext.reads(filled(path), fmt="py:percent")
     notebook = nbformat.v4.new_notebook(
         metadata={
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -76,6 +78,8 @@ def source_notebook(path: Path, published=None) -> nbformat.NotebookNode:
     if goals := {k: v for q in catalogue.of(assignment).values() for k, v in q.goals.items()}:
         notebook.metadata["course"]["goals"] = goals
     _lint(notebook, path, assignment)
+    for problem in promises.problems(notebook, assignment):
+        raise MasterError(f"{path.name}: {problem}")
     nbformat.validate(notebook)
     return notebook
 
@@ -106,6 +110,19 @@ def _publish(cells, assignment, published) -> None:
     if colab := published.get("colab"):
         badge = f"[![Open in Colab]({BADGE})]({colab.format(assignment=assignment)})"
         cells[0].source = f"{cells[0].source}\n\n{badge}"
+
+
+def filled(path: Path) -> str:
+    """The text of a master, with the key's points in its headings."""
+    try:
+        return promises.filled(path.read_text(encoding="utf-8"), path.stem)
+    except FileNotFoundError:
+        raise MasterError(
+            f"{path}: there is no such master; write it, or take it off the list "
+            "ASSIGNMENTS in autograder/key/catalogue.py"
+        ) from None
+    except promises.Broken as broken:
+        raise MasterError(f"{path.name}: {broken}") from None
 
 
 def _plain(cell):
@@ -199,8 +216,13 @@ def _lint(notebook, path: Path, assignment: str) -> None:
     wanted |= {grade_id(w.id) for w in catalogue.WRITTEN.values() if w.assignment == assignment}
     graded = {c.metadata.nbgrader.grade_id for c in notebook.cells if _is(c, "grade")}
     if graded != wanted:
-        lacking, extra = sorted(wanted - graded), sorted(graded - wanted)
-        raise MasterError(f"{path.name}: graded cells lacking: {lacking}, unknown: {extra}")
+        for name in sorted(wanted - graded):
+            question = catalogue.question_id(name)
+            raise MasterError(
+                f'{path.name}: lacking: no cell has question="{question}", which the key asks '
+                f"({catalogue.place(question)})"
+            )
+        raise MasterError(f"{path.name}: unknown: {sorted(graded - wanted)}, which the key has not")
     for position, cell in enumerate(notebook.cells):
         if cell.cell_type != "code":
             continue
@@ -230,8 +252,13 @@ def _without_magics(source: str) -> str:
 
 
 def write_sources(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
-    """Masters to `solutions/<assignment>/<assignment>.ipynb`, written only when they change."""
+    """Masters to `solutions/<assignment>/<assignment>.ipynb`, written only when they change; the
+    masters themselves where the key has other points.
+    """
     for assignment in assignments:
+        path = master(assignment, root)
+        if (text := filled(path)) != path.read_text(encoding="utf-8"):
+            path.write_text(text, encoding="utf-8", newline="\n")
         target = root / "solutions" / assignment / f"{assignment}.ipynb"
         published = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["tool"]["course"]
         text = nbformat.writes(source_notebook(master(assignment, root), published)) + "\n"
@@ -253,16 +280,28 @@ def generate(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
             raise MasterError(f"nbgrader could not release {assignment}:\n{outcome.get('log', '')}")
 
 
+def own_assignments(root: Path = ROOT) -> list[str]:
+    """Ordinary nbgrader assignments beside the kit's: folders of `solutions/` with notebooks and
+    no master.
+    """
+    found = {path.parent.name for path in (root / "solutions").glob("*/*.ipynb")}
+    masters = {path.stem for path in (root / "solutions").glob("*.py")}
+    return sorted(found - masters - {*catalogue.ASSIGNMENTS})
+
+
 def differences(root: Path = ROOT) -> list[str]:
     """Generated files that are not what the masters give; [] when all is in sync."""
     with tempfile.TemporaryDirectory() as scratch:
         fresh = Path(scratch).resolve()
         (fresh / "solutions").mkdir()
+        stale = []
         for assignment in catalogue.ASSIGNMENTS:
-            shutil.copy(master(assignment, root), master(assignment, fresh))
+            path = master(assignment, root)
+            if filled(path) != path.read_text(encoding="utf-8"):
+                stale.append(str(path.relative_to(root)))
+            shutil.copy(path, master(assignment, fresh))
         write_sources(root=fresh)
         generate(root=fresh)
-        stale = []
         for folder in ("solutions", "assignments"):
             for made in sorted((fresh / folder).rglob("*.ipynb")):
                 kept = root / made.relative_to(fresh)
@@ -272,10 +311,8 @@ def differences(root: Path = ROOT) -> list[str]:
 
 
 def clean_release(assignment, student, notebooks) -> None:
-    """nbgrader's post_convert_hook: a release holds its notebook and nothing that a run left
-    behind.
-    """
-    for folder in (Path.cwd() / "assignments").glob("*"):  # nbgrader works in the course's root
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path.name != f"{folder.name}.ipynb":
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """nbgrader's post_convert_hook: a release holds nothing that a run left behind."""
+    folder = Path.cwd() / "assignments" / assignment  # nbgrader works in the course's root
+    for pattern in LEFT_BEHIND:
+        for path in folder.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from autograder.key import catalogue
 from autograder.plugins.config import ROOT
+from autograder.release import build
 
 PAPERS = ("LICENSE", "LICENSE-TEXTS.md", "THIRD_PARTY.md", "CHANGELOG.md")
+NOTEBOOKS = re.compile(r"(?P<head>^\| notebook \|.*\n\|[-|]+\n)(?P<rows>(?:\| `\w+` .*\n)+)", re.M)
 # What has another name in the zip, {name there: name here}.
 RENAMED = {"requirements.txt": "requirements-students.txt"}
 STUDENTS = "vae-course-students"  # the distribution's name; the whole kit is vae-course
@@ -39,13 +41,23 @@ def course_url(root: Path = ROOT) -> str:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for assignment in catalogue.ASSIGNMENTS:
-        yield root / "assignments" / assignment / f"{assignment}.ipynb"
+    for assignment in [*catalogue.ASSIGNMENTS, *build.own_assignments(root)]:
+        folder = root / "assignments" / assignment
+        left_behind = {path for pattern in build.LEFT_BEHIND for path in folder.glob(pattern)}
+        for path in folder.rglob("*"):
+            if path.is_file() and not left_behind & {path, *path.parents}:
+                yield path
     for path in (root / "utils").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and path.name != "build.py":
             yield path
     for name in (*PAPERS, "environment.yml"):
         yield root / name
+
+
+def _rows(table: re.Match, there: list[str]) -> str:
+    """The table of notebooks with a row for each that there is, in their order."""
+    rows = {re.match(r"\| `(\w+)`", row)[1]: row for row in table["rows"].splitlines()}
+    return table["head"] + "".join(f"{rows.get(name, f'| `{name}` | | |')}\n" for name in there)
 
 
 def _pyproject(root: Path) -> str:
@@ -64,7 +76,9 @@ def _pyproject(root: Path) -> str:
 
 
 def _readme(root: Path) -> str:
-    """docs/for-students.md, and where the course's page is."""
+    """docs/for-students.md with the notebooks that there are, and where the course's page is."""
     text = (root / "docs" / "for-students.md").read_text(encoding="utf-8")
+    there = [*catalogue.ASSIGNMENTS, *build.own_assignments(root)]
+    text = NOTEBOOKS.sub(lambda table: _rows(table, there), text)
     url = course_url(root)
     return f"{text}\nThe course's page: <{url}>\n" if url else text

@@ -12,19 +12,20 @@ import difflib
 import functools
 import importlib
 import math
+import pkgutil
 import textwrap
 import traceback
 from pathlib import Path
 
 STUB = "write this step, then run the check in the next cell"  # what a released step raises
-ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
 
 
 def __getattr__(name: str):
     """`checks.vae` and its sisters are imported when they are first used: they need torch."""
-    if name in ASSIGNMENTS:
+    there = [module.name for module in pkgutil.iter_modules(__path__)]
+    if name in there:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"there are checks for {', '.join(ASSIGNMENTS)}, none for {name!r}")
+    raise AttributeError(f"there are checks for {', '.join(there)}, none for {name!r}")
 
 
 class CheckFailed(AssertionError):

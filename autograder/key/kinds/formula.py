@@ -17,6 +17,7 @@ from autograder.key.question import (
     same_arrays,
     well_formed,
 )
+from autograder.key.sentences import Sentences
 
 EXTREME = Check(  # of a formula whose second call gets such log-variances
     "extreme", 0.1, matches("second", "the values of very narrow and very wide ones")
@@ -210,12 +211,13 @@ def formula(
     rtol: float = 1e-4,
     args2: tuple[str, ...] = (),
     explain: Callable | None = None,
+    sentences: Sentences | None = None,
 ) -> Question:
     """A Question about one function call.
 
     per_image: whether the result is one value per image, or one number.
     args2: arguments of a second call, whose result `more` tests as "second".
-    explain: as in Question; asked before `named_by_values`.
+    explain: as in Question; asked before `named_by_values`. sentences: as in Question.
     weights: of form, values, gradients, manners (gradients 0 without `grad`); `more` the rest.
     """
     name = id.split(".")[1]
@@ -245,6 +247,7 @@ def formula(
         mistakes=mistakes,
         builds_on=tuple(upstream or ()),
         extra=extra,
+        sentences=sentences,
         alike=lambda a, b, inputs: same_arrays(a, b),
         explain=lambda *case: (explain and explain(*case)) or named_by_values(*case),
     )

@@ -16,12 +16,23 @@ from __future__ import annotations
 from autograder.key.kinds import trained
 from autograder.key.question import Question
 
+IMAGES = 10_000  # of the table above
+
 
 def run(
-    id, *, points: float, names: tuple, runs: tuple, kind: str, checks: tuple, goals=None
+    id,
+    *,
+    points: float,
+    names: tuple,
+    runs: tuple,
+    kind: str,
+    checks: tuple,
+    goals=None,
+    images: int = IMAGES,
 ) -> Question:
     """A question about submitted runs. names: the classes in which weights belong that came without
-    a graph; kind: "vae" or "autoencoder"; goals: see Question.
+    a graph; kind: "vae" or "autoencoder"; goals: see Question; images: with which the thresholds
+    were measured.
     """
 
     def examine(student, inputs, stand_ins, seconds):
@@ -37,6 +48,7 @@ def run(
         names=names,
         runs=runs,
         goals=goals or {},
+        images=images,
         draw=lambda rng: {},
         reference={},
         examine=examine,

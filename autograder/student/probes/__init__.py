@@ -9,12 +9,13 @@ a name to the student's object, `inputs` holds numpy arrays and plain values, ev
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import sys
 import warnings
 
 from autograder.student.probes import common
 
-PACKAGES = ("common", "autoencoder", "vae", "interpolation", "autodecoder", "explore")
+PACKAGES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
 # What is imported late, for a second or more: by an optimizer's first step or where operations are
 # watched, and by a student's code.
 LATE = {

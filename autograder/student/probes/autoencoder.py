@@ -266,7 +266,7 @@ def training(names, inputs) -> dict:
     kind, kinds, alive; statistics: what batch
         normalisation has gathered.
     """
-    train_epoch = common.lookup(names, "train_epoch")
+    train_epoch = common.lookup(names, inputs.get("name", "train_epoch"))
     model, evidence = Small(inputs), {}
     optimizer = Steps(model.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
 

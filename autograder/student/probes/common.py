@@ -136,16 +136,36 @@ def function(names, inputs) -> dict:
             evidence[f"after.{key}"] = array(value)
     if inputs.get("grad") and isinstance(result, torch.Tensor) and result.requires_grad:
         attempt(evidence, "grad", lambda: _gradients(evidence, result, given, inputs))
+    keywords = inputs.get("kwargs", {})
+
+    def again(label, positional, rows=None):
+        """The call once more: with other arguments, or with the first rows of the batch."""
+        values = _first_rows(inputs, [*positional, *keywords.values()], rows)
+        more = [_argument(values[key])[1] for key in positional]
+        words = {word: _argument(values[key])[1] for word, key in keywords.items()}
+        attempt(evidence, label, lambda: file(evidence, label, call(*more, **words)))
+
     if inputs.get("single"):
-        one = [_argument(inputs[key][:1])[1] for key in inputs["args"]]
-        attempt(evidence, "single", lambda: file(evidence, "single", call(*one)))
+        again("single", inputs["args"], 1)
     if inputs.get("pair"):
-        two = [_argument(inputs[key][:2])[1] for key in inputs["args"]]
-        attempt(evidence, "pair", lambda: file(evidence, "pair", call(*two)))
+        again("pair", inputs["args"], 2)
     if inputs.get("args2"):
-        second = [_argument(inputs[key])[1] for key in inputs["args2"]]
-        attempt(evidence, "second", lambda: file(evidence, "second", call(*second)))
+        again("second", inputs["args2"])
     return evidence
+
+
+def _first_rows(inputs, keys, rows) -> dict:
+    """{key: value}, of what is a batch its first rows: an array as long as the first one. A number,
+    or an array of another length, belongs to all images.
+    """
+    arrays = [v for v in (inputs[key] for key in keys) if isinstance(v, np.ndarray) and v.ndim]
+    batch = len(arrays[0]) if arrays else None
+    return {
+        key: inputs[key][:rows]
+        if rows and isinstance(inputs[key], np.ndarray) and inputs[key].shape[:1] == (batch,)
+        else inputs[key]
+        for key in keys
+    }
 
 
 def variations(names, inputs) -> dict:

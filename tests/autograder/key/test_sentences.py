@@ -52,7 +52,7 @@ def test_a_page_that_cannot_be_read_says_where(tmp_path, text, says):
     path = tmp_path / "kl.md"
     path.write_text(text, "utf8")
     with pytest.raises(sentences.SentenceError, match=says) as caught:
-        sentences._pages(path)
+        sentences.pages(path)
     assert str(path) in str(caught.value)
 
 

@@ -16,6 +16,8 @@ ROOT = build.ROOT
 MASTER = """\
 # %% [markdown]
 # # Explore
+#
+# ### `digit_statistics` · 2 points · about 10 minutes
 
 # %% role="solution" id="digit_statistics"
 def digit_statistics(mu, y):

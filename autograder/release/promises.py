@@ -1,0 +1,192 @@
+"""What a master promises: points, names, parts, checks. Numbers are filled in from the key, the
+rest is compared with it.
+
+Points stand in the key (`autograder/key`) alone. A heading such as
+
+    ### `kl_gaussian` · 2 points · about 15 minutes
+    ### `kl_uniform` and `rsample_uniform` · 1 extra point each
+    ### Choose your β · 5 points for the run `tuned`
+    **Question (3 points).** …
+
+gets its number when the notebooks are built, and the master is brought up to date with it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+
+from autograder.key import catalogue
+from autograder.key.written import NUMBER, criteria_of, number_of
+
+# In any language: what stands behind the number is taken for points unless it is a time.
+WORTH = (
+    rf"(?P<number>{NUMBER}) (?P<before>extra )?(?!(?i:min|sec|sek))(?P<unit>\w+)(?P<after> extra)?"
+)
+OF_NAMES = re.compile(rf"(?P<names>`\w+`(?:[^`·]+`\w+`)*) · {WORTH}")
+OF_RUN = re.compile(rf"{WORTH}(?P<link> [^`·]*)`(?P<run>[\w-]+)`")
+OF_WRITTEN = re.compile(rf"(?P<before>\*\*\w+ \(){NUMBER} (?P<unit>\w+)\)")
+PART_OF_ANSWER = re.compile(rf"\(({NUMBER}) (\w+)\)")
+RUBRIC = re.compile(r'^# %% \[markdown\].*role="rubric".*question="([\w.]+)"')
+
+
+class Broken(Exception):
+    """A promise that the key does not keep; the message completes "FILE: …"."""
+
+
+def filled(text: str, assignment: str) -> str:
+    """A master with the key's points in its headings."""
+    lines, asked = text.split("\n"), ""
+    for number, line in enumerate(lines):
+        if line.startswith("# %%"):
+            found = RUBRIC.match(line)
+            asked = found[1] if found else ""
+        elif line.startswith("# ###"):
+            place = f"line {number + 1}"
+            line = OF_NAMES.sub(lambda m, at=place: _of_names(m, assignment, at), line)
+            lines[number] = OF_RUN.sub(lambda m: _of_run(m, assignment), line)
+        elif asked in catalogue.WRITTEN:
+            worth = catalogue.WRITTEN[asked].points
+            lines[number] = OF_WRITTEN.sub(
+                lambda m, worth=worth: f"{m['before']}{worth:g} {_unit(m['unit'], worth)})", line
+            )
+    return "\n".join(lines)
+
+
+def _unit(word: str, worth: float) -> str:
+    """English counts; another language's word stays as it is."""
+    return f"point{'s' * (worth != 1)}" if word in ("point", "points") else word
+
+
+def _of_names(found: re.Match, assignment: str, place: str) -> str:
+    names = re.findall(r"`(\w+)`", found["names"])
+    asked = [catalogue.of(assignment).get(f"{assignment}.{name}") for name in names]
+    if not any(asked):
+        return found[0] if found["unit"] not in ("point", "points") else _nobody(names, place)
+    if None in asked:
+        _nobody([names[asked.index(None)]], place)
+    worth = {(question.points, question.extra) for question in asked}
+    if len(worth) > 1:
+        raise Broken(f"{place}: {found['names']} are worth different points; name them apart")
+    return f"{found['names']} · {_said(found, asked[0])}"
+
+
+def _nobody(names: list[str], place: str):
+    raise Broken(f"{place} promises points for `{names[0]}`, which the key does not ask")
+
+
+def _of_run(found: re.Match, assignment: str) -> str:
+    for question in catalogue.of(assignment).values():
+        if found["run"] in question.runs:
+            return f"{_said(found, question)}{found['link']}`{found['run']}`"
+    return found[0]
+
+
+def _said(found: re.Match, question) -> str:
+    english = found["unit"] in ("point", "points")
+    extra = question.extra and english
+    before = "extra " if extra and not found["after"] else ""
+    after = found["after"] if extra and found["after"] else ""
+    unit = _unit(found["unit"], question.points)
+    return f"{question.points:g} {before if english else found['before'] or ''}{unit}{after}"
+
+
+def problems(notebook, assignment: str) -> Iterator[str]:
+    """What the cells of a source notebook promise and the key does not keep, a sentence each."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    yield from _parts(notebook, text)
+    yield from _training(notebook, assignment)
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if name.startswith("rubric-"):
+            yield from _scheme(cell.source, catalogue.question_id(name.removeprefix("rubric-")))
+        elif name.startswith("check-"):
+            yield from _checks(cell.source)
+    for question in catalogue.of(assignment).values():
+        name = question.id.partition(".")[2]
+        named = [m["names"] for m in OF_NAMES.finditer(text)]
+        ran = {m["run"] for m in OF_RUN.finditer(text)}
+        if not any(f"`{name}`" in names for names in named) and not ran & {*question.runs}:
+            yield (
+                f"no heading promises the points of {question.id}: "
+                f"`### `{name}` · {question.points:g} points · …`"
+            )
+
+
+def _scheme(source: str, question_id: str) -> Iterator[str]:
+    """The sum of a mark scheme, and of the parts that the question itself names."""
+    worth = catalogue.WRITTEN[question_id].points
+    prompt, _, scheme = source.partition("### BEGIN MARK SCHEME")
+    for line in re.findall(r"^- (?:\d|½).*", scheme, re.M):
+        if not criteria_of(line):
+            yield f"no criterion such as `- 1 point, title: …`: `{line[:60]}`"
+    own = OF_WRITTEN.search(prompt)
+    units = {"poin", own["unit"][:4]} if own else {"poin"}  # Punkt and Punkte
+    told = PART_OF_ANSWER.findall(OF_WRITTEN.sub("", prompt))
+    for what, parts in (
+        ("the mark scheme", [criterion.points for criterion in criteria_of(scheme)]),
+        ("the question's parts", [number_of(n) for n, unit in told if unit[:4] in units]),
+    ):
+        if parts and abs(sum(parts) - worth) > 1e-9:
+            yield f"{what} of {question_id} add up to {sum(parts):g}, the key says {worth:g}"
+
+
+def _checks(source: str) -> Iterator[str]:
+    """Visible checks that do not exist: `checks.vae.elbo` is a function of `utils.checks.vae`."""
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)):
+            continue
+        inner = node.value
+        if isinstance(inner.value, ast.Name) and inner.value.id == "checks":
+            try:
+                module = importlib.import_module(f"utils.checks.{inner.attr}")
+            except ModuleNotFoundError:
+                module = None
+            if not callable(getattr(module, node.attr, None)):
+                name, file = f"{inner.attr}.{node.attr}", f"utils/checks/{inner.attr}.py"
+                yield f"the check checks.{name} does not exist: write it in {file}"
+
+
+def _parts(notebook, text: str) -> Iterator[str]:
+    """Parts that only the table of parts has, or only a heading, and names that nobody writes."""
+    table = re.search(r"^\| part \|.*\n\|[-| ]+\n((?:\|.*\n?)+)", text, re.M)
+    if not table:
+        return
+    written = {
+        name
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("solution") and cell.cell_type == "code"
+        for name in re.findall(r"^(?:def|class) (\w+)|^(\w+) =", cell.source, re.M)
+        for name in name
+    }
+    listed: set[int] = set()
+    for row in table[1].strip().splitlines():
+        part, writes = (column.strip() for column in row.strip("|").split("|")[:2])
+        for first, last in re.findall(r"(\d+)(?:–(\d+))?", part.partition(" · ")[0]):
+            listed |= {*range(int(first), int(last or first) + 1)}
+        for name in re.findall(r"`(\w+)`", writes):
+            if name not in written:
+                yield f"the table of parts promises `{name}`, which no cell asks for"
+    parts = {int(number) for number in re.findall(r"^## (\d+) · ", text, re.M)}
+    for number in sorted(listed ^ parts):
+        has = f"has part {number}, and there is no heading `## {number} · …`"
+        lacks = f"lacks part {number}, and there is a heading `## {number} · …`"
+        yield f"the table of parts {has if number in listed else lacks}"
+
+
+def _training(notebook, assignment: str) -> Iterator[str]:
+    """Thresholds hold for so many training images as they were measured with."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    loaded = re.search(r'data\.load\("MNIST", train=True(?:, limit=([\d_]+))?\)', code)
+    if not loaded:
+        return
+    images = int(loaded[1].replace("_", "")) if loaded[1] else None
+    for question in catalogue.of(assignment).values():
+        if question.images and question.images != images:
+            yield (
+                f"the thresholds of {question.id} hold for {question.images:,} training images, "
+                f"and the notebook loads {f'{images:,}' if images else 'all there are'}: measure "
+                "them anew (benchmarks/thresholds.py) and say so in the question's `images`"
+            )
