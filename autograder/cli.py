@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from autograder.desks import command
+from autograder.errors import WrongCall
 from utils.hand_in import console
 
 
@@ -42,6 +43,22 @@ def main(argv: list[str] | None = None) -> int:
     making.add_argument("assignment", nargs="*", help="default: all")
     making.add_argument("--check", action="store_true", help="only say what is out of date")
     making.set_defaults(run=run_build)
+
+    trying = commands.add_parser("selftest", help="try questions out before students meet them")
+    trying.add_argument("question", nargs="*", help="or assignments; default: all")
+    trying.add_argument("--seeds", type=int, default=1, help="draw the hidden inputs so many times")
+    trying.add_argument("--json", action="store_true", help="one JSON object a question")
+    trying.set_defaults(run=run_selftest)
+
+    new = commands.add_parser("new", help="begin a question or an assignment")
+    begun = new.add_subparsers(dest="what", required=True, metavar="question | assignment")
+    question = begun.add_parser("question", help="an example to fill in, ready to run")
+    question.add_argument("id", help="<assignment>.<name>, such as vae.free_bits_kl")
+    question.add_argument("--kind", required=True, help="formula, class, loop, run or written")
+    question.set_defaults(run=run_new)
+    assignment = begun.add_parser("assignment", help="a notebook without questions")
+    assignment.add_argument("name")
+    assignment.set_defaults(run=run_new)
 
     entering = commands.add_parser("register", help="enter the release into the gradebook")
     entering.add_argument("assignment", nargs="*", help="default: all")
@@ -128,6 +145,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         return options.run(options)
+    except WrongCall as error:
+        return wrong_call(str(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
@@ -204,25 +223,80 @@ def run_build(options) -> int:
     """`build`: write what changed; with --check, exit status 1 when something is out of date."""
     from autograder.key import catalogue
     from autograder.release import build
+    from autograder.release.selftest import quick
 
-    assignments = options.assignment or catalogue.ASSIGNMENTS
-    unknown = [name for name in assignments if name not in catalogue.ASSIGNMENTS]
+    own = build.own_assignments()
+    assignments = options.assignment or [*catalogue.ASSIGNMENTS, *own]
+    unknown = [name for name in assignments if name not in (*catalogue.ASSIGNMENTS, *own)]
     if unknown:
-        return wrong_call(
-            f"no assignment {', '.join(unknown)}; there are {', '.join(catalogue.ASSIGNMENTS)}"
-        )
+        there = ", ".join([*catalogue.ASSIGNMENTS, *own])
+        return wrong_call(f"no assignment {', '.join(unknown)}; there are {there}")
     try:
         if options.check:
             stale = build.differences()
             print("\n".join(stale) or "all generated notebooks are in sync")
             return 1 if stale else 0
-        build.write_sources(assignments)
+        kit = [name for name in assignments if name not in own]
+        for finding in quick(kit):
+            raise build.MasterError(str(finding))
+        build.write_sources(kit)
         build.generate(assignments)
     except build.MasterError as error:
         print(f"autograder build: {error}", file=sys.stderr)
         return 1
     for name in assignments:
-        print(f"assignments/{name}/{name}.ipynb")
+        for path in sorted((build.ROOT / "assignments" / name).glob("*.ipynb")):
+            print(path.relative_to(build.ROOT))
+    return 0
+
+
+def run_selftest(options) -> int:
+    """`selftest`: what is not as it must be, question by question; exit status 1 where there is
+    something.
+    """
+    from autograder.key import catalogue
+    from autograder.release.selftest import selftest
+
+    asked: list[str] = []
+    try:
+        for name in options.question or catalogue.ASSIGNMENTS:
+            if name in catalogue.ASSIGNMENTS:
+                asked += catalogue.of(name)
+                asked += [w for w in catalogue.WRITTEN if w.startswith(f"{name}.")]
+            else:
+                asked.append(name if name in catalogue.WRITTEN else catalogue.find(name).id)
+    except catalogue.UnknownQuestion as error:
+        return wrong_call(str(error))
+    if options.seeds < 1:
+        return wrong_call("--seeds must be 1 or more")
+    well = True
+    for question, found, counts in selftest(asked, range(options.seeds)):
+        well &= not found
+        if options.json:
+            told = [{"place": f.place, "says": f.says} for f in found]
+            row = {"question": question, **counts, "findings": told}
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+            continue
+        tried = f"{counts['mistakes']} mistakes, {counts['answers']} answers"
+        print(f"{question}: {'well' if not found else 'look at this'} ({tried})", flush=True)
+        for finding in found:
+            print(f"  {finding.place}: {finding.says}", flush=True)
+    return 0 if well else 1
+
+
+def run_new(options) -> int:
+    """`new`: the files that were written, and what to do next."""
+    from autograder.release import new
+
+    if options.what == "question":
+        written = new.question(options.id, options.kind)
+        then = f"python -m autograder selftest {options.id}"
+    else:
+        written = new.assignment(options.name)
+        then = f"python -m autograder new question {options.name}.NAME --kind formula"
+    for path in written:
+        print(path.relative_to(new.ROOT))
+    print(f"Fill them in; `python -m autograder build` makes the notebook. Then: {then}")
     return 0
 
 
@@ -232,12 +306,14 @@ def run_register(options) -> int:
     from autograder.key import catalogue
     from autograder.plugins.config import course_config
     from autograder.plugins.register import register
+    from autograder.release import build
 
     if not options.course_dir.is_dir():
         return wrong_call(f"no folder {options.course_dir}")
     try:
         config = course_config(options.course_dir)
-        for assignment in options.assignment or catalogue.ASSIGNMENTS:
+        own = build.own_assignments(options.course_dir)
+        for assignment in options.assignment or [*catalogue.ASSIGNMENTS, *own]:
             print(register(assignment, config), flush=True)
     except WrongCall as error:
         return wrong_call(str(error))
@@ -245,9 +321,18 @@ def run_register(options) -> int:
 
 
 def run_release(options) -> int:
-    """`release`: the student bundle."""
-    from autograder.release import bundle
+    """`release`: the student bundle, of notebooks that are what masters and key give."""
+    from autograder.release import build, bundle
 
+    try:
+        stale = build.differences()
+    except build.MasterError as error:
+        return wrong_call(f"{error}; nothing was packed")
+    if stale:
+        return wrong_call(
+            f"out of date: {', '.join(stale)}; nothing was packed. `python -m autograder build` "
+            "makes them anew"
+        )
     print(bundle.write(options.to))
     return 0
 

@@ -10,11 +10,11 @@ import nbformat
 from autograder.key import catalogue
 from autograder.key import sentences as key
 from autograder.release import build
+from autograder.release.selftest import numbers  # noqa: F401  (one of what is looked for)
 
 LINE = 20  # characters; shorter lines say nothing
 _MARK = "(SOLUTION|HIDDEN TESTS|MARK SCHEME)"
 _SIGNS = re.compile(r"Traceback|File \"|site-packages|### (BEGIN|END)|\bautograder[./]|incell")
-_NUMBER = re.compile(r"(?<![\w.])-?\d+\.\d+(?:e[-+]?\d+)?")
 
 
 @cache
@@ -76,8 +76,3 @@ def lines(thing) -> set[str]:
         return set()
     bare = {re.sub(r"^(-*>)?\s*\d*\s+", "", line).strip() for line in thing.splitlines()}
     return bare & (secret_lines() | code_lines())
-
-
-def numbers(text: str) -> set[str]:
-    """The numbers in a text with at least four digits, such as would give a value away."""
-    return {n for n in _NUMBER.findall(text) if len(n.strip("-0.").replace(".", "")) >= 4}
