@@ -61,8 +61,10 @@ def quick(more: list[str]) -> int:
 def test(more: list[str]) -> int:
     as_it_is = pytest(*PARALLEL, "--durations", "15", *more)
     print("\nIsolation and notebooks once more, without namespaces (AUTOGRADER_WALL=landlock):")
-    walled = pytest(*PARALLEL, *([] if _paths(more) else ISOLATION), *more, **LANDLOCK)
-    return as_it_is or walled
+    # What is tried on every wall has met this one already.
+    again = [*PARALLEL, "-k", "not landlock", *([] if _paths(more) else ISOLATION)]
+    walled = pytest(*again, *more, **LANDLOCK)
+    return as_it_is or (0 if walled == NO_TESTS else walled)
 
 
 def _paths(more: list[str]) -> bool:

@@ -1,6 +1,7 @@
 """`python -m autograder grade`: a class graded by real nbgrader, with real dask workers."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder import cli
 from autograder.course import grading
 from autograder.course.course import Course as Graded
 from autograder.course.ledger import NAME as LEDGER
@@ -36,23 +38,33 @@ def command(*arguments):
 
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+# Each call is a process of its own, forked from one that has imported what all of them do.
+BORN = multiprocessing.get_context("forkserver")
+BORN.set_forkserver_preload(["autograder.course.grading", "nbgrader.apps", __name__])
 
 
 def grade(root, *arguments, more=None):
     """(exit status, rows by student, what was said) of one call."""
-    told = root / "result.jsonl"
+    told, said = root / "result.jsonl", root / "said"
     told.unlink(missing_ok=True)
-    done = subprocess.run(
-        command("--course-dir", root, "--json", told, *arguments),
-        cwd=build.ROOT,
-        env={**ENVIRONMENT, **(more or {})},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
+    arguments = command("--course-dir", root, "--json", told, *arguments)[3:]
+    process = BORN.Process(target=_grade, args=(arguments, said, {**ENVIRONMENT, **(more or {})}))
+    process.start()
+    process.join(200)
+    assert process.exitcode is not None, "it goes on and on"
     lines = told.read_text().splitlines() if told.exists() else []
     rows = {row["student"]: row for row in map(json.loads, lines)}
-    return done.returncode, rows, done.stdout + done.stderr
+    return process.exitcode, rows, said.read_text()
+
+
+def _grade(arguments, said, environment):
+    os.chdir(build.ROOT)
+    os.environ.update(environment)
+    with open(said, "wb") as stream:
+        for number in (1, 2):
+            os.dup2(stream.fileno(), number)
+    sys.stdout, sys.stderr = (os.fdopen(n, "w", buffering=1) for n in (1, 2))
+    sys.exit(cli.main(arguments))
 
 
 def scores(rows):
@@ -428,14 +440,7 @@ def test_more_workers_than_memory_are_not_started_and_one_too_many_is_refused(
             pass
 
 
-def test_scheduler_with_its_own_worker_grades_and_another_kit_is_refused(
-    class_of_five, graded, tmp_path
-):
-    other = tmp_path / "kit"
-    shutil.copytree(build.ROOT / "autograder", other / "autograder")
-    shutil.copytree(build.ROOT / "utils", other / "utils", ignore=shutil.ignore_patterns("*.npz"))
-    with open(other / "autograder" / "question.py", "a") as stream:
-        stream.write("# changed\n")
+def test_a_scheduler_with_its_own_worker_grades_what_has_its_key(class_of_five, graded, tmp_path):
     root = copy(class_of_five, tmp_path / "course")
     keys = tmp_path / "keys"
     keys.mkdir()
@@ -447,6 +452,16 @@ def test_scheduler_with_its_own_worker_grades_and_another_kit_is_refused(
         status, rows, said = grade(root, "--scheduler", address, more=certified)
     assert status == 0, said
     assert scores(rows) == scores(graded[1])
+
+
+@pytest.mark.long
+def test_a_worker_with_another_kit_is_refused(graded, tmp_path):
+    other = tmp_path / "kit"
+    shutil.copytree(build.ROOT / "autograder", other / "autograder")
+    shutil.copytree(build.ROOT / "utils", other / "utils", ignore=shutil.ignore_patterns("*.npz"))
+    with open(other / "autograder" / "key" / "question.py", "a") as stream:
+        stream.write("changed = True\n")
+    root = shutil.copytree(graded[0], tmp_path / "course")
     (root / "submitted" / "ada" / "vae" / "note.txt").write_text("changed")
     with cluster(tmp_path, other) as address:
         status, _, said = grade(root, "--scheduler", address)
