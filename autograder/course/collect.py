@@ -29,6 +29,7 @@ from autograder.course.intake.rosters import Roster, columns_of
 from autograder.errors import WrongCall
 from autograder.exam.verdict import printable
 from autograder.plugins import dates
+from autograder.plugins.config import permit
 
 
 def collect(
@@ -140,11 +141,14 @@ def _store(course, student: str, content: dict[str, bytes], time: datetime | Non
         if time:
             (scratch / dates.STAMP).write_text(_utc(time), encoding="utf-8")
         for path in (*above, scratch, *scratch.rglob("*")):
-            path.chmod(_mode(path, course.directory.groupshared))
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~_umask())
+            permit(path, course.shared)
         outcome = "collected"
         if before or target.exists():
             kept = course.root / "superseded" / student / course.assignment
             kept.mkdir(parents=True, exist_ok=True)
+            for folder in (kept, *kept.parents[:2]):
+                permit(folder, course.shared)
             kept /= f"{sum(1 for _ in kept.iterdir()) + 1}"
             shutil.move(target, kept)
             outcome = f"collected; the earlier one is in {kept.relative_to(course.root)}"
@@ -156,13 +160,10 @@ def _store(course, student: str, content: dict[str, bytes], time: datetime | Non
     return outcome
 
 
-def _mode(path: Path, shared: bool) -> int:
-    """What the umask leaves, and in a course that a group shares all that nbgrader gives it."""
+def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
-    if path.is_dir():
-        return 0o777 & ~mask | (0o2770 if shared else 0)
-    return 0o666 & ~mask | (0o660 if shared else 0)
+    return mask
 
 
 def _read(folder: Path) -> dict[str, bytes]:

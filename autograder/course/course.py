@@ -30,7 +30,7 @@ from autograder.exam import examiner, sanitize, verdict, walls
 from autograder.key import catalogue, question
 from autograder.plugins import dates, execute, late, register
 from autograder.plugins.ahead import Ahead
-from autograder.plugins.config import course_config, scripts_on_path
+from autograder.plugins.config import course_config, no_gradebook, scripts_on_path
 
 
 class Course:
@@ -47,6 +47,7 @@ class Course:
         if not sandbox:
             self.config.Execute.sandbox = "process"
         self.directory = CourseDirectory(config=self.config)
+        self.shared = bool(self.directory.groupshared)
         self.log = logging.getLogger("autograder.grade")
         self.log.propagate = False
         self.log.addHandler(logging.NullHandler())
@@ -91,8 +92,8 @@ class Course:
             raise WrongCall(
                 f"the gradebook of {self.root} has no assignment {self.assignment!r}: {self._how()}"
             ) from None
-        except SQLAlchemyError as error:
-            raise WrongCall(f"cannot read the gradebook {url}: {reason(error)}") from None
+        except (SQLAlchemyError, ImportError) as error:
+            raise no_gradebook(url, error) from None
 
     def _how(self) -> str:
         return f"`python -m autograder register {self.assignment}` enters it"

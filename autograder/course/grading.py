@@ -160,7 +160,7 @@ def grade(
         if json_file and json_file.is_dir():
             raise WrongCall(f"{json_file} is a folder: --json names a file")
         course = Course(root, assignment, sandbox)
-        with contextlib.closing(Ledger(course.root)) as ledger:
+        with contextlib.closing(Ledger(course.root, course.shared)) as ledger:
             rows, stopped = _grade(course, ledger, workers, scheduler, set(only))
     except (WrongCall, NoBox) as error:
         print(f"autograder grade: {error}", file=sys.stderr)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from autograder.errors import Stopped, WrongCall
+from autograder.plugins.config import permit
 
 NAME = ".autograder-ledger.jsonl"
 
@@ -32,10 +33,12 @@ class Ledger:
     killed between the two leaves nothing that looks graded. A torn last line is ignored.
     """
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, shared: bool = False):
+        """shared: whether a group shares the course."""
         self.path, self.latest, self.seed = root / NAME, {}, None
         try:
             self.file = open(self.path, "a+b")  # noqa: SIM115  (closed in `close`)
+            permit(self.path, shared)
         except OSError as error:
             raise WrongCall(f"cannot write {self.path}: {error.strerror}") from None
         try:

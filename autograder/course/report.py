@@ -28,6 +28,7 @@ from autograder.exam import sanitize, verdict
 from autograder.key import catalogue
 from autograder.key.catalogue import question_id
 from autograder.plugins import dates, register
+from autograder.plugins.config import permit
 
 FEWEST = 8  # students; a discrimination of fewer says nothing
 BINS = 18
@@ -377,6 +378,8 @@ def write(assignment: str, root: Path, target: Path | None = None) -> int:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(made, "utf-8")
+            for path in (target, target.parent) if target.is_relative_to(course.root) else ():
+                permit(path, course.shared)
         except OSError as error:
             raise WrongCall(f"cannot write {target}: {error.strerror}") from None
     except (WrongCall, OSError) as error:

@@ -23,7 +23,8 @@ class Causes:
     def stopped(self, place: int, source: str, why: str) -> None:
         """A cell stopped; of several reasons the first one counts."""
         if place not in self.why:
-            self.why[place] = FILE.sub("", why)
+            no_gpu = common.NO_GPU.search(why)
+            self.why[place] = f"it {common.WANTS_GPU}" if no_gpu else FILE.sub("", why)
             for name in bound_in(source):
                 self._bound.setdefault(name, place)
 

@@ -88,6 +88,7 @@ def _rebuilt(number: int, cell, notes: list[str]) -> NotebookNode | None:
     if isinstance(source, list):
         source = "".join(line for line in source if isinstance(line, str))
     source = str(source).encode("utf-8", "replace").decode()  # no halves of characters
+    source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the release has line ends
     made = cell_of(f"cell-{number}", cell["cell_type"], source)
     if made.cell_type == "markdown" and isinstance(cell.get("attachments"), dict):
         made.attachments = _pictures(cell["attachments"], notes)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import traceback
 from pathlib import Path
+
+import sqlalchemy
 
 from autograder.errors import WrongCall
 
@@ -52,3 +55,22 @@ def course_config(root: Path):
         ) from None
     config.CourseDirectory.root = str(root)
     return config
+
+
+def permit(path: Path, shared: bool) -> None:
+    """Give the group a file or folder, as nbgrader does where a group shares the course
+    (`c.CourseDirectory.groupshared`); what belongs to a colleague is left to them.
+    """
+    if shared:
+        with contextlib.suppress(PermissionError):
+            path.chmod(stat.S_IMODE(path.stat().st_mode) | (0o2770 if path.is_dir() else 0o660))
+
+
+def no_gradebook(url: str, error: Exception) -> WrongCall:
+    """What to say of a gradebook that cannot be opened; no password in its address is shown."""
+    with contextlib.suppress(sqlalchemy.exc.ArgumentError):
+        url = sqlalchemy.make_url(url).render_as_string(hide_password=True)
+    if isinstance(error, ImportError):
+        return WrongCall(f"the gradebook {url} needs a package: {error}; install it with pip")
+    why = " ".join(str(getattr(error, "orig", None) or error).split())
+    return WrongCall(f"cannot read the gradebook {url}: {why[:500]}")

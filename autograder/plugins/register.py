@@ -18,11 +18,12 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
+from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.errors import WrongCall
 from autograder.key import catalogue
 from autograder.key import points as key_points
-from autograder.plugins.config import ROOT, scripts_on_path
+from autograder.plugins.config import ROOT, no_gradebook, permit, scripts_on_path
 
 
 def register(assignment: str, config) -> str:
@@ -33,7 +34,10 @@ def register(assignment: str, config) -> str:
     """
     course = CourseDirectory(config=config)
     source = _source(course, assignment)
-    before = _registered(course, assignment)
+    try:
+        before = _registered(course, assignment)
+    except (SQLAlchemyError, ImportError) as error:
+        raise no_gradebook(course.db_url, error) from None
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder).resolve()
         kept = scratch / course.source_directory / assignment
@@ -43,6 +47,8 @@ def register(assignment: str, config) -> str:
         _generate(assignment, scratch, course, config)
         made = scratch / course.release_directory / assignment
         stale = _differs(made, Path(_folder(course, course.release_directory, assignment)))
+    if _file(course):
+        permit(_file(course), course.groupshared)
     after = _registered(course, assignment)
     what = "registered" if before is None else "as it was" if before == after else "updated"
     line = f"{assignment}: {what}; {_points(course, assignment)}"
@@ -201,8 +207,14 @@ def _registered(course: CourseDirectory, assignment: str) -> list | None:
 
 
 def _exists(course: CourseDirectory) -> bool:
+    file = _file(course)
+    return file is None or file.is_file()
+
+
+def _file(course: CourseDirectory) -> Path | None:
+    """The gradebook's file; None where it is on a server."""
     url = course.db_url
-    return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).is_file()
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
 def _points(course: CourseDirectory, assignment: str) -> str:

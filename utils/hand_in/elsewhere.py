@@ -5,6 +5,7 @@ no GPU there, no package but those of the course, and perhaps an older Python.
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.metadata
 import io
 import re
@@ -17,12 +18,13 @@ import utils
 PYTHON = (3, 11)  # the oldest that the course is graded with, as in pyproject.toml
 # The packages of the course: its own file, or in the zip for students the one of this name.
 LISTS = "requirements-students.txt", "requirements.txt"
-MAGIC = re.compile(r"^(\s*)(?:[%!].*|.*\?\s*$)", re.M)
+# Cell magics below which ordinary Python stands.
+PLAIN = re.compile(r"\s*%%(time|prun|capture)[ \t]*(\n|$)")
 
 
 def concerns(nb) -> list[str]:
     """What to look at in a notebook, a sentence each."""
-    parsed = [(cell, _tree(cell.source)) for cell in nb.cells if cell.kind == "code"]
+    parsed = [(cell, _tree(_python(cell.source))) for cell in nb.cells if cell.kind == "code"]
     return [*_packages(nb, parsed), *_gpu(parsed), *_syntax(parsed)]
 
 
@@ -43,10 +45,21 @@ def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _tree(source: str) -> ast.Module | None:
-    """A cell as Python of this machine, its magics left out; None where it is none."""
+def _python(source: str) -> str:
+    """A cell as IPython runs it: magics are calls."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    source = PLAIN.sub("\n", source.lstrip("\ufeff"), count=1)
+    if _tree(source) is None:
+        with contextlib.suppress(SyntaxError, RecursionError):
+            return TransformerManager().transform_cell(source)
+    return source
+
+
+def _tree(text: str) -> ast.Module | None:
+    """Python of this machine; None where it is none."""
     try:
-        return ast.parse(MAGIC.sub(r"\1pass", source.lstrip("\ufeff")))
+        return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -115,40 +128,53 @@ def _gpu(parsed) -> list[str]:
     return told
 
 
+GPU = re.compile(r"(cuda|mps)(:\d+)?")
+
+
 def _asks_for_gpu(node) -> str:
+    values = []
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute) and node.func.attr == "cuda":
             return ".cuda()"
         values = [*node.args, *(keyword.value for keyword in node.keywords)]
-        for value in values:
-            device = value.value if isinstance(value, ast.Constant) else None
-            if isinstance(device, str) and re.fullmatch(r"(cuda|mps)(:\d+)?", device):
-                return f'"{device}"'
+    elif isinstance(node, ast.arguments):
+        values = [*node.defaults, *node.kw_defaults]
+    elif isinstance(node, ast.Assign) and "dev" in ast.unparse(node.targets[0]).lower():
+        values = [node.value]
+    for value in values:
+        device = value.value if isinstance(value, ast.Constant) else None
+        if isinstance(device, str) and GPU.fullmatch(device):
+            return f'"{device}"'
     return ""
 
 
 def _syntax(parsed) -> list[str]:
     known = ".".join(map(str, PYTHON))
     return [
-        f"cell {cell.number} is written in a newer Python than {known}, with which your work may "
-        f"be graded: {newer}"
-        for cell, tree in parsed
-        if tree is not None and (newer := _newer(cell.source))
+        f"cell {cell.number} cannot be read by Python {known}, with which your work may be "
+        f"graded: {newer}"
+        for cell, _ in parsed
+        if not cell.error and (newer := _newer(_python(cell.source)))
     ]
 
 
-def _newer(source: str) -> str:
-    """What Python `PYTHON` would not read in a cell that this Python reads; "" where nothing."""
-    text = MAGIC.sub(r"\1pass", source.lstrip("\ufeff"))
+def _newer(text: str) -> str:
+    """What Python `PYTHON` would not read in a cell, though it ran; "" where nothing."""
     try:
         ast.parse(text, feature_version=PYTHON)
-    except SyntaxError as problem:
-        return f"line {problem.lineno}, {problem.msg}"
+    except (SyntaxError, ValueError) as problem:
+        line = getattr(problem, "lineno", None) or 1
+        shown = (text.splitlines() or [""])[min(line, len(text.splitlines()) or 1) - 1].strip()
+        return f"line {line}, `{shown[:60]}` ({getattr(problem, 'msg', problem)})"
+    except (RecursionError, MemoryError):
+        return ""
     return _newer_in_strings(text)
 
 
 def _newer_in_strings(text: str) -> str:
-    """Since Python 3.12 there may be anything between the braces of an f-string."""
+    """Since Python 3.12 there may be anything between the braces of an f-string, and since 3.14
+    there are t-strings.
+    """
     quotes = []
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         kind, string = tokenize.tok_name[token.type], token.string
@@ -160,6 +186,8 @@ def _newer_in_strings(text: str) -> str:
                 return line + "an f-string with its own quotes inside"
             if "\\" in string or kind == "COMMENT":
                 return line + "an f-string with a backslash or a comment between its braces"
+            if kind == "NL" and len(quotes[-1]) == 1:
+                return line + "an f-string with a new line between its braces"
         if kind == "FSTRING_START":
             quotes.append(string.lstrip("fFrR"))
         elif kind == "FSTRING_END":

@@ -101,6 +101,8 @@ def read(path) -> Notebook:
             )
         content = path.read_bytes()
         raw = json.loads(content.decode("utf-8-sig"))
+        if isinstance(raw, dict) and raw.get("nbformat") in (1, 2, 3):
+            raw = _upgraded(raw)
         cells = raw["cells"]
         if not isinstance(cells, list):
             raise TypeError
@@ -136,6 +138,16 @@ def read(path) -> Notebook:
     )
 
 
+def _upgraded(raw: dict) -> dict:
+    """A notebook of an old format as Jupyter opens it; ValueError where it is damaged."""
+    import nbformat
+
+    try:
+        return nbformat.convert(nbformat.from_dict(raw), 4)
+    except Exception as error:  # whatever a damaged file makes it raise
+        raise ValueError(str(error)) from None
+
+
 def _cell(number: int, raw: dict) -> Cell:
     metadata = _dict(raw.get("metadata"))
     about = _dict(metadata.get("nbgrader"))
@@ -158,10 +170,15 @@ def _dict(value) -> dict:
 
 
 def _text(value) -> str:
-    """Notebooks hold text as a string or a list of lines; halves of characters are replaced."""
+    """Notebooks hold text as a string or a list of lines; halves of characters are replaced, and
+    line ends are those of the release.
+    """
     if isinstance(value, list):
         value = "".join(part for part in value if isinstance(part, str))
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    value = value.encode("utf-8", "replace").decode()
+    return value.replace("\r\n", "\n").replace("\r", "\n")
 
 
 text = _text  # of an output, for those who look into one

@@ -1,4 +1,4 @@
-"""Files of a download, read warily: from a zip file or a folder, each with a limit.
+"""Files of a download, read warily: from a zip, a tar or a folder, each with a limit.
 
 Archives come from anywhere: names in three encodings, backslashes, links, damage, and a few KiB
 that unpack to gigabytes.
@@ -6,10 +6,14 @@ that unpack to gigabytes.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import re
 import stat
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +27,8 @@ MEBI = 2**20
 LARGEST = 512 * MEBI  # of one submission, unpacked
 LISTED = 50_000  # files that one archive may list
 NAME = 200  # bytes of one part of a path; file systems end at 255
+COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # tars
+TAR = re.compile(r"\.(tar(\.(gz|bz2|xz))?|tgz|tbz2?|txz)$")
 # What systems and editors leave behind; nobody handed it in.
 SYSTEM = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".DS_Store", "Thumbs.db", "desktop.ini"}
 
@@ -124,15 +130,65 @@ def inside(archive: zipfile.ZipFile, zone: tzinfo | None = None) -> Iterator[Upl
             yield Upload(name, opened, info.file_size, _time(info, zone))
 
 
-def opened(upload: Upload, budget: Budget) -> zipfile.ZipFile:
-    """A zip within a download; LeftOut where it is none."""
+def is_archive(upload: Upload) -> bool:
+    """Whether a file of a download is a zip or a tar, whichever of them its name says: a file of
+    weights is a zip inside, and stays as it is.
+    """
+    name = upload.name.lower()
+    if name.endswith((".zip", ".ipynb")) or TAR.search(name):
+        return name.endswith(".tar") or any(map(upload.begins, (b"PK", *COMPRESSED)))
+    return False
+
+
+def unpacked(upload: Upload, budget: Budget) -> Iterator[Upload]:
+    """The files of an archive within a download; LeftOut where it cannot be opened."""
     data = upload.read(budget)
+    if not data.startswith(b"PK"):
+        return _in_tar(_expanded(upload, data, budget), upload.name)
     if data.count(b"PK\1\2") > LISTED:  # one a file; each takes a KiB to be listed
         raise Unusable(f"it has more than {LISTED:,} files")
     try:
-        return zipfile.ZipFile(io.BytesIO(data))
+        return inside(zipfile.ZipFile(io.BytesIO(data)))
     except (zipfile.BadZipFile, ValueError, OSError):
         raise LeftOut(f"{upload.name!r} is no zip file") from None
+
+
+def _expanded(upload: Upload, data: bytes, budget: Budget) -> bytes:
+    """A tar without its compression."""
+    unpack = next((o for magic, o in COMPRESSED.items() if data.startswith(magic)), None)
+    if unpack is None:
+        return data
+    packed = Upload(upload.name, lambda: unpack(io.BytesIO(data)), len(data), upload.time)
+    return packed.read(budget)
+
+
+def _in_tar(data: bytes, name: str) -> Iterator[Upload]:
+    try:
+        archive = tarfile.open(fileobj=io.BytesIO(data), mode="r:")
+        for number, info in enumerate(archive):
+            if number >= LISTED:
+                raise Unusable(f"it has more than {LISTED:,} files")
+            if not info.isdir():
+                yield Upload(info.name, _tar_member(archive, info), info.size, _changed(info))
+    except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
+        raise LeftOut(f"{name!r} is damaged ({error})") from None
+
+
+def _tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo):
+    def opened():
+        stream = archive.extractfile(info) if info.isreg() else None
+        if stream is None:
+            raise LeftOut("is a link" if info.issym() or info.islnk() else "is no plain file")
+        return stream
+
+    return opened
+
+
+def _changed(info: tarfile.TarInfo) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(info.mtime).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _named(info: zipfile.ZipInfo) -> str:

@@ -1,8 +1,8 @@
 """What is graded of what one person handed in: the notebook's own folder, and the runs.
 
-People hand in a notebook, a zip of its folder, of two folders, of the whole course, a zip in a zip.
-The notebook is found by the cells in it, and the folder that it lies in is the submission. Whatever
-is not taken is said.
+People hand in a notebook, a zip or tar of its folder, of two folders, of the whole course, a zip in
+a zip. The notebook is found by the cells in it, and the folder that it lies in is the submission.
+Whatever is not taken is said.
 """
 
 from __future__ import annotations
@@ -92,9 +92,8 @@ def _opened(uploads: Iterable[Upload], budget: Budget, notes: list[str]) -> dict
             continue
         try:
             name = above + files.checked(upload.name)
-            if _is_zip(upload) and depth < 2:
-                archive = files.opened(upload, budget)
-                waiting.extend((m, f"{name}/", depth + 1) for m in files.inside(archive))
+            if files.is_archive(upload) and depth < 2:
+                waiting.extend((m, f"{name}/", depth + 1) for m in files.unpacked(upload, budget))
                 continue
         except LeftOut as problem:
             notes.append(f"left out: {problem}")
@@ -102,11 +101,6 @@ def _opened(uploads: Iterable[Upload], budget: Budget, notes: list[str]) -> dict
         found.setdefault(name, upload)
     notes += [f"left out: {name}/ ({count:,} files)" for name, count in programs.items()]
     return found
-
-
-def _is_zip(upload: Upload) -> bool:
-    """By its name and its first bytes: a file of weights is a zip inside, and stays as it is."""
-    return upload.name.lower().endswith((".zip", ".ipynb")) and upload.begins(b"PK")
 
 
 def _chosen(found, wanted, budget: Budget, notes: list[str]) -> dict[str, str]:
@@ -202,8 +196,8 @@ def _places(found, root: PurePosixPath, notebooks: set[str], notes: list[str]) -
             places[name[len(above) :]] = name
         else:
             rest.append(repr(printable(name)))
-    broken = [name for name in places.values() if name.lower().endswith(".zip")]
-    notes += [f"{name!r} is no zip file, and was not opened" for name in broken]
+    packed = [name for name in places.values() if name.lower().endswith((".zip", *ARCHIVES))]
+    notes += [f"{name!r} is no archive that can be opened here" for name in packed]
     if rest:
         notes.append(f"not taken: {_some(rest)}")
     return places

@@ -35,7 +35,9 @@ def seeded(seed: int):
 
 def told(error: BaseException) -> str:
     """An exception in one line that a student understands, with the line of their own code."""
-    if isinstance(error, NotImplementedError):
+    text = (str(error).strip().splitlines() or [""])[0][:300]
+    no_gpu = NO_GPU.search(text)
+    if isinstance(error, NotImplementedError) and not no_gpu:
         return f"This is still to be written: {error or 'NotImplementedError'}."
     if isinstance(error, RecursionError):
         return "Your code calls itself without end (RecursionError)."
@@ -43,15 +45,22 @@ def told(error: BaseException) -> str:
         f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename
     ]
     frames = [f for f in frames if "probes" not in f.filename and "autograder" not in f.filename]
-    text = (str(error).strip().splitlines() or [""])[0][:300]
     if UNDEFINED.search(text):
         return text
+    where = f", at line {frames[-1].lineno} of your code: `{frames[-1].line}`" if frames else ""
+    if no_gpu:
+        return f"Your code {WANTS_GPU}{where}. Use the device of what it is given: `x.device`."
     if not frames:  # it had returned already
         return f"What your code defines or returns cannot be used: {type(error).__name__}: {text}"
-    where = f"at line {frames[-1].lineno} of your code: `{frames[-1].line}`"
-    return f"Your code raised {type(error).__name__}: {text}, {where}"
+    return f"Your code raised {type(error).__name__}: {text}{where}"
 
 
+WANTS_GPU = "asks for a GPU, and there is none where it is graded"
+NO_GPU = re.compile(  # what torch says then
+    r"not compiled with (CUDA|XPU)|NVIDIA driver|No CUDA GPUs|on a CUDA device but|ATen_cuda|"
+    r"requires CUDA|MPS'? backend|not linked with support for \w+ dev|accelerator device when none",
+    re.I,
+)
 UNDEFINED = re.compile(r"`(\w+)` is not defined; was its cell run")  # what `lookup` says
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import stat
+import tarfile
 import tracemalloc
 import unicodedata
 import zipfile
@@ -17,6 +18,8 @@ from nbgrader.api import Gradebook
 
 from autograder.course import collect
 from autograder.course.intake import files as intake
+from autograder.course.ledger import NAME as LEDGER
+from autograder.course.ledger import Ledger
 from utils.hand_in import pack as submit
 
 MOODLE = "{}_{}_assignsubmission_file_/{}".format
@@ -195,7 +198,7 @@ def test_hostile_and_broken_submissions_cost_themselves_only(released, capsys, m
         "jan1: unpacked it has more than",
     ):
         assert f"not collected: {line}" in said
-    assert "jan2: collected; 'x.zip' is no zip file, and was not opened" in said
+    assert "jan2: collected; 'x.zip' is no archive that can be opened here" in said
     assert [path.parts[-3] for path in released.root.rglob("*.ipynb")] == ["jan2"]
 
 
@@ -222,6 +225,9 @@ SHAPES = {  # what a student zips, but for a note that says what else was there
         "vae/.ipynb_checkpoints/vae-checkpoint.ipynb": own,
     },
     "a zip in a zip": lambda own: {"Anna/vae-submission.zip": packed(folder(own))},
+    "a tar in a zip": lambda own: {"Anna/vae.tar.gz": tarred(folder(own, "./vae/"))},
+    "a tar that calls itself a zip": lambda own: {"vae.zip": tarred(folder(own), "w:xz")},
+    "runs in a tar beside it": lambda own: {"vae.ipynb": own, "runs.tgz": tarred(RUNS)},
     "runs in a zip beside it": lambda own: {"vae.ipynb": own, "runs.zip": packed(RUNS)},
     "its runs one folder up": lambda own: {"work/vae.ipynb": own, **RUNS},
 }
@@ -252,6 +258,47 @@ BESIDE = {  # the same, and what is said of the rest
         "its own timestamp.txt does not count",
     ),
 }
+
+
+LINK = b"link"
+
+
+def tarred(files, form="w:gz"):
+    """A tar with these files, of noon on 1 March 2026."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=form) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(data), 1_772_362_800
+            if data is LINK:
+                info.size, info.type, info.linkname = 0, tarfile.SYMTYPE, "/etc/passwd"
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("form, name", [("w", "x.tar"), ("w:gz", "x.tgz"), ("w:bz2", "x.tar.bz2")])
+def test_a_tar_is_taken_and_its_links_are_not(released, capsys, form, name):
+    own = released("anna")
+    made = tarred({**folder(own), "vae/data": LINK}, form)
+    status, said = run(released, capsys, {MOODLE("Anna Ångström", 8001, name): made})
+    assert status == 0 and "left out: 'vae/data' is a link" in said
+    got = handed_in(released, "anna")
+    assert got.pop("timestamp.txt") and got == {"vae.ipynb": own, **RUNS}
+
+
+@pytest.mark.parametrize(
+    "harm, says",
+    [
+        (lambda own: {"vae.tar.gz": tarred(folder(own))[:-30]}, "'vae.tar.gz' is damaged"),
+        (lambda own: {"vae.tar": b"no tar at all" * 100}, "'vae.tar' is damaged"),
+        (lambda own: {"vae.tar": tarred({"../vae.ipynb": own}, "w")}, "is no name for a file"),
+        (lambda own: {"vae.ipynb": own, "runs.rar": b"Rar!"}, "'runs.rar' is no archive that can"),
+    ],
+)
+def test_an_archive_that_cannot_be_taken_is_said(released, capsys, harm, says):
+    files = harm(released("anna")).items()
+    files = {MOODLE("Anna Ångström", 8001, name): data for name, data in files}
+    assert says in run(released, capsys, files)[1]
 
 
 def linked(name):
@@ -303,6 +350,8 @@ CROWDS = {
     "notebooks": lambda: {f"{i}.ipynb": b"[" * 2**20 for i in range(60)},
     "files": lambda: {f"{i}.txt": b"" for i in range(3000)},
     "a manifest": lambda: {"manifest.json": b'{"files":' + b"[" * 2**24},
+    "a tar of zeros": lambda: {"x.tar.xz": tarred({"zeros": bytes(40 * 2**20)}, "w:xz")},
+    "a tar of links": lambda: {"x.tar.gz": tarred({f"{i}": LINK for i in range(5000)})},
     "zips": lambda: {f"{i}.zip": packed({f"{j}": b"" for j in range(200)}) for i in range(30)},
 }
 
@@ -463,16 +512,23 @@ def test_modes_follow_the_umask_and_a_course_that_a_group_shares(released, capsy
     config.write_text("c = get_config()\nc.CourseDirectory.groupshared = True\n")
     before = os.umask(0o027)
     try:
-        run(released, capsys, {MOODLE("Anna Ångström", 1, "vae.zip"): packed(folder(b"{}"))})
+        for note in (b"{}", b"{ }"):
+            zipped = packed(folder(note))
+            run(released, capsys, {MOODLE("Anna Ångström", 1, "vae.zip"): zipped})
+        Ledger(released.root, shared=True).close()
         config.unlink()
         run(released, capsys, {MOODLE("Bob O'Hara, Jr.", 1, "vae.zip"): packed(folder(b"{}"))})
     finally:
         os.umask(before)
-    modes = {}
-    for student in ("anna", "bob"):
-        path = released.root / "submitted" / student / "vae" / "runs"
-        modes[student] = [oct(p.stat().st_mode)[-4:] for p in (path, path / "tuned" / "run.json")]
-    assert modes == {"anna": ["2770", "0660"], "bob": ["0750", "0640"]}
+
+    def mode(*parts):
+        return oct(released.root.joinpath(*parts).stat().st_mode)[-4:]
+
+    runs = "vae/runs/tuned", "vae/runs/tuned/run.json"
+    assert [mode("submitted/anna", path) for path in runs] == ["2770", "0660"]
+    assert [mode("submitted/bob", path) for path in runs] == ["0750", "0640"]
+    assert [mode("superseded", path) for path in (".", "anna", "anna/vae")] == ["2770"] * 3
+    assert mode("superseded/anna/vae/1/vae.ipynb") == mode(LEDGER) == "0660"
 
 
 @pytest.mark.parametrize("odd", ["a/b", "a*b", "a[b]", "..", "x" * 201])

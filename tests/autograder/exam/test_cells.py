@@ -121,6 +121,31 @@ def test_what_a_cell_binds_is_found_without_parsing_it(source, names):
     assert names <= found and not {"w", "e", "q", "B"} & found
 
 
+@pytest.mark.parametrize(
+    "wants",
+    [
+        "mu.cuda()",
+        "mu.to('cuda')",
+        "torch.zeros(3, device='cuda:0')",
+        "torch.nn.Linear(2, 2).to('mps')(mu)",
+        "torch.zeros(3, device='mps')",
+        "torch.randn(3, generator=torch.Generator(device='cuda'))",
+    ],
+)
+def test_who_asks_for_a_gpu_is_told_so(examine, wants):
+    uses = f"import torch\ndef kl_gaussian(mu, logvar):\n    return {wants}"
+    feedback = examine(uses, TEST).records["vae.kl_gaussian"]["feedback"]
+    assert "asks for a GPU, and there is none where it is graded" in feedback
+    assert f"`return {wants}`" in feedback and "compiled" not in feedback
+
+
+def test_a_cell_that_stopped_for_want_of_a_gpu_says_so(examine):
+    uses = "def kl_gaussian(mu, logvar):\n    return scale * mu"
+    examined = examine("import torch\nscale = torch.ones(1).cuda()", uses, TEST)
+    feedback = examined.records["vae.kl_gaussian"]["feedback"]
+    assert "since cell [1] stopped: it asks for a GPU" in feedback
+
+
 REAL = {  # what a real kernel does: a cell, and what it shows
     "faulthandler": (
         "import faulthandler; faulthandler.enable(); faulthandler.dump_traceback()",

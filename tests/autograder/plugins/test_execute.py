@@ -57,6 +57,22 @@ def odd_metadata(notebook):
     return notebook
 
 
+def of_every_editor(notebook):
+    """Colab's metadata, lines of Windows, one id for all, widgets, a byte order mark."""
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("\n", "\r\n")
+        cell.id = "same"
+        cell.metadata |= {"id": "x", "colab": {}, "outputId": "y"}
+    state = {"m": {"state": {"value": "A" * 10_000_000}}}
+    notebook.metadata |= {"widgets": {"application/vnd.jupyter.widget-state+json": state}}
+    notebook.metadata["kernelspec"] = {"name": "my-env", "display_name": "R", "language": "R"}
+    return json.dumps(notebook).encode("utf-8-sig")
+
+
+def old(notebook):
+    return json.dumps(nbformat.convert(notebook, 3)).encode()
+
+
 FULL_MARKS = {
     "perfect": lambda nb: nb,
     "name error in the first cell": lambda nb: first(nb, "surely_not_defined"),
@@ -70,6 +86,8 @@ FULL_MARKS = {
     "work twice": lambda nb: doubled(nb, "kl_gaussian"),
     "test before the work": lambda nb: moved(nb, "vae-kl_gaussian", 0),
     "odd metadata": odd_metadata,
+    "of every editor": of_every_editor,
+    "of format 3": old,
 }
 
 

@@ -55,10 +55,13 @@ def test_nbgraders_own_command_ends_well_where_the_release_exists(kit):
     assert files(kit) == before
 
 
-def test_an_empty_course_folder_takes_the_kits_source(tmp_path, capsys):
+def test_an_empty_course_folder_takes_the_kits_source_and_its_group_may_write(tmp_path, capsys):
+    config = tmp_path / "nbgrader_config.py"
+    config.write_text("c = get_config()\nc.CourseDirectory.groupshared = True\n")
     assert main(["register", ASSIGNMENT, "--course-dir", str(tmp_path)]) == 0
     assert cells(tmp_path) == {("explore-digit_statistics", 2), ("explore-hypothesis", 4)}
-    assert [path.name for path in tmp_path.iterdir()] == ["gradebook.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gradebook.db", config.name]
+    assert (tmp_path / "gradebook.db").stat().st_mode & 0o660 == 0o660
 
 
 def test_a_release_that_is_not_as_its_source_is_named(kit, capsys):
