@@ -60,7 +60,7 @@ playground: setup  ## the explorers as one page: build/playground/index.html
 	python -m autograder playground
 
 lint: setup
-	ruff check . && ruff format --check . && python -m tests.house
+	ruff check . && ruff format --check . && mypy && python -m tests.house
 
 clean:
 	rm -rf build dist

@@ -37,7 +37,7 @@ class Causes:
         unfound, raised = common.UNDEFINED.search(said), RAISED.search(said)
         missing = unfound or raised
         place = self._first(missing[1], before) if missing else None
-        if place is None:
+        if missing is None or place is None:
             return said
         because = f"since cell [{place + 1}] stopped: {self.why[place]}"
         if unfound:

@@ -195,6 +195,8 @@ def findings(rung: str) -> list[Finding]:
             found.append(_packages(_told(inside.run(inside.position))))
             inside.position = len(cells) - 1
             inside.run(inside.position)
+            if inside.process is None:
+                raise NoBox("its process has ended")
             box = inside.process.box
             inside.close()
             left = box.usage().processes

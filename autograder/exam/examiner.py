@@ -398,7 +398,8 @@ def _output(output, reply, budget) -> dict | None:
             ],
         }
     if kind in ("display_data", "execute_result"):
-        sent = output.get("data") if isinstance(output.get("data"), dict) else {}
+        sent = output.get("data")
+        sent = sent if isinstance(sent, dict) else {}
         data = {"text/plain": _text(sent.get("text/plain"), budget)}
         for mime, magic in MAGIC.items():
             picture = reply.get(sent.get(mime)) if isinstance(sent.get(mime), str) else None
@@ -450,7 +451,9 @@ def files_of(folder: Path, most: int) -> tuple[list[str], list[str]]:
     Notebooks, symbolic links, anything that is no plain file, and what is over `most` bytes in all,
     or 1000 files, or NAMES characters of names stay out.
     """
-    names, left_out, size, told = [], [], 0, 0
+    names: list[str] = []
+    left_out: list[str] = []
+    size = told = 0
     for base, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not os.path.islink(os.path.join(base, f)))
         for file in sorted(files):

@@ -52,7 +52,7 @@ class Server:
     def __init__(self, forks: bool = True):
         self.folder = Path(tempfile.mkdtemp(prefix="kit-"))
         self.late: tuple[str, ...] | None = None
-        self.process = None
+        self.process: subprocess.Popen[bytes] | None = None
         try:
             self.kit = stage(self.folder)
             if forks:
@@ -72,13 +72,13 @@ class Server:
         if self.poll() is not None:  # somebody has killed it
             self.control.close()
             self._start()
-            self.warm_up(self.late)
+            self.warm_up(self.late or ())
         self._wait()
         socket.send_fds(self.control, [json.dumps(order).encode()], fds)
 
     def poll(self) -> int | None:
         """How it has ended; None while it is there."""
-        return self.process.poll()
+        return self.process.poll() if self.process else 0
 
     def close(self) -> None:
         """End it, and remove the kit."""
@@ -119,7 +119,8 @@ class Server:
                 told = self.control.recv(1 << 16)
         if not told or not json.loads(told).get("ready"):
             said = self._log.read_text("utf-8", errors="replace").strip().splitlines()
-            self.process.kill()
+            if self.process:
+                self.process.kill()
             raise NoBox(f"the warm server did not start: {(said or ['no answer'])[-1]}")
         self._ready = True
 

@@ -29,7 +29,8 @@ class Switchboard:
     """Answers the stand-in calls of one probe. budget: pays for them, those for gradients too."""
 
     def __init__(self, functions: Mapping[str, Callable], budget: Budget):
-        self.functions, self.budget, self.calls, self.kept = functions, budget, [], 0
+        self.functions, self.budget, self.kept = functions, budget, 0.0
+        self.calls: list[tuple] = []  # (arguments, results) of each
 
     def answer(self, request: Mapping) -> dict:
         """A message for the student's process: results or gradients, or what was wrong
@@ -83,7 +84,7 @@ class Switchboard:
 
     def _tensors(self, request, kind: str) -> list[torch.Tensor]:
         """The arrays of a message in order, small also when broadcast together."""
-        arrays = []
+        arrays: list[np.ndarray] = []
         while isinstance(array := request.get(f"{kind}.{len(arrays)}"), np.ndarray):
             arrays.append(array)
         if _elements(arrays) > ELEMENTS:

@@ -28,11 +28,12 @@ def recognise(cells: list[NotebookNode], known: Mapping[str, NotebookNode], warn
         steps = [(cell, _defines(cell.source)) for cell in cells if cell.cell_type == "code"]
         for name in lost:
             if name not in answers:
-                found = _by_text(cells, known, name) or _by_names(steps, known, name)
-                _label(*found, name, warn)
+                cell, how = _by_text(cells, known, name) or _by_names(steps, known, name)
+                _label(cell, how, name, warn)
     for name in answers:
         if name in lost:
-            _label(*_by_header(cells, known, name) or _by_place(cells, known, name), name, warn)
+            cell, how = _by_header(cells, known, name) or _by_place(cells, known, name)
+            _label(cell, how, name, warn)
         _gather(cells, known, name, warn)
 
 

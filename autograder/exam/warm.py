@@ -37,7 +37,7 @@ class Warm:
     def __init__(
         self,
         limits: Limits | None = None,
-        hidden: list[Path] = (),
+        hidden: Sequence[Path] = (),
         rung: str | None = None,
         late: tuple[str, ...] = (),
         minimum: str | None = None,

@@ -177,7 +177,9 @@ def _always(call: int | None, verdict: int) -> list[tuple]:
     return [] if call is None else [(EQUAL, 0, 1, call), (GIVE, 0, 0, verdict)]
 
 
-def _where(call: int, place: int, test: int, values, verdict: int | None = None) -> list[tuple]:
+def _where(
+    call: int | None, place: int, test: int, values, verdict: int | None = None
+) -> list[tuple]:
     """Give the verdict where the argument in that place passes the test with any of the values."""
     verdict = REFUSE | errno.EPERM if verdict is None else verdict
     checks = [(LOAD, 0, 0, 16 + 8 * place)]
@@ -187,7 +189,7 @@ def _where(call: int, place: int, test: int, values, verdict: int | None = None)
 
 
 def _unless(
-    call: int, place: int, values, verdict: int | None = None, mask: int = 0
+    call: int | None, place: int, values, verdict: int | None = None, mask: int = 0
 ) -> list[tuple]:
     """Give the verdict where the argument in that place is none of the values."""
     verdict = REFUSE | errno.EPERM if verdict is None else verdict
@@ -197,8 +199,12 @@ def _unless(
     return _only(call, [*checks, (GIVE, 0, 0, verdict)])
 
 
-def _only(call: int, checks: list[tuple]) -> list[tuple]:
-    """Checks of one call, which is allowed where none of them gives a verdict."""
+def _only(call: int | None, checks: list[tuple]) -> list[tuple]:
+    """Checks of one call, which is allowed where none of them gives a verdict; nothing where this
+    processor has no such call.
+    """
+    if call is None:
+        return []
     checks = [*checks, (GIVE, 0, 0, ALLOW)]
     return [(EQUAL, 0, len(checks), call), *checks]
 

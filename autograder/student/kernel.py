@@ -39,7 +39,8 @@ class Outbox:
         self.start()
 
     def start(self) -> None:
-        self.outputs, self.images = [], {}
+        self.outputs: list[dict] = []
+        self.images: dict[str, np.ndarray] = {}
         self.text_left, self.image_left = TEXT_BUDGET, IMAGE_BUDGET
 
     def stream(self, name: str, text: str) -> None:
@@ -189,6 +190,7 @@ class Shell(Onward, InteractiveShell):
 
     def __init__(self, **kwargs):
         self.outbox = Outbox()
+        self.streams: tuple[_Stream, ...] = ()  # of stdout and stderr, once there are any
         super().__init__(**kwargs)
         self.display_pub.outbox = self.displayhook.outbox = self.outbox
         self.colors = "nocolor"
@@ -234,20 +236,16 @@ class Shell(Onward, InteractiveShell):
         self.user_ns["_exit_code"] = done.returncode
 
 
-_shell: Shell | None = None
-
-
 def prepare() -> None:
     """Make the shell in the warm server, so that a child has it from the fork."""
-    global _shell
-    _shell = Shell.instance()
+    shell = Shell.instance()
     from matplotlib_inline.backend_inline import configure_inline_support
 
-    configure_inline_support(_shell, "module://matplotlib_inline.backend_inline")
+    configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
     for source in ("1 + 1", "1 / 0"):  # imports what shows results and errors
-        _shell.run_cell(source)
-    _shell.reset()
-    _shell.execution_count = 1
+        shell.run_cell(source)
+    shell.reset()
+    shell.execution_count = 1
 
 
 def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
@@ -257,13 +255,15 @@ def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
     to = fd if to is None else to
     if shared:
         _alone()
-    shell, itself = _shell, os.getpid()
+    shell, itself = Shell.instance(), os.getpid()
     sys.path.insert(0, os.getcwd())
     _reseed()
     shell.user_ns["_dh"][:] = [Path.cwd()]  # where `%cd -` leads back to
     shell.db = {}  # what IPython remembers between sessions
     shell.streams = _Stream(shell.outbox, "stdout", 1), _Stream(shell.outbox, "stderr", 2)
-    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = shell.streams
+    for name, stream in zip(("stdout", "stderr"), shell.streams, strict=True):
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     wire.send(to, {"ready": True})
     while True:
         request = wire.receive(fd)
@@ -318,7 +318,8 @@ def _alone() -> None:
 
     from torch.utils.data import DataLoader
 
-    make, alone = DataLoader.__init__, {"num_workers": 0, "persistent_workers": False, "timeout": 0}
+    make = DataLoader.__init__
+    alone: dict = {"num_workers": 0, "persistent_workers": False, "timeout": 0}
     alone |= {"prefetch_factor": None, "multiprocessing_context": None}
     signature = inspect.signature(make)
 
@@ -326,14 +327,14 @@ def _alone() -> None:
         given = signature.bind(*args, **named)
         make(**{**given.arguments, **alone})
 
-    DataLoader.__init__ = made
+    setattr(DataLoader, "__init__", made)  # noqa: B010
 
     def refused(*args, **named):
         raise OSError(
             "processes cannot share memory while notebooks are graded here: do it in one process"
         )
 
-    multiprocessing.synchronize.SemLock.__init__ = refused
+    setattr(multiprocessing.synchronize.SemLock, "__init__", refused)  # noqa: B010
 
 
 def _reseed() -> None:

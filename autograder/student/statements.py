@@ -106,7 +106,7 @@ def one_by_one(node: ast.stmt) -> list[ast.stmt]:
     """An import of several names as so many imports: one that is missing costs itself."""
     if not isinstance(node, (ast.Import, ast.ImportFrom)) or len(node.names) < 2:
         return [node]
-    parts = []
+    parts: list[ast.stmt] = []
     for alias in node.names:
         fields = {name: getattr(node, name) for name in node._fields}
         part = type(node)(**{**fields, "names": [alias]})

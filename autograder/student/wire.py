@@ -72,8 +72,8 @@ def write(fd: int, data: bytes, seconds: float | None = None, watch=None) -> Non
     is as in `receive`.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    data = memoryview(data)
-    while data:
+    left_over = memoryview(data)
+    while left_over:
         while deadline is not None:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -83,7 +83,7 @@ def write(fd: int, data: bytes, seconds: float | None = None, watch=None) -> Non
             if select.select([], [fd], [], min(left, WATCH) if watch else left)[1]:
                 break
         with contextlib.suppress(BlockingIOError):
-            data = data[os.write(fd, data) :]
+            left_over = left_over[os.write(fd, left_over) :]
 
 
 def receive(

@@ -29,8 +29,10 @@ def named(name: str | None) -> str | None:
     none.
     """
     name = name or os.environ.get(VARIABLE) or None
+    if name is None:
+        return None
     name = FORMER.get(name, name)
-    if name is not None and name not in RUNGS:
+    if name not in RUNGS:
         raise NoBox(f"there is no wall {name!r}; there are {', '.join(RUNGS)}")
     return name
 

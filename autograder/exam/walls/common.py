@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 UIDS = range(60100, 61100)  # of no account on any usual system
 START_SECONDS = 20.0
@@ -252,6 +252,14 @@ def read_until(fd: int, deadline: float) -> bytes:
     if not select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:
         return b""
     return os.read(fd, 1 << 16)
+
+
+def hang_up(*streams: IO[bytes] | None) -> None:
+    """Close pipes to a process, whether somebody still reads them or not."""
+    for stream in streams:
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                stream.close()
 
 
 def system() -> tuple[list[Path], dict[str, str]]:

@@ -140,20 +140,21 @@ def openings(seen: list[Path], hidden: list[Path]) -> tuple[list[str], list[str]
     A rule holds for all below a folder: one above something hidden is opened child by child. Its
     names can be seen only where Python looks for modules.
     """
-    hidden = {path.resolve() for path in hidden}
-    read, look = [], []
+    secrets = {path.resolve() for path in hidden}
+    read: list[str] = []
+    look: list[str] = []
 
     def open_up(path: Path) -> None:
         real = path.resolve()
-        if real in hidden:
+        if real in secrets:
             return
-        if not any(real in secret.parents for secret in hidden):
+        if not any(real in secret.parents for secret in secrets):
             read.append(str(path))
             return
         if str(path) in sys.path:
             look.append(str(path))
         for child in sorted(path.iterdir()):
-            inside = any(secret in child.resolve().parents for secret in hidden)
+            inside = any(secret in child.resolve().parents for secret in secrets)
             if not (child.is_symlink() and inside):
                 open_up(child)
 

@@ -27,6 +27,7 @@ from autograder.exam.walls.common import (
     Usage,
     can_change_user,
     environment,
+    hang_up,
     pythons,
     read_until,
     system,
@@ -57,7 +58,7 @@ class Namespaces:
     def __init__(self, kit: Path, hidden: list[Path], limits: Limits, as_root: bool | None = None):
         self.kit, self.limits = kit, limits
         ways = [True, False] if can_change_user() else [False]
-        reason = None
+        reason = NoBox("there is no way to make one")
         for way in ways if as_root is None else [as_root]:
             self.as_root, self.command = way, command(kit, hidden, limits, way)
             try:
@@ -119,7 +120,7 @@ def _mounts(seen: list[Path], hidden: list[Path]) -> list[str]:
         around = max(
             (p for p in kinds if p in path.parents), key=lambda p: len(p.parts), default=None
         )
-        nearest = kinds.get(around)
+        nearest = kinds[around] if around else None
         if nearest == kinds[path] or (nearest is None and kinds[path] == "hide"):
             continue  # seen or unseen already
         if nearest != "see":  # bubblewrap would make the folders above unreadable
@@ -200,6 +201,7 @@ class Box:
             told += part
         os.close(self._info)
         self._info = -1
+        assert self.process.stdin and self.process.stdout
         with contextlib.suppress(OSError):
             os.write(self.process.stdin.fileno(), b"\n")
         if read_until(self.process.stdout.fileno(), deadline) != b"\n":
@@ -252,16 +254,13 @@ class Box:
         if self._info >= 0:
             os.close(self._info)
             self._info = -1
-        if not self.process.stdin.closed:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
+        hang_up(self.process.stdin)
         try:
             self.process.wait(START_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
-        self.process.stderr.close()
+        hang_up(self.process.stdout, self.process.stderr)
         if self.account:
             self.account.close()
 

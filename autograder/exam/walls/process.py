@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from autograder.exam.walls.common import Limits, NoBox, Usage, environment
+from autograder.exam.walls.common import Limits, NoBox, Usage, environment, hang_up
 
 NAME = "process"
 CAVEAT = (
@@ -71,6 +71,7 @@ class Bare:
         except OSError as error:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise NoBox(f"a process could not be started: {error}") from None
+        assert self.process.stdin and self.process.stdout
         self.to, self.fd = self.process.stdin.fileno(), self.process.stdout.fileno()
 
     def ready(self) -> None: ...
@@ -127,10 +128,9 @@ class Bare:
             with contextlib.suppress(psutil.Error):
                 one.kill()
         psutil.wait_procs(everyone, timeout=2)
-        with contextlib.suppress(OSError, ValueError):
-            self.process.stdin.close()
+        hang_up(self.process.stdin)
         self.process.wait()
-        self.process.stdout.close()
+        hang_up(self.process.stdout)
         deadline = time.monotonic() + 2
         while self.folder.exists() and time.monotonic() < deadline:
             shutil.rmtree(self.folder, ignore_errors=True)

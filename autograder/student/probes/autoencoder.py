@@ -215,7 +215,7 @@ def batches(inputs) -> list:
 
 def weights_of(model) -> np.ndarray:
     """All parameters in one vector."""
-    return np.concatenate([common.array(p).ravel() for p in model.parameters()])
+    return np.concatenate([p.detach().cpu().double().numpy().ravel() for p in model.parameters()])
 
 
 def trained(evidence, model, optimizer, run) -> None:
@@ -267,7 +267,8 @@ def training(names, inputs) -> dict:
         normalisation has gathered.
     """
     train_epoch = common.lookup(names, inputs.get("name", "train_epoch"))
-    model, evidence = Small(inputs), {}
+    model = Small(inputs)
+    evidence: dict = {}
     optimizer = Steps(model.parameters(), lr=inputs["lr"], momentum=inputs["momentum"])
 
     def loss_fn(network, x):

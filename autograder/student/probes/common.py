@@ -6,6 +6,7 @@ import contextlib
 import random
 import re
 import traceback
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +100,7 @@ def file(evidence: dict, key: str, value) -> None:
         evidence[f"{key}.attached"] = bool(value.requires_grad)
 
 
-def attempt(evidence: dict, key: str, action, *arguments) -> object | None:
+def attempt(evidence: dict, key: str, action, *arguments) -> Any:
     """Do one thing; how it failed goes under "<key>.error", and the others still run."""
     try:
         return action(*arguments)

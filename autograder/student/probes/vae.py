@@ -340,7 +340,8 @@ def bound(names, inputs) -> dict:
     evidence: bound.<k>: (images, repeats).
     """
     iwae_bound = common.lookup(names, "iwae_bound")
-    vae, evidence = _Given(inputs), {}
+    vae = _Given(inputs)
+    evidence: dict = {}
     x = torch.from_numpy(inputs["x"]).float()
     for k, images, repeats in inputs["asked"]:
         rows = x[:images].repeat_interleave(repeats, 0)
