@@ -44,7 +44,7 @@ c.Autograde.exporter_class = "autograder.plugins.exporter.Exporter"
 c.Exporter.optimistic_validation = True  # the notebook is validated at the end, not eleven times
 c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
-    "autograder.plugins.restore.RestoreCells",
+    "autograder.plugins.exporter.RestoreCells",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]

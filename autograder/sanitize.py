@@ -1,6 +1,5 @@
 """Version 1.0's name of two plug-ins: it goes in 2.0."""
 
-from autograder.plugins.exporter import Exporter
-from autograder.plugins.restore import RestoreCells
+from autograder.plugins.exporter import Exporter, RestoreCells
 
 __all__ = ["Exporter", "RestoreCells"]

@@ -15,11 +15,8 @@ import tempfile
 import unicodedata
 import warnings
 from copy import deepcopy
-from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
-import jsonschema
 import nbformat
 from nbgrader.api import MissingEntry
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,7 +25,7 @@ from autograder.course import worker
 from autograder.errors import Stopped, WrongCall
 from autograder.exam import examiner, sanitize, verdict, walls
 from autograder.key import catalogue, question
-from autograder.plugins import dates, execute, late, register
+from autograder.plugins import dates, execute, late, patches, register
 from autograder.plugins.ahead import Ahead
 from autograder.plugins.config import course_config, no_gradebook, scripts_on_path
 
@@ -196,7 +193,11 @@ class Course:
         """
         converter = self._converter(student, seed)
         found = {}
-        with contextlib.chdir(self.root), _quickly(), tempfile.TemporaryDirectory() as scratch:
+        with (
+            contextlib.chdir(self.root),
+            patches.quickly(),
+            tempfile.TemporaryDirectory() as scratch,
+        ):
             self._lay_out(student, converter, Path(scratch))
             limits = self.runner.limits()
             files, _ = examiner.files_of(Path(scratch), limits.disk // 2)
@@ -251,7 +252,7 @@ class Course:
         """
         from nbgrader.utils import capture_log
 
-        with warnings.catch_warnings(), _quickly():
+        with warnings.catch_warnings(), patches.quickly():
             warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's own queries
             outcome = capture_log(self._converter(student, seed))
         if outcome["success"]:
@@ -452,45 +453,6 @@ def _finished(path: Path) -> bool:
         return False
     tests = [cell for cell in cells if sanitize.is_test(cell)]
     return not tests or any(cell.outputs for cell in tests)
-
-
-@contextlib.contextmanager
-def _quickly():
-    """Let nbgrader, which opens its gradebook ten times a student, compile its SQL only once, and
-    look only once whether all tables are there and its schema of a cell's metadata is a schema.
-    """
-    from nbgrader import api
-    from nbgrader.nbgraderformat import common
-
-    before = api.create_engine, api.Base, common.jsonschema
-    tables = SimpleNamespace(create_all=cache(api.Base.metadata.create_all))
-    api.create_engine, api.Base = _engine, SimpleNamespace(metadata=tables)
-    common.jsonschema = SimpleNamespace(validate=_validate)
-    try:
-        yield
-    finally:
-        api.create_engine, api.Base, common.jsonschema = before
-
-
-@cache
-def _engine(url: str, **settings):
-    from sqlalchemy import create_engine
-
-    return create_engine(url, **settings)
-
-
-def _validate(instance, schema: dict) -> None:
-    error = jsonschema.exceptions.best_match(_validator(json.dumps(schema)).iter_errors(instance))
-    if error is not None:
-        raise error
-
-
-@cache
-def _validator(schema: str) -> jsonschema.protocols.Validator:
-    schema = json.loads(schema)
-    kind = jsonschema.validators.validator_for(schema)
-    kind.check_schema(schema)
-    return kind(schema)
 
 
 # What nbgrader's log says when the machine, not a submission, is at fault.

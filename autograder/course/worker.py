@@ -30,7 +30,7 @@ GRADING = (
     "autograder/key/sentences.py",
     "autograder/key/kinds/trained.py",
     "autograder/plugins/execute.py",
-    "autograder/plugins/restore.py",
+    "autograder/plugins/exporter.py",
     "utils/*.py",
 )
 NOT_GRADING = "autograder/exam/doctor.py"

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from nbformat import NotebookNode
-from nbgrader.api import BaseCell, Comment, Grade, Gradebook
+from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute as StockExecute
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -27,7 +27,7 @@ from traitlets import Enum, Float, Integer
 from autograder.exam import examiner, room, sanitize, verdict, walls, warm
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.key import catalogue
-from autograder.plugins import ahead
+from autograder.plugins import ahead, patches
 
 MEBI = 2**20
 
@@ -190,11 +190,6 @@ class Execute(StockExecute):
         return (Path(course.root).resolve(),) if course else ()
 
 
-def _known(found: dict, find):
-    """`find`, which need not search for what is found already; it says what is missing."""
-    return lambda name, *where: found[name] if name in found else find(name, *where)
-
-
 class SaveAutoGrades(StockSaveAutoGrades):
     """Store scores from the records, where nbgrader takes any odd output for full marks.
 
@@ -207,22 +202,12 @@ class SaveAutoGrades(StockSaveAutoGrades):
         self.notebook_id, self.student_id = about["notebook"], about["student"]
         self.assignment_id, self.db_url = about["assignment"], about["db_url"]
         with Gradebook(self.db_url) as self.gradebook:
-            session = self.gradebook.db
-            EXTRA.create(session.connection(), checkfirst=True)
-            self._find_at_once()
-            commit, session.commit = session.commit, lambda: None  # nbgrader's, after every cell
-            nb, resources = NbGraderPreprocessor.preprocess(self, nb, resources)
-            commit()
+            EXTRA.create(self.gradebook.db.connection(), checkfirst=True)
+            where = self.notebook_id, self.assignment_id, self.student_id
+            patches.find_at_once(self.gradebook, *where)
+            with patches.commit_once(self.gradebook):
+                nb, resources = NbGraderPreprocessor.preprocess(self, nb, resources)
         return nb, resources
-
-    def _find_at_once(self) -> None:
-        """Fetch all grades and comments of the notebook, for which nbgrader asks one by one."""
-        where = self.notebook_id, self.assignment_id, self.student_id
-        session, submitted = self.gradebook.db, self.gradebook.find_submission_notebook(*where)
-        for kind, find in ((Grade, "find_grade"), (Comment, "find_comment")):
-            rows = session.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)
-            found = dict(rows.filter(kind.notebook_id == submitted.id).all())
-            setattr(self.gradebook, find, _known(found, getattr(self.gradebook, find)))
 
     def _add_score(self, cell, resources):
         super()._add_score(cell, resources)

@@ -1,17 +1,23 @@
-"""How `nbgrader autograde` reads submissions: warily, and only where they can be isolated."""
+"""How `nbgrader autograde` reads submissions: warily, and only where they can be isolated.
+
+nbgrader trusts what it reads: a cell that stands there twice, or one odd value in the metadata,
+costs the whole submission. So the cells become again what the gradebook says they are.
+"""
 
 from __future__ import annotations
 
-import glob
 import os
 
 from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
 from nbgrader.converters.base import NbGraderException
+from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.errors import WrongCall
-from autograder.exam import sanitize, verdict
+from autograder.exam import sanitize
 from autograder.exam.walls.common import NoBox
-from autograder.plugins import ahead, dates, register
+from autograder.plugins import ahead, patches, register
 from autograder.plugins.execute import Execute
 
 
@@ -28,10 +34,9 @@ class Exporter(NotebookExporter):
             self.log.error("Nothing was graded: %s", error)
             raise NbGraderException(str(error)) from None
         self._compare_points()
-        _leave_links_out(self.parent)
-        _doubt_timestamps(self.parent)
-        if hasattr(self.parent, "log"):  # also what nbgrader logs: names of files are students' own
-            self.parent.log.addFilter(_printable)
+        patches.copy_plain_files(self.parent)
+        patches.doubt_timestamps(self.parent)
+        patches.log_printable(self.parent)
 
     def _compare_points(self) -> None:
         """Refuse to start where key, notebook and gradebook disagree about points."""
@@ -63,55 +68,40 @@ class Exporter(NotebookExporter):
         return self.from_notebook_node(notebook, resources, **kwargs)
 
 
-def _printable(record) -> bool:
-    record.msg, record.args = verdict.printable(record.getMessage()), ()
-    return True
+class RestoreCells(NbGraderPreprocessor):
+    """`sanitize.restore` with the gradebook's record of the release.
 
-
-def _doubt_timestamps(converter) -> None:
-    """Have nbgrader take a `timestamp.txt` that it cannot read for none: it would wait for a pipe
-    for ever, and fail at a date that is none.
+    Takes the place of nbgrader's `OverwriteCells`, which asks the gradebook for every cell.
     """
-    course = getattr(converter, "coursedir", None)
-    if course is None:
-        return
 
-    def timestamp(folder):
-        try:
-            return dates.stamp(folder)
-        except ValueError as error:
-            converter.log.warning("%s counts as handed in in time: %s", folder, error)
-            return None
-
-    course.get_existing_timestamp = timestamp
+    def preprocess(self, nb, resources):
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as gradebook:
+            source = gradebook.find_notebook(about["notebook"], about["assignment"])
+            known = _official(source)
+        sanitize.restore(nb, known, self.log.warning)
+        return nb, resources
 
 
-def _leave_links_out(converter) -> None:
-    """Have nbgrader copy plain files only: it would copy what a link points to, were it the
-    gradebook.
-
-    The names are added to `CourseDirectory.ignore` while one submission is copied; there is no hook
-    there.
-    """
-    if converter is None or not hasattr(converter, "init_assignment"):
-        return
-    copy = converter.init_assignment
-
-    def copy_plain_files(assignment, student):
-        folder, course = converter._format_source(assignment, student), converter.coursedir
-        odd = [
-            name
-            for base, _, names in os.walk(folder)
-            for name in names
-            if not sanitize.plain(os.path.join(base, name))
-        ]
-        if odd:
-            converter.log.warning("%s: left out, no plain files: %s", student, sorted(odd))
-        before = list(course.ignore)
-        course.ignore = [*before, *map(glob.escape, odd)]
-        try:
-            copy(assignment, student)
-        finally:
-            course.ignore = before
-
-    converter.init_assignment = copy_plain_files
+def _official(notebook) -> dict[str, NotebookNode]:
+    """{name: cell} as a notebook was released, from the gradebook's record of it, in its order."""
+    grades = {cell.name: cell.max_score for cell in notebook.grade_cells}
+    solutions = {cell.name for cell in notebook.solution_cells}
+    tasks = {cell.name for cell in notebook.task_cells}
+    found = {}
+    for cell in notebook.source_cells:
+        about = {
+            "grade_id": cell.name,
+            "grade": cell.name in grades,
+            "solution": cell.name in solutions,
+            "task": cell.name in tasks,
+            "locked": bool(cell.locked),
+            "schema_version": 3,
+            "cell_type": cell.cell_type,
+            "checksum": cell.checksum,
+        }
+        if about["grade"]:
+            about["points"] = grades[cell.name]
+        found[cell.name] = sanitize.cell_of(f"official-{len(found)}", cell.cell_type, cell.source)
+        found[cell.name].metadata.nbgrader = NotebookNode(about)
+    return found

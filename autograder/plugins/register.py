@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autograder.errors import WrongCall
 from autograder.key import catalogue
 from autograder.key import points as key_points
+from autograder.plugins import patches
 from autograder.plugins.config import ROOT, no_gradebook, permit, scripts_on_path
 
 
@@ -141,23 +142,19 @@ def _promised(
 
 def when_skipped() -> None:
     """Have `nbgrader generate_assignment` register a release that it skips since it exists."""
-    GenerateAssignment.init_destination = _init_destination
+    patches.tell_of_skipped(_skipped)
 
 
-_stock = GenerateAssignment.init_destination
-
-
-def _init_destination(self, assignment_id: str, student_id: str) -> bool:
-    written = _stock(self, assignment_id, student_id)
-    if not written and not self.no_database:
-        config = deepcopy(self.config)
-        config.CourseDirectory.root = self.coursedir.root
-        config.CourseDirectory.db_url = self.coursedir.db_url
-        self.log.warning(
-            "The release exists and stays as it is (--force makes it anew). In the gradebook, %s",
-            register(assignment_id, config),
-        )
-    return written
+def _skipped(converter: GenerateAssignment, assignment: str) -> None:
+    if converter.no_database:
+        return
+    config = deepcopy(converter.config)
+    config.CourseDirectory.root = converter.coursedir.root
+    config.CourseDirectory.db_url = converter.coursedir.db_url
+    converter.log.warning(
+        "The release exists and stays as it is (--force makes it anew). In the gradebook, %s",
+        register(assignment, config),
+    )
 
 
 def _source(course: CourseDirectory, assignment: str) -> Path:

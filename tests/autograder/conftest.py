@@ -66,7 +66,7 @@ class Course:
         config.Autograde.exporter_class = "autograder.plugins.exporter.Exporter"
         config.Autograde.sanitize_preprocessors = [
             "nbgrader.preprocessors.ClearOutput",
-            "autograder.plugins.restore.RestoreCells",
+            "autograder.plugins.exporter.RestoreCells",
             "nbgrader.preprocessors.OverwriteKernelspec",
             "nbgrader.preprocessors.CheckCellMetadata",
         ]

@@ -1,0 +1,170 @@
+"""Every patch of nbgrader, and what it is for.
+
+`quickly`: nbgrader makes engine, tables and validator anew ten times a student.
+`find_at_once`: it asks the gradebook for every grade and every comment by itself.
+`commit_once`: it commits after every cell, so that a kill leaves half of a notebook's grades.
+`copy_plain_files`: it copies what a link points to, were it the gradebook.
+`doubt_timestamps`: it waits for ever at a pipe, and fails at a date that is none.
+`log_printable`: it logs names of files as students chose them.
+`tell_of_skipped`: it skips a release that exists, and registers nothing.
+
+All but the last are put on one object, or for as long as a `with` lasts. `VERSION` is the nbgrader
+that they were written for; `tests/autograder/plugins/test_patches.py` fails with another one, so
+that whoever pins it anew looks at each. Outside this module nothing of nbgrader is replaced; the
+package itself (`autograder/__init__.py`) keeps a slow import of jsonschema's away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from types import SimpleNamespace
+
+import jsonschema
+from nbgrader.api import BaseCell, Comment, Grade, Gradebook
+from nbgrader.converters import GenerateAssignment
+
+from autograder.exam import sanitize, verdict
+from autograder.plugins import dates
+
+VERSION = "0.9.6"
+
+
+@contextlib.contextmanager
+def quickly():
+    """Let nbgrader, which opens its gradebook ten times a student, compile its SQL only once, and
+    look only once whether all tables are there and its schema of a cell's metadata is a schema.
+    """
+    from nbgrader import api
+    from nbgrader.nbgraderformat import common
+
+    before = api.create_engine, api.Base, common.jsonschema
+    tables = SimpleNamespace(create_all=cache(api.Base.metadata.create_all))
+    api.create_engine, api.Base = _engine, SimpleNamespace(metadata=tables)
+    common.jsonschema = SimpleNamespace(validate=_validate)
+    try:
+        yield
+    finally:
+        api.create_engine, api.Base, common.jsonschema = before
+
+
+@cache
+def _engine(url: str, **settings):
+    from sqlalchemy import create_engine
+
+    return create_engine(url, **settings)
+
+
+def _validate(instance, schema: dict) -> None:
+    error = jsonschema.exceptions.best_match(_validator(json.dumps(schema)).iter_errors(instance))
+    if error is not None:
+        raise error
+
+
+@cache
+def _validator(schema: str) -> jsonschema.protocols.Validator:
+    schema = json.loads(schema)
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
+
+
+def find_at_once(gradebook: Gradebook, notebook: str, assignment: str, student: str) -> None:
+    """Fetch all grades and comments of a submitted notebook; they are found without asking then."""
+    submitted = gradebook.find_submission_notebook(notebook, assignment, student)
+    for kind, find in ((Grade, "find_grade"), (Comment, "find_comment")):
+        rows = gradebook.db.query(BaseCell.name, kind).join(kind, kind.cell_id == BaseCell.id)
+        found = dict(rows.filter(kind.notebook_id == submitted.id).all())
+        setattr(gradebook, find, _known(found, getattr(gradebook, find)))
+
+
+def _known(found: dict, find):
+    """`find`, which need not search for what is found already; it says what is missing."""
+    return lambda name, *where: found[name] if name in found else find(name, *where)
+
+
+@contextlib.contextmanager
+def commit_once(gradebook: Gradebook) -> Iterator[None]:
+    """Have everything stored at the end, or nothing."""
+    session = gradebook.db
+    commit, session.commit = session.commit, lambda: None
+    yield
+    commit()
+
+
+def copy_plain_files(converter) -> None:
+    """Have links and pipes left out of what is copied.
+
+    The names are added to `CourseDirectory.ignore` while one submission is copied; there is no hook
+    there.
+    """
+    if converter is None or not hasattr(converter, "init_assignment"):
+        return
+    copy = converter.init_assignment
+
+    def copy_plain_files(assignment, student):
+        folder, course = converter._format_source(assignment, student), converter.coursedir
+        odd = [
+            name
+            for base, _, names in os.walk(folder)
+            for name in names
+            if not sanitize.plain(os.path.join(base, name))
+        ]
+        if odd:
+            converter.log.warning("%s: left out, no plain files: %s", student, sorted(odd))
+        before = list(course.ignore)
+        course.ignore = [*before, *map(glob.escape, odd)]
+        try:
+            copy(assignment, student)
+        finally:
+            course.ignore = before
+
+    converter.init_assignment = copy_plain_files
+
+
+def doubt_timestamps(converter) -> None:
+    """Have a `timestamp.txt` that cannot be read taken for none."""
+    course = getattr(converter, "coursedir", None)
+    if course is None:
+        return
+
+    def timestamp(folder):
+        try:
+            return dates.stamp(folder)
+        except ValueError as error:
+            converter.log.warning("%s counts as handed in in time: %s", folder, error)
+            return None
+
+    course.get_existing_timestamp = timestamp
+
+
+def log_printable(converter) -> None:
+    """Have what is logged made harmless for a terminal."""
+    if hasattr(converter, "log"):
+        converter.log.addFilter(_printable)
+
+
+def _printable(record) -> bool:
+    record.msg, record.args = verdict.printable(record.getMessage()), ()
+    return True
+
+
+_init_destination = GenerateAssignment.init_destination
+
+
+def tell_of_skipped(told: Callable[[GenerateAssignment, str], None]) -> None:
+    """Have `nbgrader generate_assignment` call `told(converter, assignment)` where it skips a
+    release since it exists.
+    """
+
+    def init_destination(self, assignment_id: str, student_id: str) -> bool:
+        written = _init_destination(self, assignment_id, student_id)
+        if not written:
+            told(self, assignment_id)
+        return written
+
+    GenerateAssignment.init_destination = init_destination

@@ -1,0 +1,100 @@
+"""The patches of nbgrader fit the nbgrader that is pinned, and change what they say and no more."""
+
+import inspect
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from nbgrader import api
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.nbgraderformat import common
+
+from autograder.plugins import patches
+from tests.autograder import classroom
+
+ROOT = Path(__file__).resolve().parents[3]
+PARAMETERS = {  # of what is replaced
+    Gradebook.find_grade: ["self", "grade_cell", "notebook", "assignment", "student"],
+    Gradebook.find_comment: ["self", "solution_cell", "notebook", "assignment", "student"],
+    Autograde.init_assignment: ["self", "assignment_id", "student_id"],
+    CourseDirectory.get_existing_timestamp: ["self", "dest_path"],
+    GenerateAssignment.init_destination: ["self", "assignment_id", "student_id"],
+}
+
+
+def test_they_were_written_for_the_nbgrader_that_is_pinned():
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
+    assert version("nbgrader") == patches.VERSION and f"nbgrader=={patches.VERSION}" in pins
+
+
+@pytest.mark.parametrize("function", PARAMETERS, ids=lambda function: function.__name__)
+def test_what_they_replace_is_called_as_before(function):
+    assert list(inspect.signature(function).parameters) == PARAMETERS[function]
+
+
+def test_nbgrader_asks_for_its_engine_where_it_is_replaced_and_gets_it_back(own_class):
+    before = api.create_engine, api.Base, common.jsonschema
+    with patches.quickly():
+        engines = set()
+        for _ in range(2):
+            with classroom.gradebook(own_class) as book:
+                engines.add(book.engine)
+                assert len(book.students) == len(classroom.ANSWERS)
+        assert len(engines) == 1
+    assert (api.create_engine, api.Base, common.jsonschema) == before
+
+
+def test_cells_are_validated_as_by_nbgrader():
+    schema = {"type": "object", "properties": {"points": {"type": "number"}}}
+    stock = common.jsonschema
+    for instance in ({"points": 1}, {"points": "ten"}, {"points": None}):
+        told = []
+        for validate in (stock.validate, patches._validate):
+            try:
+                validate(instance, schema)
+                told.append(None)
+            except common.ValidationError as error:
+                told.append(error.message)
+        assert told[0] == told[1]
+
+
+def test_grades_are_found_at_once_and_what_is_missing_is_said(own_class):
+    with classroom.gradebook(own_class) as book:
+        where = "vae", "vae", "anna"
+        stock = book.find_grade("vae-elbo", *where)
+        patches.find_at_once(book, *where)
+        assert book.find_grade("vae-elbo", *where) is stock
+        assert book.find_comment("vae-beta_0", *where).name == "vae-beta_0"
+        with pytest.raises(api.MissingEntry):
+            book.find_grade("vae-nothing", *where)
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_grades_are_stored_at_the_end_or_not_at_all(own_class, killed):
+    with classroom.gradebook(own_class) as book, pytest.MonkeyPatch.context() as patch:
+        grade = classroom.grade_of(book, "anna", "vae-elbo")
+        patch.setattr(book.db, "commit", book.db.commit)  # put back afterwards
+        try:
+            with patches.commit_once(book):
+                grade.auto_score = 0.125
+                book.db.commit()
+                if killed:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            book.db.rollback()
+    with classroom.gradebook(own_class) as book:
+        score = classroom.grade_of(book, "anna", "vae-elbo").auto_score
+    assert (score == 0.125) is not killed
+
+
+def test_a_timestamp_that_is_none_counts_as_none(tmp_path):
+    converter = Autograde(coursedir=CourseDirectory())
+    patches.doubt_timestamps(converter)
+    os.mkfifo(tmp_path / "timestamp.txt")
+    assert converter.coursedir.get_existing_timestamp(str(tmp_path)) is None
+    os.remove(tmp_path / "timestamp.txt")
+    (tmp_path / "timestamp.txt").write_text("2026-03-01 12:00 UTC")
+    assert converter.coursedir.get_existing_timestamp(str(tmp_path)).hour == 12
