@@ -253,7 +253,8 @@ class Course:
         from nbgrader.utils import capture_log
 
         with warnings.catch_warnings(), patches.quickly():
-            warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's own queries
+            # SQLAlchemy's: nbgrader looks at a submission before it adds it to its session
+            warnings.filterwarnings("ignore", "Object of type <Submitted")
             outcome = capture_log(self._converter(student, seed))
         if outcome["success"]:
             return None
