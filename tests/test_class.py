@@ -42,15 +42,16 @@ def kernel(notebook, name):
     return notebook
 
 
-GRADED = {  # what is handed in, and the points of `digit_statistics` (2) it must get
+# By students of every name: what is handed in, and the points of `digit_statistics` (2) it must get
+GRADED = {
     "perfect": (lambda nb: nb, 2),
-    "name-error": (lambda nb: first(nb, "surely_not_defined"), 2),
-    "syntax-error": (lambda nb: first(nb, "def f(:"), 2),
-    "wrong-kernel": (lambda nb: kernel(nb, "my-conda-env"), 2),
+    "-rf": (lambda nb: first(nb, "surely_not_defined"), 2),
+    "a,b": (lambda nb: first(nb, "def f(:"), 2),
+    "#1": (lambda nb: kernel(nb, "my-conda-env"), 2),
     "missing-test": (lambda nb: without(nb, "explore-digit_statistics"), 2),
-    "doubled-test": (lambda nb: twice(nb, "explore-digit_statistics"), 2),
-    "doubled-solution": (lambda nb: twice(nb, "digit_statistics"), 2),
-    "prints": (lambda nb: first(nb, "for i in range(200_000): print('x' * 50)"), 2),
+    'o\'hara "q"': (lambda nb: twice(nb, "explore-digit_statistics"), 2),
+    "名前": (lambda nb: twice(nb, "digit_statistics"), 2),
+    "n" * 120: (lambda nb: first(nb, "for i in range(200_000): print('x' * 50)"), 2),
     "stderr": (
         lambda nb: first(
             nb, "import sys, warnings; warnings.warn('old'); print('e', file=sys.stderr)"

@@ -101,7 +101,11 @@ def look(where="") -> Result:
     result.points = {cell.name: cell.points for cell in graded}
     assignment = nb.assignment or (graded[0].name.partition("-")[0] if graded else "")
     if not graded:
-        result.lose("everything: it holds none of the cells that are graded")
+        result.lose(
+            "everything: it holds none of the cells that are graded. Where an editor has taken their "
+            "marks away, as Deepnote and Kaggle do, they are looked for by what they say and by their "
+            "place, and some may not be found: copy your work into a fresh notebook"
+        )
     elif path.name != f"{assignment}.ipynb":
         name = f"{assignment}.ipynb"
         result.lose(
