@@ -102,9 +102,9 @@ def look(where="") -> Result:
     assignment = nb.assignment or (graded[0].name.partition("-")[0] if graded else "")
     if not graded:
         result.lose(
-            "everything: it holds none of the cells that are graded. Where an editor has taken their "
-            "marks away, as Deepnote and Kaggle do, they are looked for by what they say and by their "
-            "place, and some may not be found: copy your work into a fresh notebook"
+            "everything: it holds none of the cells that are graded. Some editors take their "
+            "marks away (Deepnote, Kaggle); the cells are then looked for by what they say, and "
+            "some may not be found: copy your work into a fresh notebook"
         )
     elif path.name != f"{assignment}.ipynb":
         name = f"{assignment}.ipynb"
