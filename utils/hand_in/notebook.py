@@ -155,7 +155,7 @@ def _cell(number: int, raw: dict) -> Cell:
     return Cell(
         number,
         _text(raw.get("cell_type")),
-        _text(raw.get("source")),
+        _text(raw.get("source")).replace("\r\n", "\n").replace("\r", "\n"),  # as in the release
         _text(about.get("grade_id")),
         about,
         metadata,
@@ -170,15 +170,10 @@ def _dict(value) -> dict:
 
 
 def _text(value) -> str:
-    """Notebooks hold text as a string or a list of lines; halves of characters are replaced, and
-    line ends are those of the release.
-    """
+    """Notebooks hold text as a string or a list of lines; halves of characters are replaced."""
     if isinstance(value, list):
         value = "".join(part for part in value if isinstance(part, str))
-    if not isinstance(value, str):
-        return ""
-    value = value.encode("utf-8", "replace").decode()
-    return value.replace("\r\n", "\n").replace("\r", "\n")
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 text = _text  # of an output, for those who look into one
