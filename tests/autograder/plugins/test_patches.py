@@ -1,5 +1,6 @@
 """The patches of nbgrader fit the nbgrader that is pinned, and change what they say and no more."""
 
+import ast
 import inspect
 import os
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.nbgraderformat import common
 
 from autograder.plugins import patches
+from tests import house
 from tests.autograder import classroom
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,6 +35,20 @@ def test_they_were_written_for_the_nbgrader_that_is_pinned():
 @pytest.mark.parametrize("function", PARAMETERS, ids=lambda function: function.__name__)
 def test_what_they_replace_is_called_as_before(function):
     assert list(inspect.signature(function).parameters) == PARAMETERS[function]
+
+
+def test_nothing_of_nbgraders_is_replaced_anywhere_else():
+    replaced = set()
+    for name, path in house.modules().items():
+        tree, theirs = ast.parse(path.read_text("utf-8")), set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nbgrader"):
+                theirs |= {alias.asname or alias.name for alias in node.names}
+            for target in getattr(node, "targets", []):
+                above = getattr(target, "value", None)
+                if isinstance(target, ast.Attribute) and getattr(above, "id", None) in theirs:
+                    replaced.add(name)
+    assert replaced == {"autograder.plugins.patches"}
 
 
 def test_nbgrader_asks_for_its_engine_where_it_is_replaced_and_gets_it_back(own_class):
