@@ -17,6 +17,7 @@ from safetensors.torch import load as tensors_of
 from safetensors.torch import save
 
 from utils import graph
+from utils.hand_in.files import replacing
 
 FORMAT = 1  # of the folder; a folder of another format is refused
 REFERENCE = Path(__file__).parent / "reference"
@@ -291,6 +292,5 @@ def _join(tree, tensors):
 
 
 def _replace(path, content):
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)

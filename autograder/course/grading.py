@@ -12,7 +12,6 @@ import contextlib
 import gc
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -31,6 +30,7 @@ from autograder.errors import Stopped, WrongCall
 from autograder.exam import room
 from autograder.exam.walls.common import NoBox
 from autograder.key import catalogue, fingerprint
+from utils.hand_in.files import replacing
 
 Pool = Processes | Cluster
 
@@ -383,15 +383,7 @@ def _summary(assignment: str, rows: Iterable[dict], done: int, moved: bool) -> s
 
 
 def write_json(path: Path, rows: list[dict]) -> None:
-    """One object a line; a plain file is replaced at once."""
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    if path.exists() and not path.is_file():
-        with open(path, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        return
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        scratch.write_text(text, encoding="utf-8")
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    """One object a line."""
+    with replacing(path) as unfinished:
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        unfinished.write_text("".join(lines), encoding="utf-8")

@@ -29,6 +29,7 @@ from autograder.key import catalogue
 from autograder.key.catalogue import question_id
 from autograder.plugins import dates, register
 from autograder.plugins.config import permit
+from utils.hand_in.files import replacing
 
 FEWEST = 8  # students; a discrimination of fewer says nothing
 BINS = 18
@@ -377,7 +378,8 @@ def write(assignment: str, root: Path, target: Path | None = None) -> int:
         made = page(course)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(made, "utf-8")
+            with replacing(target) as unfinished:
+                unfinished.write_text(made, "utf-8")
             for path in (target, target.parent) if target.is_relative_to(course.root) else ():
                 permit(path, course.shared)
         except OSError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.errors import WrongCall, cause
+from utils.hand_in.files import replacing
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
@@ -106,7 +107,10 @@ def _delimiter(text: str) -> str:
 def write(path: Path, rows: list[list], like: Table | None = None) -> None:
     """Write rows, in the form of another table where there is one."""
     encoding, delimiter = (like.encoding, like.delimiter) if like else ("utf-8", ",")
-    with open(path, "w", newline="", encoding=encoding, errors="replace") as file:
+    with (
+        replacing(path) as unfinished,
+        open(unfinished, "w", newline="", encoding=encoding, errors="replace") as file,
+    ):
         csv.writer(file, delimiter=delimiter).writerows(rows)
 
 

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from utils.hand_in import notebook, preflight
+from utils.hand_in.files import replacing
 
 RUN_FILES = (*preflight.RUN_FILES, "graph.json")
 MANIFEST = "manifest.json"
@@ -128,23 +129,21 @@ def run_files(nb: notebook.Notebook) -> dict[str, Path]:
 def write(target: Path, folder: str, files: dict[str, Path]) -> None:
     """Write the zip, whole or not at all; the files lie in `folder`, the manifest beside them."""
     listed = {}
-    unfinished = target.with_name(f".{target.name}.part")
-    try:
-        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, path in files.items():
-                content = path.read_bytes()
-                digest = hashlib.sha256(content).hexdigest()
-                listed[name] = {"sha256": digest, "bytes": len(content)}
-                archive.writestr(f"{folder}/{name}", content)
-            manifest = {
-                "assignment": folder,
-                "made": datetime.now().astimezone().isoformat(timespec="seconds"),
-                "files": listed,
-            }
-            archive.writestr(f"{folder}/{MANIFEST}", json.dumps(manifest, indent=1) + "\n")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        replacing(target) as unfinished,
+        zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name, path in files.items():
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
+            listed[name] = {"sha256": digest, "bytes": len(content)}
+            archive.writestr(f"{folder}/{name}", content)
+        manifest = {
+            "assignment": folder,
+            "made": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "files": listed,
+        }
+        archive.writestr(f"{folder}/{MANIFEST}", json.dumps(manifest, indent=1) + "\n")
 
 
 def main(arguments=None) -> int:
