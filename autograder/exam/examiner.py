@@ -205,7 +205,7 @@ class Isolated:
 
     def judged(self, exam: Exam, cell: Cell) -> dict:
         """The record of a question; one that says why, where nothing more is run."""
-        question = cell.question
+        question = cell.question or ""
         if not self.over:
             try:
                 self.budget.judge()
