@@ -22,6 +22,7 @@ from PIL import Image
 
 from autograder.key.catalogue import ASSIGNMENTS
 from autograder.release import demo
+from utils.plots import diagrams
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "docs" / "figures"
@@ -74,6 +75,8 @@ def gallery() -> str:
     """docs/figures.md."""
     made = "Made by `python benchmarks/figures.py` from the reference solutions, embedded data."
     lines = ["# What the notebooks show", "", made]
+    for name in diagrams.DIAGRAMS:
+        lines += ["", f"![{diagrams.Diagram(name).alt}](figures/diagram-{name}.svg)"]
     for assignment in ASSIGNMENTS:
         alts = FIGURES / assignment / "alt.json"
         if alts.exists():

@@ -148,13 +148,20 @@ def rate_distortion(groups, title="", alt=""):
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
-    for elbo in range(-int(right + top) // 10 * 10, 0, 10):
-        start = (left, -elbo - left)  # rate + distortion is minus the ELBO
-        axes.axline(start, slope=-1, color="#888888", linewidth=0.7, zorder=1)
-        at = -elbo - top if left <= -elbo - top <= right else None
-        if at is not None:
-            text = f"ELBO {minus(elbo)}" if elbo % 20 == 0 else minus(elbo)
-            axes.text(at, top, text, fontsize=SIZE - 4, color="#666666", va="bottom", ha="center")
+    step = next(s for s in (5, 10, 20, 50, 100, 1000) if (right + top - left - bottom) / s <= 9)
+    for total in np.arange(np.ceil((left + bottom) / step) * step, right + top, step):
+        # rate + distortion is minus the ELBO
+        axes.axline((left, total - left), slope=-1, color="#888888", linewidth=0.7, zorder=1)
+        at = (right, total - right) if total - right > bottom else (total - bottom, bottom)
+        axes.annotate(
+            f"ELBO −{total:.0f}",
+            at,
+            xytext=(-4, 3),
+            textcoords="offset points",
+            fontsize=SIZE - 4,
+            color="#666666",
+            ha="right",
+        )
     axes.legend(fontsize=SIZE - 1, framealpha=0.9)
     label_axes(axes, "rate: KL, nats per image", "distortion, nats per image")
     return show_now(figure)
@@ -196,10 +203,9 @@ def _cut_first(axes, lines):
         axes.set_ylim(low - 0.08 * (high - low), high + 0.12 * (high - low))
         axes.annotate(
             f"↑ epoch 1: {', '.join(f'{value:.0f}' for value in first)}",
-            (0.0, 1.0),
+            (0.0, 0.0),
             xycoords="axes fraction",
-            xytext=(4, -4),
+            xytext=(5, 5),
             textcoords="offset points",
-            va="top",
             fontsize=SIZE - 3,
         )
