@@ -25,6 +25,7 @@ import sys
 import time
 from pathlib import Path
 
+import families
 import masters
 import numpy as np
 import torch
@@ -529,7 +530,7 @@ def grids(options):
     """21 × 21 grids over −4 … 4 on Fashion-MNIST; how far neighbours differ, what is recognised."""
     judge, vae = Judge("FashionMNIST", options.folder), masters.definitions("vae")
     models = {
-        "VAE": trained(options, "vae", "fashion-plane"),
+        "VAE": runs.Trained(runs.REFERENCE / "fashion-plane", "reference"),
         "autoencoder": trained(options, "autoencoder", "fashion-plane-autoencoder"),
     }
     rows, n = [], 21
@@ -571,7 +572,7 @@ VAD = {
 
 def vad(options):
     """Run the notebook `autodecoder` itself and compare what it reaches."""
-    book = masters.run("autodecoder", options.folder)
+    book = masters.run("autodecoder", options.folder, TRAIN=families.FAMILIES)
     y = {"train": book["train"].labels, "test": book["test"].labels}
     latents = {"AD": {"train": book["z_train"], "test": book["z_test"]}} | book["experiments"]
 
