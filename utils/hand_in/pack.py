@@ -101,15 +101,18 @@ def in_notebook(where=""):
     if os.environ.get("NBGRADER_EXECUTION") == "autograde":
         return None
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is None or not hasattr(shell, "kernel"):
-        try:
+    try:
+        if shell is None or not hasattr(shell, "kernel"):
             make(where)
-        except CannotSubmit as problem:
-            print(problem)
+            return None
+        packed = pack(where)
+    except (
+        CannotSubmit
+    ) as problem:  # no error: in a notebook that is run as a whole all else is done
+        print(problem)
         return None
     from utils.hand_in import saver
 
-    packed = pack(where)
     preflight.unsaved(packed.result, shell.execution_count)
     packed.note = (
         "This is the notebook as it was last saved. The same in a terminal, anywhere: "

@@ -66,6 +66,8 @@ def test_a_cell_packs_and_says_where_and_how_else(course, capsys):
     course(finished())
     assert hand_in.submit(course.folder) is None  # outside of a notebook it prints
     assert "vae-submission.zip" in capsys.readouterr().out
+    hand_in.submit(course.folder / "nowhere")
+    assert "nothing was packed" in capsys.readouterr().out
     packed = submit.pack(course.folder)
     packed.note = "as saved <before>"
     assert "Nothing is missing." in str(packed) and "as saved &lt;before&gt;" in packed.html()
