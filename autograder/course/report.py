@@ -130,9 +130,11 @@ class Picture:
     def discrimination(self, item: Item) -> tuple[float, float] | None:
         """(correlation of a question's scores with the rest of the total, its standard error).
 
-        None where it would say nothing: few students, or no spread. A question that tells strong
-        from weak students is well above 0; one near 0 or below deserves a look.
+        None where it would say nothing: few students, one question, no spread. A question that
+        tells strong from weak students is well above 0; one near 0 or below deserves a look.
         """
+        if len(self.items) < 2:
+            return None
         own = np.asarray(item.scores)
         rest = np.nansum([i.scores for i in self.items if i is not item], axis=0)
         own, rest = own[~np.isnan(own)], rest[~np.isnan(own)]

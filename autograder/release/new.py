@@ -89,11 +89,29 @@ def _parts(kind: str, words: dict[str, str]) -> dict[str, str]:
     text = (BEGUN / f"{kind}.txt").read_text(encoding="utf-8")
     for word, value in words.items():
         text = text.replace("{{" + word + "}}", value)
-    loop = (sentences.KEY / "autoencoder" / "train_epoch.md").read_text(encoding="utf-8")
-    told = loop.partition("## Mistakes")[2].strip()
-    text = text.replace("{{mistakes of autoencoder/train_epoch.md}}", told)
+    if kind == "loop":
+        text = _like_the_autoencoders(text, words)
     pieces = re.split(r"^=== (\w+)\n", text, flags=re.M)[1:]
     return dict(zip(pieces[::2], pieces[1::2], strict=True))
+
+
+def _like_the_autoencoders(text: str, words: dict[str, str]) -> str:
+    """A loop begins as the autoencoder's, with its mistakes, under another name."""
+    place = sentences.KEY / "autoencoder" / "train_epoch"
+    key = place.with_suffix(".py").read_text(encoding="utf-8")
+    for old, new in (
+        ("autoencoder.train_epoch", words["id"]),
+        ("train_epoch", words["name"]),
+        ("points=4", "points=2"),
+        (
+            "draw=training_inputs",
+            f'draw=lambda rng: {{**training_inputs(rng), "name": "{words["name"]}"}}',
+        ),
+    ):
+        key = key.replace(old, new)
+    told = place.with_suffix(".md").read_text(encoding="utf-8").partition("## Mistakes")[2]
+    text = text.replace("{{key of autoencoder/train_epoch.py}}", key)
+    return text.replace("{{mistakes of autoencoder/train_epoch.md}}", told.strip())
 
 
 def _into_master(path: Path, cells: str) -> Path:

@@ -151,7 +151,7 @@ def _checks(source: str) -> Iterator[str]:
 
 def _parts(notebook, text: str) -> Iterator[str]:
     """Parts that only the table of parts has, or only a heading, and names that nobody writes."""
-    table = re.search(r"^\| part \|.*\n\|[-| ]+\n((?:\|.*\n?)+)", text, re.M)
+    table = re.search(r"^\|\s*part\s*\|.*\n\|[-:| ]+\n((?:\|.*\n?)+)", text, re.M)
     if not table:
         return
     written = {
@@ -163,10 +163,10 @@ def _parts(notebook, text: str) -> Iterator[str]:
     }
     listed: set[int] = set()
     for row in table[1].strip().splitlines():
-        part, writes = (column.strip() for column in row.strip("|").split("|")[:2])
-        for first, last in re.findall(r"(\d+)(?:–(\d+))?", part.partition(" · ")[0]):
+        numbers = re.match(r"\|\s*(\d[\d, –]*)", row)  # "3", "1, 2" or "3–6"
+        for first, last in re.findall(r"(\d+)(?:–(\d+))?", numbers[1] if numbers else ""):
             listed |= {*range(int(first), int(last or first) + 1)}
-        for name in re.findall(r"`(\w+)`", writes):
+        for name in re.findall(r"`(\w+)`", row):
             if name not in written:
                 yield f"the table of parts promises `{name}`, which no cell asks for"
     parts = {int(number) for number in re.findall(r"^## (\d+) · ", text, re.M)}

@@ -60,11 +60,15 @@ CRITERIA = "# - 1 point, what: …\n# - {} points, why: …\n"
 BROKEN = {
     "scheme": ((SCHEME, CRITERIA.format(2)), "mark scheme of explore.hypothesis add up to 3"),
     "no-criterion": ((SCHEME, "# - 4 points because\n"), "no criterion such as"),
-    "parts": (("# Why?\n", "# Why (1 point)? And what (2 points)?\n"), "parts .* add up to 3"),
+    "sum": (("# Why?\n", "# Why (1 point)? And what (2 points)?\n"), "parts .* add up to 3"),
     "heading": ((HEADING, ""), "no heading promises the points of explore.digit_statistics"),
     "nobody": ((HEADING, HEADING.replace("digit_", "")), "line 4 promises points for `statistics`"),
     "check": (("digit_statistics(0, 0)", "checks.explore.nothing(1)"), "checks.explore.nothing"),
     "checks": (("digit_statistics(0, 0)", "checks.gan.loss(1)"), "write it in utils/checks/gan.py"),
+    "parts": (
+        ("# # Explore\n", "# # Explore\n#\n# |part|minutes|\n# |---|---|\n# |1, 2 Walks|5|\n#\n"),
+        "the table of parts has part 1",
+    ),
     "table": (
         (
             "# # Explore\n",
