@@ -665,10 +665,10 @@ print(f"β = 0: the means spread by {spread:.1f}, each posterior by {width:.3f}"
 # %% [markdown] role="answer" question="vae.beta_0"
 # ### BEGIN SOLUTION
 # The reconstructions are nearly perfect, the samples are blots that all look alike, and the KL,
-# which is not part of the objective, climbs to about 180 nats.
+# which is not part of the objective, climbs to about 270 nats.
 #
 # Noise in z only hurts the reconstruction, which is now all that counts. So the encoder makes it
-# irrelevant: it spreads the means (by 3.6) and shrinks every posterior (to 0.01), until each
+# irrelevant: it spreads the means (by 4.9) and shrinks every posterior (to 0.02), until each
 # image has its own small spot. That is an ordinary autoencoder.
 #
 # The decoder has been trained at these spots only. The prior, of spread 1, is a small region in
