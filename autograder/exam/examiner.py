@@ -35,6 +35,7 @@ AGAIN = 2.0  # seconds that a cell which did not end gets where it is run once m
 # defines before
 LEAST = 5.0  # seconds that a question gets at least, or all it asks for
 CUT = "… the rest of this notebook's output was cut …\n"
+ENDS = "error", "execute_result"
 NAMES = 100_000  # characters of file names: the order to a forked process is one packet
 MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
@@ -369,7 +370,9 @@ def clean(reply: Mapping, budget: Budget) -> list[dict]:
     outputs = outputs if isinstance(outputs, list) else []
     left = {"text": min(TEXT, budget.text), "pictures": min(PICTURES, budget.pictures)}
     most, before = min(OUTPUTS, budget.outputs), dict(left)
-    cleaned = [_output(output, reply, left) for output in outputs[:most]]
+    # What says how the cell ended is kept, whatever stands before it.
+    ends = [o for o in outputs[most:] if isinstance(o, dict) and o.get("output_type") in ENDS]
+    cleaned = [_output(output, reply, left) for output in outputs[:most] + ends[-1:]]
     whole = budget.text > 0 and budget.outputs > 0
     budget.text -= before["text"] - left["text"]
     budget.pictures -= before["pictures"] - left["pictures"]

@@ -66,9 +66,9 @@ def of_test(name: str, worth: float, outputs: list[dict], rung: str) -> dict:
     """The record of a test with code of its own, as nbgrader reads it: an error counts 0, a number
     that the cell ends with counts itself, anything else counts all.
 
-    Where nbgrader takes any text on stderr for an error, and any odd number for all points, here
-    the text is none and the number is not counted. Of the test's code nothing is shown, only
-    what it says to the student: the message of its assertion.
+    Where nbgrader takes any text on stderr for an error, and `np.float64(0.0)`, `tensor(0.)`, False
+    or NaN for all points, here the text is none, and these are 0. Of the test's code nothing is
+    shown, only what it says to the student: the message of its assertion.
     """
     errors = [o for o in outputs if o["output_type"] == "error"]
     results = [o["data"]["text/plain"] for o in outputs if o["output_type"] == "execute_result"]
@@ -77,11 +77,8 @@ def of_test(name: str, worth: float, outputs: list[dict], rung: str) -> dict:
         score, error = 0.0, errors[0]
         said = [f"{error['ename']}: {error['evalue']}" if error["evalue"] else "a test failed"]
     elif results:
-        try:
-            number = float(results[-1])
-            score = number if 0 <= number <= worth else 0.0
-        except ValueError:
-            pass
+        number = _number(results[-1])
+        score = worth if number is None else number if 0 <= number <= worth else 0.0
     said += [o["text"].strip() for o in outputs if o.get("name") == "stdout"]
     lines = [f"{name}: {score:g} of {worth:g} points", *(f"  {' '.join(s.split())}" for s in said)]
     return {
@@ -96,6 +93,21 @@ def of_test(name: str, worth: float, outputs: list[dict], rung: str) -> dict:
         "status": "graded",
         **_behind(rung),
     }
+
+
+_NUMBER = re.compile(r"(?:[\w.]+\()?([-+]?(?:[\d.]+(?:e[-+]?\d+)?|nan|inf))\b\.?(?:,.*)?\)?", re.S)
+
+
+def _number(shown: str) -> float | None:
+    """The number that a cell ends with, in whatever type; None where it is no number."""
+    shown = shown.strip()
+    if shown in ("False", ""):
+        return 0.0
+    found = _NUMBER.fullmatch(shown)
+    try:
+        return float(found[1]) if found else None
+    except ValueError:
+        return None
 
 
 def _behind(rung: str | None) -> dict:

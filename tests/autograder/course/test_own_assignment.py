@@ -1,5 +1,7 @@
 """An ordinary nbgrader assignment beside the kit's: released, graded, reported."""
 
+import shutil
+
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -7,6 +9,10 @@ from nbgrader.apps import NbGraderAPI
 
 from autograder.course import grading, report
 from autograder.course.course import Course
+from autograder.exam import verdict
+from autograder.exam.budget import OUTPUTS, Budget
+from autograder.exam.examiner import clean
+from autograder.exam.walls.common import Limits
 from autograder.plugins.config import ROOT, load_config, scripts_on_path
 from autograder.release import build
 from tests.autograder.conftest import graded
@@ -100,3 +106,43 @@ def test_it_is_graded_by_its_own_tests_behind_the_wall_and_reported(course):
     assert NbGraderAPI(config=load_config(course)).generate_feedback(NAME)["success"]
     for path in course.glob(f"feedback/*/{NAME}/*.html"):
         assert "double(21)" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "shown, score",
+    [
+        ("2", 2),
+        ("1.5", 1.5),
+        ("np.float64(0.0)", 0),
+        ("tensor(0.)", 0),
+        ("tensor(0.5000, grad_fn=<MulBackward0>)", 0.5),
+        ("False", 0),
+        ("nan", 0),
+        ("-1", 0),
+        ("7", 0),
+        ("", 0),
+        ("True", 2),
+        ("'well done'", 2),
+    ],
+)
+def test_what_a_test_ends_with_counts_as_the_number_that_it_is(shown, score):
+    result = {"output_type": "execute_result", "data": {"text/plain": shown}, "metadata": {}}
+    assert verdict.of_test("t", 2.0, [result], "landlock")["score"] == score
+
+
+def test_no_flood_of_outputs_washes_a_failed_test_away():
+    many = [{"output_type": "stream", "name": "stdout", "text": "x"}] * (2 * OUTPUTS)
+    failed = {"output_type": "error", "ename": "AssertionError", "evalue": "", "traceback": []}
+    for outputs in (0, 1000):
+        budget = Budget(Limits())
+        budget.outputs = outputs
+        cleaned = clean({"outputs": [*many, failed]}, budget)
+        assert verdict.of_test("t", 2.0, cleaned, "landlock")["score"] == 0
+
+
+@pytest.mark.long
+def test_workers_give_what_one_process_gives(course, tmp_path):
+    root = shutil.copytree(course, tmp_path / "course")
+    shutil.rmtree(root / "autograded", ignore_errors=True)
+    assert grading.grade(NAME, root, workers=2) == 0
+    assert Course(root, NAME).results() == SCORES
