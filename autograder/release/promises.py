@@ -29,6 +29,9 @@ OF_NAMES = re.compile(rf"(?P<names>`\w+`(?:[^`·]+`\w+`)*) · {WORTH}")
 OF_RUN = re.compile(rf"{WORTH}(?P<link> [^`·]*)`(?P<run>[\w-]+)`")
 OF_WRITTEN = re.compile(rf"(?P<before>\*\*\w+ \(){NUMBER} (?P<unit>\w+)\)")
 PART_OF_ANSWER = re.compile(rf"\(({NUMBER}) (\w+)\)")
+LOADED = re.compile(
+    r'data\.load\("MNIST", train=True(?:, limit=(?:\d+ if \w+ else )?([\d_]+))?\)'
+)  # `few` while grading
 RUBRIC = re.compile(r'^# %% \[markdown\].*role="rubric".*question="([\w.]+)"')
 
 
@@ -179,7 +182,7 @@ def _parts(notebook, text: str) -> Iterator[str]:
 def _training(notebook, assignment: str) -> Iterator[str]:
     """Thresholds hold for so many training images as they were measured with."""
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    loaded = re.search(r'data\.load\("MNIST", train=True(?:, limit=([\d_]+))?\)', code)
+    loaded = LOADED.search(code)
     if not loaded:
         return
     images = int(loaded[1].replace("_", "")) if loaded[1] else None
