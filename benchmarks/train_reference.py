@@ -26,9 +26,12 @@ BETAS = {
     "MNIST": [None, 0.0, 0.1, 0.3, 0.6, 1.0, 2.0, 5.0, 10.0],  # None: a plain autoencoder
     "FashionMNIST": [None, 0.0, 0.1, 0.3, 1.0, 10.0],
 }
+# How many times as wide as usual the codes lie before training, where no KL pulls them in (β = 0,
+# and an autoencoder): they stay about there, since nothing says where they should be.
+SPREAD = 8
 
 
-def ladder(dataset, epochs, prefix=""):
+def ladder(dataset, epochs, prefix="", spread=None):
     """One small convolutional model for every β."""
     return {
         prefix + ("autoencoder" if beta is None else f"beta-{beta:g}"): {
@@ -36,6 +39,7 @@ def ladder(dataset, epochs, prefix=""):
             "nz": 12,
             "beta": beta,
             "epochs": epochs,
+            **({"spread": spread} if spread and not beta else {}),
         }
         for beta in BETAS[dataset]
     }
@@ -44,7 +48,7 @@ def ladder(dataset, epochs, prefix=""):
 # fully connected models: the hidden widths of the encoder, which the decoder mirrors
 PLANE = {"dataset": "MNIST", "widths": [128, 128], "nz": 2}
 FASHION_PLANE = {"dataset": "FashionMNIST", "widths": [96, 96], "nz": 2}
-KIT = ladder("MNIST", 5) | {
+KIT = ladder("MNIST", 5, spread=SPREAD) | {
     "plane": PLANE | {"beta": 1.0, "epochs": 25},
     "plane-autoencoder": PLANE | {"beta": None, "epochs": 10},
     "fashion-plane": FASHION_PLANE | {"beta": 1.0, "epochs": 12},
@@ -138,6 +142,8 @@ def train(name, root, folder):
     loader = data.Loader(images, labels, batch_size=BATCH, drop_last=True)
     widths, variational = spec.get("widths"), spec["beta"] is not None
     model = Model(spec["nz"], variational, images.mean(0), widths)
+    with torch.no_grad():
+        model.encoder[-1].weight[: spec["nz"]] *= spec.get("spread", 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate(spec), fused=True)
     steps = spec["epochs"] * len(loader)
     cycle = torch.optim.lr_scheduler.OneCycleLR
