@@ -10,7 +10,6 @@ working is said in a sentence in its place.
 
 import base64
 import contextlib
-import functools
 import html
 import io
 import json
@@ -23,31 +22,11 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
 from utils import data, runs
+from utils.explore import browser
+from utils.explore.box import Box, connect, explorer, holding, note, one_of, picture
 from utils.explore.drawing import centred
 from utils.explore.models import dataset, decoded, finite, last_loss, load, origin, test_images
 from utils.explore.sheets import font, png, sheet, strip
-from utils.plots import CLASSES as COLOURS
-
-
-def explorer(build):
-    """Show a sentence in place of an explorer that cannot be built."""
-
-    @functools.wraps(build)
-    def built(*args, **kwargs):
-        try:
-            return build(*args, **kwargs)
-        except (runs.RunError, data.DataError) as problem:
-            return Sentence(f"This explorer cannot start: {problem}")
-
-    return built
-
-
-class Sentence(widgets.HTML):
-    """A sentence in place of an explorer."""
-
-    def __init__(self, text):
-        super().__init__(f'<p role="alert">{html.escape(text)}</p>')
-
 
 # -- β --------------------------------------------------------------------------------------------
 
@@ -62,7 +41,7 @@ def beta(runs_from=None):
     return Beta(choose_ladders(runs_from))
 
 
-class Beta(widgets.VBox):
+class Beta(Box):
     """`slider` chooses the model of a ladder, `which` the ladder; `image` has originals,
     reconstructions and prior samples.
     """
@@ -201,7 +180,7 @@ def interpolation(autoencoder="autoencoder", vae="tuned", images=None):
     return Interpolation({"autoencoder": autoencoder, "VAE": vae}, said, two_images(images))
 
 
-class Interpolation(widgets.VBox):
+class Interpolation(Box):
     """`slider` is t; `start`, `end` choose classes, `start_number`, `end_number` test images."""
 
     def __init__(self, models, said, images=None):
@@ -291,8 +270,8 @@ def check_planes(loaded):
             raise runs.RunError(f"{what}. Use latents instead of plane")
 
 
-class Plane(widgets.VBox):
-    """`z1`, `z2` move the point; `number` puts it on a test image."""
+class Plane(Box):
+    """`z0`, `z1` move the point; `number` puts it on a test image."""
 
     size = 340  # pixels of the map
 
@@ -303,50 +282,50 @@ class Plane(widgets.VBox):
         self.span = max(4.0, math.ceil(float(self._codes.abs().quantile(0.98))))
         self._map = self._draw_map()
         axis = {"min": -self.span, "max": self.span, "step": self.span / 100}
-        self.z1 = widgets.FloatSlider(0, description="z1 (right)", **axis)
-        self.z2 = widgets.FloatSlider(0, description="z2 (up)", **axis)
+        self.z0 = widgets.FloatSlider(0, description="z0 (right)", **axis)
+        self.z1 = widgets.FloatSlider(0, description="z1 (up)", **axis)
         last = len(self._x) - 1
         self.number = widgets.BoundedIntText(0, min=0, max=last, description="test image")
         self.load = widgets.Button(description="go to it")
         self.map, self.image, self.caption = picture(), picture(), widgets.HTML()
-        names = zip(COLOURS, data.CLASSES[dataset(run)], strict=True)
+        names = zip(browser.colours(), data.CLASSES[dataset(run)], strict=True)
         legend = " ".join(
             f'<span style="white-space:nowrap"><span style="color:{colour}">●</span> {name}</span>'
             for colour, name in names
         )
         left = [self.map, widgets.HTML(legend)]
         go = widgets.HBox([self.number, self.load])
-        right = [self.z1, self.z2, go, self.image, self.caption]
+        right = [self.z0, self.z1, go, self.image, self.caption]
         super().__init__([widgets.HBox([widgets.VBox(left), widgets.VBox(right)]), note(said)])
         self.load.on_click(lambda _: self.go_to(self.number.value))
-        connect(self.show, self.z1, self.z2)
+        connect(self.show, self.z0, self.z1)
 
     def go_to(self, number):
         """Move to the code of a test image."""
-        z1, z2 = self._codes[number].clamp(-self.span, self.span).tolist()
+        z0, z1 = self._codes[number].clamp(-self.span, self.span).tolist()
         with holding(self):
-            self.z1.value, self.z2.value = z1, z2
+            self.z0.value, self.z1.value = z0, z1
 
-    def view(self, z1, z2):
+    def view(self, z0, z1):
         """(PNG of the map, PNG of the decoded image)."""
         canvas = self._map.copy()
-        draw, (x, y) = ImageDraw.Draw(canvas), self._pixel(z1, z2)
+        draw, (x, y) = ImageDraw.Draw(canvas), self._pixel(z0, z1)
         draw.line([(x, 0), (x, self.size)], fill="black")
         draw.line([(0, y), (self.size, y)], fill="black")
         draw.ellipse([x - 5, y - 5, x + 5, y + 5], outline="black", width=2)
-        here = decoded(self.run, torch.tensor([[z1, z2]]))
+        here = decoded(self.run, torch.tensor([[z0, z1]]))
         return png(canvas), strip({"decoded": here}, scale=8)
 
     def show(self):
-        self.map.value, self.image.value = self.view(self.z1.value, self.z2.value)
-        self.caption.value = f"z = ({self.z1.value:.2f}, {self.z2.value:.2f})"
+        self.map.value, self.image.value = self.view(self.z0.value, self.z1.value)
+        self.caption.value = f"z = ({self.z0.value:.2f}, {self.z1.value:.2f})"
 
     def _draw_map(self):
         canvas = Image.new("RGB", (self.size, self.size), "white")
-        draw = ImageDraw.Draw(canvas)
-        for (z1, z2), label in zip(self._codes.tolist(), self._y.tolist(), strict=True):
-            x, y = self._pixel(z1, z2)
-            draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=COLOURS[label])
+        draw, colours = ImageDraw.Draw(canvas), browser.colours()
+        for (z0, z1), label in zip(self._codes.tolist(), self._y.tolist(), strict=True):
+            x, y = self._pixel(z0, z1)
+            draw.ellipse([x - 2, y - 2, x + 2, y + 2], fill=colours[label])
         draw.rectangle([0, 0, self.size - 1, self.size - 1], outline="#888888")
         for value in (-self.span, self.span):
             x, _ = self._pixel(value, value)
@@ -354,9 +333,9 @@ class Plane(widgets.VBox):
             draw.text((x, self.size // 2), f"{value:g}", "black", font())
         return canvas.quantize(64)  # few colours make a small PNG, and a fast one
 
-    def _pixel(self, z1, z2):
+    def _pixel(self, z0, z1):
         to = self.size / (2 * self.span)
-        return (z1 + self.span) * to, (self.span - z2) * to
+        return (z0 + self.span) * to, (self.span - z1) * to
 
 
 # -- latents --------------------------------------------------------------------------------------
@@ -383,7 +362,7 @@ def latents(*names, most=12):
     return one_of(loaded, lambda run: Latents(run, said, most))
 
 
-class Latents(widgets.VBox):
+class Latents(Box):
     """`sliders` hold z; `randomize`, `reset`, `dream` and `tiles` move them; `image` is decoded."""
 
     def __init__(self, run, said, most=12, seed=None):
@@ -519,7 +498,7 @@ def check_encoders(loaded):
             raise runs.RunError(f"'{run.folder.name}' has no encoder, which a drawing needs")
 
 
-class Pad(widgets.VBox):
+class Pad(Box):
     """`upload` takes a picture file, `number` a test image; `image` has ten samples decoded."""
 
     def __init__(self, run, said, samples=10):
@@ -567,8 +546,8 @@ class Pad(widgets.VBox):
             f"<tr><th>{symbol}</th>" + "".join(f"<td>{v:.2f}&ensp;</td>" for v in code[0].tolist())
             for symbol, code in codes.items()
         )
-        probability = f"Reconstruction probability: <b>{-loss / self._samples:.0f} nats</b>"
-        return sheet(rows, scale=3), f"<table>{table}</table><p>{probability}</p>"
+        likelihood = f"log p(x|z) of the reconstruction: <b>{-loss / self._samples:.0f} nats</b>"
+        return sheet(rows, scale=3), f"<table>{table}</table><p>{likelihood}</p>"
 
     def show(self):
         if self._x is None:
@@ -590,7 +569,7 @@ def statistics(digit_statistics, name="tuned"):
     return Statistics(digit_statistics, run, said)
 
 
-class Statistics(widgets.VBox):
+class Statistics(Box):
     """`which` chooses means or standard deviations; `table` shows them; `csv()` exports them."""
 
     def __init__(self, digit_statistics, run, said):
@@ -647,53 +626,3 @@ class Statistics(widgets.VBox):
         colour = "221,120,40" if share > 0 else "50,110,200"
         style = f"background:rgba({colour},{0.7 * abs(share):.2f});padding:0 4px"
         return f'<td style="{style}">{value:.2f}</td>'
-
-
-# -- what they share ------------------------------------------------------------------------------
-
-
-def one_of(loaded, build):
-    """The explorer of a trained run; of several, under a menu to choose from."""
-    if len(loaded) == 1:
-        return build(loaded[0])
-    menu = widgets.Dropdown(options=[(run.folder.name, run) for run in loaded], description="model")
-    box = widgets.VBox()
-
-    def show():
-        box.children = [menu, build(menu.value)]
-
-    connect(show, menu)
-    return box
-
-
-def connect(show, *controls):
-    """Call `show` now and whenever one of the controls changes."""
-
-    def changed(_):
-        box = getattr(show, "__self__", None)
-        if not getattr(box, "held", False):
-            show()
-
-    for control in controls:
-        control.observe(changed, "value")
-    show()
-
-
-@contextlib.contextmanager
-def holding(box):
-    """Change several controls of a box and draw once, at the end."""
-    box.held = True
-    try:
-        yield
-    finally:
-        box.held = False
-    box.show()
-
-
-def note(text):
-    return widgets.HTML(f"<small>{html.escape(text)}</small>") if text else widgets.HTML()
-
-
-def picture():
-    # without tooltip: JupyterLab 4 fails to show an Image that has one
-    return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start"))

@@ -11,54 +11,18 @@ import traitlets
 
 from utils import training
 from utils.explore import browser
-from utils.explore.explorers import (
-    Sentence,
-    check_encoders,
-    check_planes,
-    choose_ladders,
-    explorer,
-    two_images,
-)
+from utils.explore.box import Sentence, explorer
+from utils.explore.explorers import check_encoders, check_planes, choose_ladders, two_images
+from utils.explore.kept import Kept
 from utils.explore.models import dataset, load, test_images
 
 EACH = 30  # test images of every class that travel to the browser
 
-RENDER = """
-function render({ model, el }) {
-  const root = document.createElement("div");
-  el.append(root);
-  const seen = (found) => {
-    if (Array.isArray(found)) model.set("z", found);
-    else for (const [key, value] of Object.entries(found)) model.set(key, value);
-    model.save_changes();
-  };
-  let explorer = null;
-  try {
-    const source = new Source(model.get("content"));
-    explorer = mount(root, model.get("name"), source, { ...model.get("options"), onChange: seen });
-  } catch (error) {
-    complain(root, error);
-  }
-  root.append(h("p", { class: "vae-small" }, model.get("note")));
-  // Python moves z by message: a change of the trait may be the late echo of an older move here
-  const move = ({ z }) => {
-    if (explorer?.z?.length === z.length) explorer.z = z;
-  };
-  if (model.get("z").length) move({ z: model.get("z") });
-  model.on("msg:custom", move);
-  return () => {
-    model.off("msg:custom", move);
-    explorer?.stop();
-  };
-}
-export default { render };
-"""
 
-
-class Explorer(anywidget.AnyWidget):
+class Explorer(Kept, anywidget.AnyWidget):
     """One explorer of browser/explorers.js: `name`, and the models and images it shows."""
 
-    _esm = browser.module() + RENDER
+    _esm = browser.module() + browser.text("widget.js")
     _css = browser.css()
     name = traitlets.Unicode().tag(sync=True)
     content = traitlets.Dict().tag(sync=True)
@@ -69,6 +33,14 @@ class Explorer(anywidget.AnyWidget):
         traitlets.Float(), help="what a drawing pad encodes, 784 values in [0, 1]"
     ).tag(sync=True)
     mu = traitlets.List(traitlets.Float(), help="its code").tag(sync=True)
+    last = traitlets.List(help="pictures seen last: [address, width, words]").tag(sync=True)
+
+    def __init__(self, **traits):
+        super().__init__(**traits)
+        self.observe(self.keep, "last")
+
+    def pictures(self):
+        return self.last
 
     def move(self, z):
         """Show the decoding of a latent of nz numbers. Raises ValueError for another size."""
@@ -103,6 +75,23 @@ def pad(*names):
     loaded, said = load(*(names or ("tuned",)))
     check_encoders(loaded)
     return widget("pad", loaded, said)
+
+
+@explorer
+def linked(*names):
+    """A drawing, its cloud on the map, the network, what is decoded and both losses, all at once.
+
+    names  VAEs with nz = 2 (default: plane)
+    """
+    loaded, said = load(*(names or ("plane",)))
+    check_planes(loaded)
+    return widget("linked", loaded, said)
+
+
+@explorer
+def directions(*names):
+    """Sliders along slant, boldness and width, and from one class to another."""
+    return show("directions", names or ("tuned",))
 
 
 @explorer
@@ -157,7 +146,8 @@ def widget(kind, loaded, said, encoder=True, own=None, **options):
         browser.pack(browser.finite(run), title(run), images, encoder=encoder) | {"name": name(run)}
         for run in loaded
     ]
-    content = {"models": models, "images": packed_images}
+    named = browser.classifier(dataset(loaded[0])) if packed_images else None
+    content = {"models": models, "images": packed_images, "classifier": named}
     return Explorer(name=kind, content=content, options=options, note=said)
 
 

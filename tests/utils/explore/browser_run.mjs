@@ -21,6 +21,17 @@ const actions = {
       logvar: encoded.map(({ logvar }) => list(logvar)),
     };
   },
+  classify({ packed, drawings, images }) {
+    const classifier = new browser.Classifier(packed, Array.from({ length: 10 }));
+    const drawn = drawings.map((strokes) => browser.rasterise(browser.centred(strokes)));
+    return [...drawn, ...images].map((image) =>
+      ({ ...classifier.read(image), passes: classifier.passes(image) }));
+  },
+  train({ hidden, values, images, noise, beta, rate }) {
+    const network = new (browser.trainer().Network)({ hidden, values });
+    const losses = network.step(images.map((x) => Float32Array.from(x)), noise, beta, rate);
+    return { losses, values: Object.fromEntries(Object.entries(network.p).map(([name, p]) => [name, Array.from(p)])) };
+  },
   call({ name, args }) {
     return browser[name](...args);
   },

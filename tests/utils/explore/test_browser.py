@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from utils import graph, runs
+from utils import data, graph, runs
 from utils.explore import browser
 
 NODE = shutil.which("node")
@@ -293,3 +293,109 @@ def test_missing_weights_and_wrong_sizes_are_sentences(node):
     (wrong,) = node(program_job(program, {"w": torch.ones(3, 7)}, torch.zeros(1, 6)))
     assert missing["kind"] == "ModelError" and "“w”" in missing["error"]
     assert wrong["kind"] == "ModelError" and "takes 7 values, not 6" in wrong["error"]
+
+
+# -- the classifiers ------------------------------------------------------------------------------
+
+DRAWINGS = json.loads(Path(__file__).with_name("drawings.json").read_text("utf8"))
+
+
+def read(node, dataset, drawings=(), images=()):
+    """What the classifier of a dataset says of drawings, then of images: (labels, passes)."""
+    job = {
+        "action": "classify",
+        "packed": browser.classifier(dataset),
+        "drawings": [*drawings],
+        "images": [image.flatten().tolist() for image in images],
+    }
+    (answer,) = node(job)
+    labels, passes = (
+        torch.tensor([one[key] for one in answer["value"]]) for key in ("label", "passes")
+    )
+    return labels, passes.float()
+
+
+def test_a_drawing_gets_its_name_and_passes(node):
+    labels, passes = read(node, "MNIST", [each["strokes"] for each in DRAWINGS])
+    wanted = torch.tensor([each["label"] for each in DRAWINGS])
+    assert (labels == wanted).float().mean() >= 0.95
+    assert passes.mean() >= 0.9
+
+
+@pytest.mark.parametrize("dataset, least", [("MNIST", 0.97), ("FashionMNIST", 0.85)])
+def test_test_images_get_their_names_and_pass(node, dataset, least):
+    test = data.load(dataset, train=False, root="embedded")
+    labels, passes = read(node, dataset, images=test.images)
+    right, made = (labels == test.labels).float().mean(), browser.classifier(dataset)["made"]
+    assert right >= least and right == pytest.approx(made["accuracy"], abs=0.005)
+    assert passes.mean() >= 0.9 and passes.mean() == pytest.approx(made["passing"], abs=0.005)
+
+
+def test_what_is_no_digit_does_not_pass(node):
+    torch.manual_seed(0)
+    test = data.load("MNIST", train=False, root="embedded").images[:200]
+    mean = torch.stack([test[torch.randperm(200)[:8]].mean(0) for _ in range(50)])
+    halves = torch.where(torch.arange(28)[:, None] < 14, test[:50], test[50:100].roll(6, 3))
+    roof, door = (
+        [[5, 24], [5, 12], [14, 4], [23, 12], [23, 24], [5, 24]],
+        [[11, 24], [11, 17], [16, 17]],
+    )
+    _, passes = read(node, "MNIST", [[roof, door]], [*mean, *halves, *torch.rand(50, 1, 28, 28)])
+    assert passes.mean() < 0.25
+
+
+def test_runs_without_a_pull_to_the_prior_fail_visibly(node):
+    """Of the autoencoder's and β = 0's samples hardly one passes; of a VAE's most do."""
+    torch.manual_seed(0)
+    z, passed = torch.randn(100, 12), {}
+    for name in ("autoencoder", "beta-0", "beta-1"):
+        images = torch.sigmoid(runs.Trained(runs.REFERENCE / name, "reference").decode(z))
+        passed[name] = read(node, "MNIST", images=images)[1].mean()
+    assert passed["beta-1"] > 0.7
+    assert passed["autoencoder"] < 0.2 and passed["beta-0"] < 0.2
+    x = data.load("MNIST", train=False, root="embedded").images[:500]
+    codes = runs.Trained(runs.REFERENCE / "autoencoder", "reference").encode(x)
+    assert codes.std(0).mean() > 2, "the codes lie elsewhere than the prior"
+
+
+# -- training in the page -------------------------------------------------------------------------
+
+
+def test_one_step_of_training_is_torchs(node):
+    torch.manual_seed(3)
+    hidden, batch, beta, rate = 7, 5, 2.0, 3e-3
+    x = torch.rand(batch, 784) * (torch.rand(batch, 784) > 0.7)
+    noise = torch.randn(batch, 2)
+    layers = {
+        "w": nn.Linear(784, hidden),
+        "mu": nn.Linear(hidden, 2),
+        "lv": nn.Linear(hidden, 2),
+        "v": nn.Linear(2, hidden),
+        "o": nn.Linear(hidden, 784),
+    }
+    biases = {"w": "b", "mu": "mub", "lv": "lvb", "v": "c", "o": "ob"}
+
+    def values():
+        found = {}
+        for name, layer in layers.items():
+            weight = layer.weight.detach()
+            found[name] = (weight.T if name == "w" else weight).flatten().tolist()
+            found[biases[name]] = layer.bias.detach().tolist()
+        return found
+
+    job = {"action": "train", "hidden": hidden, "values": values(), "images": x.tolist()}
+    (answer,) = node(job | {"noise": noise.tolist(), "beta": beta, "rate": rate})
+    optimizer = torch.optim.Adam([p for layer in layers.values() for p in layer.parameters()], rate)
+    h = layers["w"](x).relu()
+    mu, logvar = layers["mu"](h), layers["lv"](h)
+    logits = layers["o"](layers["v"](mu + torch.exp(logvar / 2) * noise).relu())
+    bce = nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum") / batch
+    kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum() / batch
+    (bce + beta * kl).backward()
+    optimizer.step()
+    losses = answer["value"]["losses"]
+    assert losses["reconstruction"] == pytest.approx(bce.item(), abs=1e-4 * bce.item())
+    assert losses["kl"] == pytest.approx(kl.item(), abs=1e-4)
+    for name, expected in values().items():
+        ours = torch.tensor(answer["value"]["values"][name])
+        torch.testing.assert_close(ours, torch.tensor(expected), rtol=0, atol=1e-4)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 from utils import runs, training
-from utils.explore import explorers, sheets
+from utils.explore import box, explorers, sheets
 
 
 class Model(nn.Module):
@@ -141,7 +141,7 @@ def test_other_than_two_images_are_refused_in_words():
     trained("autoencoder", nz=3, variational=False)
     trained("tuned", nz=5)
     sentence = explorers.interpolation(images=torch.rand(2, 14, 14))
-    assert isinstance(sentence, explorers.Sentence) and "not (14, 14)" in sentence.value
+    assert isinstance(sentence, box.Sentence) and "not (14, 14)" in sentence.value
 
 
 def test_spherical_path_keeps_the_length_between_those_of_the_ends():
@@ -157,20 +157,20 @@ def test_plane_decodes_the_point_and_goes_to_a_test_image():
     model = trained("plane", nz=2)
     explorer = explorers.plane()
     before = explorer.map.value, explorer.image.value
-    explorer.z1.value, explorer.z2.value = 1.0, -2.0
+    explorer.z0.value, explorer.z1.value = 1.0, -2.0
     assert (explorer.map.value, explorer.image.value) != before
     right = decoding(model, torch.tensor([1.0, -2.0]))
     assert np.abs(tile(explorer.image.value, 8) - right).max() < 0.01
     explorer.number.value = 7
     explorer.load.click()
     code = explorer.run.encode(explorers.test_images(explorer.run)[0][7:8])[0]
-    assert [explorer.z1.value, explorer.z2.value] == pytest.approx(code.tolist(), abs=0.05)
+    assert [explorer.z0.value, explorer.z1.value] == pytest.approx(code.tolist(), abs=0.05)
 
 
 def test_plane_refuses_other_latent_sizes_in_words():
     trained("plane", nz=3)
     refusal = explorers.plane()
-    assert isinstance(refusal, explorers.Sentence) and "3 latent dimensions" in refusal.value
+    assert isinstance(refusal, box.Sentence) and "3 latent dimensions" in refusal.value
 
 
 @pytest.mark.parametrize("nz", [1, 5, 30])
@@ -268,14 +268,14 @@ def test_statistics_uses_the_students_function_and_exports_a_table():
 @pytest.mark.parametrize("name", ["beta", "interpolation", "plane", "latents", "pad"])
 def test_a_missing_run_is_a_sentence(name):
     sentence = getattr(explorers, name)()
-    assert isinstance(sentence, explorers.Sentence)
+    assert isinstance(sentence, box.Sentence)
     assert "Train" in sentence.value and "Traceback" not in sentence.value
 
 
 def test_a_run_of_nan_is_a_sentence():
     trained("tuned", spoiled=True)
     sentence = explorers.latents()
-    assert isinstance(sentence, explorers.Sentence) and "NaN" in sentence.value
+    assert isinstance(sentence, box.Sentence) and "NaN" in sentence.value
 
 
 def test_fashion_runs_show_fashion_images():

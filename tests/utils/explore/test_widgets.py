@@ -12,7 +12,7 @@ from tests.autograder.release.test_playground import THREE, draw, pixels
 from tests.conftest import visitor
 from utils import runs
 from utils.explore import browser, widgets
-from utils.explore.explorers import Sentence
+from utils.explore.box import Sentence
 
 LATENTS, PLANES = ("beta-0", "autoencoder"), ("plane", "plane-autoencoder")
 
@@ -29,6 +29,8 @@ MAKERS = {
     "latents": lambda: widgets.latents(*LATENTS),
     "plane": lambda: widgets.plane(*PLANES),
     "pad": lambda: widgets.pad(*LATENTS),
+    "linked": lambda: widgets.linked("plane"),
+    "directions": lambda: widgets.directions("beta-1"),
     "interpolation": lambda: widgets.interpolation("autoencoder", "beta-0"),
     "ladder": lambda: widgets.beta("reference"),
     "statistics": lambda: widgets.statistics("plane"),
@@ -195,7 +197,7 @@ def test_a_plane_in_lab_follows_the_pointer_and_loads_a_point(shown):
     before = pixels(plane.locator(".vae-large"))
     plane.locator(".vae-map").hover(position={"x": 300, "y": 300})
     assert np.abs(pixels(plane.locator(".vae-large")) - before).max() > 0.1
-    expect(where).to_contain_text("looks most like")
+    expect(where).to_contain_text("looks")
     box = points.nth(3).bounding_box()
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     plane.page.mouse.click(*middle)
@@ -253,3 +255,55 @@ def test_a_drawing_in_lab_is_encoded(shown):
 
 def test_a_missing_run_in_lab_is_a_sentence(shown):
     expect(shown("missing").get_by_role("alert")).to_contain_text("there is no run 'nothing'")
+
+
+def test_the_picture_stays_in_sight_while_the_last_slider_moves(notebook):
+    page = notebook("from utils import widgets\nwidgets.latents('tuned', most=24)", height=620)
+    sliders = page.locator(".vae-rows input")
+    expect(sliders).to_have_count(24)
+    sliders.nth(21).scroll_into_view_if_needed()
+    sliders.nth(21).focus()
+    box = page.locator(".vae-live .vae-large").bounding_box()
+    assert box["y"] > 0 and box["y"] + box["height"] < 620
+    assert page.locator("label", has_text="z21").count() == 1
+
+
+GONE = """async () => {
+  const kernels = await (await fetch('/api/kernels')).json();
+  for (const { id } of kernels) await fetch(`/api/kernels/${id}`, { method: 'DELETE' });
+}"""
+
+
+def test_a_saved_notebook_shows_the_last_picture_and_what_to_do(notebook, served):
+    _, address = served
+    page = notebook(
+        "from utils import explorers, widgets\nwidgets.latents('plane')",
+        "explorers.interpolation('autoencoder', 'beta-0')",
+    )
+    for picture in (".vae-live .vae-large", ".vae-live .widget-image"):
+        page.locator(picture).wait_for()
+    assert page.locator(".vae-kept:visible").count() == 0
+    page.wait_for_function("document.querySelectorAll('.vae-kept img').length > 1")
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function(
+        """async () => (await (await fetch('/files/test.ipynb', {cache: 'no-store'})).text())
+          .includes('data:image')"""
+    )
+    page.evaluate(GONE)
+    page.goto(f"{address}/lab/tree/test.ipynb?reset")
+    expect(page.locator(".vae-kept:visible")).to_have_count(2)
+    expect(page.locator(".vae-kept").first).to_contain_text("Run the cell again")
+    assert page.locator(".vae-kept img:visible").count() >= 2
+    assert page.get_by_text("model not found").locator("visible=true").count() == 0
+
+
+def test_the_fallbacks_sliders_and_pictures_have_names_and_take_arrow_keys(notebook):
+    page = notebook("from utils import explorers\nexplorers.interpolation('autoencoder', 'beta-0')")
+    handle = page.locator(".vae-live .noUi-handle[aria-label]").first
+    expect(handle).to_have_attribute("aria-label", "t")
+    before = page.locator(".vae-live .widget-image").get_attribute("src")
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    expect(handle).to_have_attribute("aria-valuetext", "0.51")
+    expect(page.locator(".vae-live .widget-image")).not_to_have_attribute("src", before)
+    assert page.locator(".vae-live img:not([alt])").count() == 0

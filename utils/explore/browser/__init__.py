@@ -1,10 +1,12 @@
 """What runs in a reader's browser, and how trained models and images get there.
 
-`decoder.js` computes models, `explorers.js` draws, `explorers.css` says how it looks. The notebook
-widgets (utils/explore/widgets.py) and the playground page both take the module from `module()` and
-models from `pack()`.
+`decoder.js` computes models, `source.js` holds what there is to show, and there is a file for every
+explorer; `explorers.js` mounts them, `explorers.css` says how they look. The notebook widgets
+(utils/explore/widgets.py) and the playground page both take the module from `module()` and models
+from `pack()`. `classifier-*.json` name what is seen (benchmarks/train_classifier.py made them).
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -15,19 +17,38 @@ import torch.nn.functional as F
 from utils import data, runs
 
 HERE = Path(__file__).parent
+SCRIPTS = (  # in an order in which each finds what it imports
+    "decoder source pieces drawing map network plane linked latents pad ladder walk directions "
+    "statistics trainer training explorers"
+).split()
 TYPES = {"f4": "<f4", "f2": "<f2", "u1": "u1"}
 NO_CLASS = 255  # the label of an image that has none
 
 
 def module():
-    """The two JavaScript files as one ES module, which needs no other file."""
-    names = ("decoder.js", "explorers.js")
-    text = "\n".join((HERE / name).read_text("utf8") for name in names)
-    return re.sub(r'^import [^;]* from "\./decoder\.js";\n', "", text, flags=re.M)
+    """The JavaScript files as one ES module, which needs no other file."""
+    whole = "\n".join(text(f"{name}.js") for name in SCRIPTS)
+    return re.sub(r'^import [^;]* from "\./\w+\.js";\n', "", whole, flags=re.M)
 
 
 def css():
-    return (HERE / "explorers.css").read_text("utf8")
+    return text("explorers.css")
+
+
+def text(name):
+    """A file of this folder."""
+    return (HERE / name).read_text("utf8")
+
+
+def colours(theme="light"):
+    """The ten class colours on a light or a dark ground, as explorers.css has them."""
+    pairs = re.findall(r"--vae-c\d: light-dark\((#\w{6}), (#\w{6})\)", css())
+    return [pair[theme == "dark"] for pair in pairs]
+
+
+def classifier(dataset):
+    """The classifier of a dataset, as a dict that source.js reads."""
+    return json.loads(text(f"classifier-{dataset}.json"))
 
 
 def pack(run, title, images=None, *, encoder=True, small=False):

@@ -66,6 +66,20 @@ export class Model {
     return this._encode !== null;
   }
 
+  /** Layers of "encode" or "decode", input first: {name, data}; data is what was computed last. */
+  layers(part) {
+    const [program, input, output] = { encode: [this._encode, "x", this.canEncode && this.kind === "vae" ? "μ, log σ²" : "z"],
+      decode: [this._decode, "z", "x̂"] }[part];
+    if (!program) return [];
+    return program.layers.map(({ values }, i, all) => ({
+      name: i === 0 ? input : i === all.length - 1 ? output : "hidden",
+      get data() {
+        const data = values.data ?? new Float32Array(count(values.shape));
+        return part === "decode" && i === all.length - 1 ? data.map(sigmoid) : data;
+      },
+    }));
+  }
+
   /** Image (784 values in 0…1) of a latent z. */
   decode(z) {
     return this.logits(z).map((logit) => 1 / (1 + Math.exp(-logit)));
@@ -88,6 +102,7 @@ export class Model {
 /** A function from the values of one input to a list of outputs, each a fresh Float32Array. */
 export function compile(program, weights, name = "") {
   const values = { "%0": { shape: [1, ...program.input], data: null } };
+  const layers = [{ values: values["%0"] }]; // the input, then what each layer with weights gives
   const steps = program.ops.map((op) => {
     const make = Object.hasOwn(OPS, op.op) ? OPS[op.op] : null;
     if (!make)
@@ -106,9 +121,12 @@ export function compile(program, weights, name = "") {
     const out = { shape: [1, ...op.shape], data: new Float32Array(count(op.shape)) };
     const step = make(op, inputs, out, weight, weights);
     values[op.out] = out;
+    if (LAYERS.includes(op.op)) layers.push({ values: out });
+    else if (layers.length > 1 && op.op !== "slice" && out.data.length === layers.at(-1).values.data.length)
+      layers.at(-1).values = out; // its norm or activation
     return step;
   });
-  return (input) => {
+  const run = (input) => {
     if (input.length !== count(program.input))
       throw new ModelError(
         `The model “${name}” takes ${count(program.input)} values, not ${input.length}.`);
@@ -116,7 +134,11 @@ export function compile(program, weights, name = "") {
     for (const step of steps) step();
     return program.outputs.map((out) => Float32Array.from(values[out].data));
   };
+  run.layers = layers;
+  return run;
 }
+
+const LAYERS = ["linear", "matmul", "conv2d", "conv_transpose2d"];
 
 const count = (shape) => shape.reduce((product, size) => product * size, 1);
 

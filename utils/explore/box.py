@@ -1,0 +1,98 @@
+"""What the explorers of ipywidgets share: the box, a sentence in its place, when it draws."""
+
+import contextlib
+import functools
+import html
+import io
+
+import ipywidgets as widgets
+from PIL import Image
+
+from utils import data, runs
+from utils.explore.kept import Kept, address
+from utils.explore.named import names
+
+
+def explorer(build):
+    """Show a sentence in place of an explorer that cannot be built."""
+
+    @functools.wraps(build)
+    def built(*args, **kwargs):
+        try:
+            return build(*args, **kwargs)
+        except (runs.RunError, data.DataError) as problem:
+            return Sentence(f"This explorer cannot start: {problem}")
+
+    return built
+
+
+class Sentence(widgets.HTML):
+    """A sentence in place of an explorer."""
+
+    def __init__(self, text):
+        super().__init__(f'<p role="alert">{html.escape(text)}</p>')
+
+
+class Box(Kept, widgets.VBox):
+    """What explorers are: a column of controls and pictures."""
+
+    def __init__(self, children):
+        super().__init__([*children, *names()])
+
+    def pictures(self):
+        shown = [getattr(self, name, None) for name in ("map", "image")]
+        return [
+            (address(bytes(each.value)), Image.open(io.BytesIO(each.value)).width, "last picture")
+            for each in shown
+            if isinstance(each, widgets.Image) and each.value
+        ]
+
+
+def one_of(loaded, build):
+    """The explorer of a trained run; of several, under a menu to choose from."""
+    if len(loaded) == 1:
+        return build(loaded[0])
+    menu = widgets.Dropdown(options=[(run.folder.name, run) for run in loaded], description="model")
+    box = widgets.VBox()
+
+    def show():
+        box.children = [menu, build(menu.value)]
+
+    connect(show, menu)
+    return box
+
+
+def connect(show, *controls):
+    """Call `show` now and whenever one of the controls changes."""
+
+    def changed(_):
+        box = getattr(show, "__self__", None)
+        if not getattr(box, "held", False):
+            show()
+            if isinstance(box, Kept):
+                box.keep()
+
+    for control in controls:
+        control.observe(changed, "value")
+    show()
+
+
+@contextlib.contextmanager
+def holding(box):
+    """Change several controls of a box and draw once, at the end."""
+    box.held = True
+    try:
+        yield
+    finally:
+        box.held = False
+    box.show()
+    box.keep()
+
+
+def note(text):
+    return widgets.HTML(f"<small>{html.escape(text)}</small>") if text else widgets.HTML()
+
+
+def picture():
+    # without tooltip: JupyterLab 4 fails to show an Image that has one
+    return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start"))
