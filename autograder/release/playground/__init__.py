@@ -5,6 +5,8 @@ import contextlib
 import html
 import io
 import json
+import re
+import zlib
 from pathlib import Path
 
 from autograder.release.bundle import course_url
@@ -15,6 +17,7 @@ HERE = Path(__file__).parent
 RUNS = HERE / "runs"  # those that only this page shows
 LIMIT = 5_000_000  # bytes of the whole page
 EACH = 30  # test images of every class
+TRAINING = {"MNIST": 2000, "FashionMNIST": 1000}  # images that the page can learn from
 
 # dataset: runs, in the order of the menus
 MODELS = {
@@ -40,7 +43,9 @@ def write(target: Path) -> int:
     parts = {
         "<!--{course}-->": f'<p><a href="{url}">The course</a></p>' if url else "",
         "/*{css}*/": browser.css(),
-        "/*{module}*/": browser.module().replace("export ", ""),
+        "/*{page css}*/": (HERE / "page.css").read_text("utf8"),
+        "/*{module}*/": re.sub("^export ", "", browser.module(), flags=re.M),
+        "/*{page js}*/": (HERE / "page.js").read_text("utf8"),
         "/*{data}*/": content(),
     }
     for mark, text in parts.items():
@@ -66,9 +71,22 @@ def content() -> str:
                 browser.pack(find(name), title(name), images, small=True) for name in models
             ],
             "images": browser.pack_images(dataset, images, labels),
+            "classifier": browser.classifier(dataset),
+            "training": to_learn_from(dataset, TRAINING[dataset]),
         }
     text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"), default=as_text)
     return text.replace("</", "<\\/")
+
+
+def to_learn_from(dataset: str, count: int) -> dict[str, str]:
+    """Training images as the page gets them: 16 shades of grey, deflated; and their labels."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        train = data.load(dataset, train=True, root="embedded")
+    images, labels = browser.choose(train, count // 10)
+    shades = (images[:, 0] * 15).round().byte().numpy().tobytes()
+    pixels = zlib.compressobj(9, wbits=-15)
+    packed = pixels.compress(shades) + pixels.flush()
+    return {"pixels": as_text(packed), "labels": as_text(labels.byte().numpy().tobytes())}
 
 
 def find(name: str) -> runs.Trained:

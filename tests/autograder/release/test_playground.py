@@ -25,6 +25,7 @@ THREE = [
     (115, 232),
     (85, 205),
 ]
+LETTER = [(40, 240), (140, 30), (240, 240), (190, 150), (90, 150)]  # A: no encoder has seen one
 DIGITS = '[data-explorer="{}"]'
 
 
@@ -41,7 +42,8 @@ def page(visit, page_file):
     requests = []
     page.on("request", lambda request: requests.append(request.url))
     yield page
-    assert not [url for url in requests if not url.startswith("data:")], "an external request"
+    known = ("data:", page_file.as_uri())
+    assert not [url for url in requests if not url.startswith(known)], "an external request"
 
 
 @pytest.fixture(scope="session")
@@ -52,12 +54,14 @@ def means():
 
 
 def step(page, name):
-    """Reveal all steps and bring one explorer into view."""
-    if page.locator(".all").is_visible():
-        page.locator(".all").click()
-    explorer = page.locator(DIGITS.format(name)).first
-    explorer.scroll_into_view_if_needed()
-    return explorer
+    """Open the step of one explorer alone."""
+    number = page.evaluate(
+        """(name) => 1 + [...document.querySelectorAll('main > section')].findIndex((section) =>
+          section.querySelector(`[data-explorer="${name}"]`))""",
+        name,
+    )
+    page.goto(f"{page.url.split('#')[0]}?only={number}")
+    return page.locator(DIGITS.format(name)).first
 
 
 def pixels(canvas):
@@ -99,7 +103,7 @@ def test_a_missing_run_is_a_sentence(tmp_path, capsys, monkeypatch):
 
 def test_steps_are_revealed_one_after_the_other(page):
     steps = page.locator("main > section")
-    assert steps.count() >= 6
+    assert steps.count() >= 8
     assert [s.is_visible() for s in steps.all()] == [True] + [False] * (steps.count() - 1)
     page.get_by_role("button", name="Next:").click()
     assert steps.nth(1).is_visible() and not steps.nth(2).is_visible()
@@ -121,20 +125,21 @@ def test_a_slider_moves_by_keyboard_and_changes_the_picture(page):
     explorer = step(page, "latents")
     picture, sliders = explorer.locator(".vae-large"), explorer.locator(".vae-rows input")
     assert sliders.count() == 12
+    explorer.get_by_role("button", name="Reset").click()
     before = pixels(picture)
-    sliders.nth(1).focus()
+    sliders.nth(5).focus()
     for _ in range(80):
         page.keyboard.press("ArrowRight")
-    assert float(sliders.nth(1).input_value()) == pytest.approx(0.8, abs=0.01)
+    assert float(sliders.nth(5).input_value()) == pytest.approx(0.8, abs=0.01)
     assert np.abs(pixels(picture) - before).max() > 0.1
-    assert explorer.locator(".vae-rows output").nth(1).inner_text() == "0.80"
+    assert explorer.locator(".vae-rows output").nth(5).inner_text() == "0.80"
 
 
 def test_the_picture_is_what_torch_decodes(page):
     explorer = step(page, "latents")
     explorer.get_by_role("button", name="Randomize").click()
     z = explorer.locator(".vae-rows input").evaluate_all("all => all.map((s) => s.valueAsNumber)")
-    run = playground.find("beta-1")
+    run = playground.find("beta-5")
     packed = browser.pack(run, "", small=True)
     logits = graph.run(run._graph["decode"], browser.unpack_weights(packed), torch.tensor([z]))[0]
     shown = pixels(explorer.locator(".vae-large"))
@@ -156,9 +161,10 @@ def test_tiles_show_a_posterior_and_reset_returns_to_the_prior(page):
 
 def test_a_drawn_three_decodes_to_a_three(page, means):
     explorer = step(page, "pad")
+    explorer.get_by_role("button", name="Clear").click()
     assert "empty" in explorer.locator(".vae-main").inner_text()
     draw(page, explorer.locator(".vae-pad"), THREE)
-    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
+    explorer.locator(".vae-score").filter(has_text="nats").first.wait_for()
     sheet = pixels(explorer.locator(".vae-wide"))
     decoded = [sheet[29 * (k // 5) :, 29 * (k % 5) :][:28, :28] for k in range(10)]
     mean = torch.tensor(np.mean(decoded, 0)).flatten().float()
@@ -173,11 +179,12 @@ def test_a_drawn_three_decodes_to_a_three(page, means):
 
 def test_the_pad_can_be_used_from_the_keyboard(page):
     explorer = step(page, "pad")
+    explorer.get_by_role("button", name="Clear").click()
     explorer.locator(".vae-pad").focus()
     page.keyboard.press("Space")
     for _ in range(8):
         page.keyboard.press("ArrowDown")
-    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
+    explorer.locator(".vae-score").filter(has_text="nats").first.wait_for()
     explorer.get_by_role("button", name="Clear").click()
     assert "empty" in explorer.locator(".vae-main").inner_text()
 
@@ -223,13 +230,12 @@ def test_beta_changes_the_pictures_and_the_losses(page):
 
 def test_a_point_of_the_plane_loads_its_image(page):
     explorer = step(page, "plane")
-    points = explorer.locator("svg .vae-c4")
+    points = explorer.locator(".vae-map .vae-c4")
     assert points.count() == playground.EACH
-    points.first.dispatch_event("pointerdown")  # bubbles to the map, at no place: the corner
     box = points.nth(3).bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert "Test image" in explorer.inner_text() and "σ = (" in explorer.inner_text()
-    explorer.locator("svg").focus()
+    explorer.locator(".vae-map").focus()
     before = explorer.locator("output").first.inner_text()
     page.keyboard.press("ArrowRight")
     assert explorer.locator("output").first.inner_text() != before
@@ -250,10 +256,10 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(visit, page_file):
     page = visit(page_file.as_uri(), **PHONE)
     page.locator(".all").tap()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
-    pad = page.locator(".vae-pad")
+    pad = page.locator(".vae-pad").first
     pad.scroll_into_view_if_needed()
     pad.tap()
-    page.locator(".vae-score").filter(has_text="nats").first.wait_for()
+    page.locator(".vae-sum").filter(has_text="nats").wait_for()
 
 
 def test_dark_follows_the_system(visit, page_file):
@@ -283,3 +289,163 @@ def test_a_browser_that_lacks_something_says_so_in_a_sentence(visit, page_file, 
     (tmp_path / "index.html").write_text(broken, encoding="utf8")
     page = visit((tmp_path / "index.html").as_uri())
     assert "This browser cannot draw" in page.get_by_role("alert").first.inner_text()
+
+
+# -- what a visitor does --------------------------------------------------------------------------
+
+
+def losses(explorer):
+    """(−log p(x|z), KL, loss) as the linked view says them."""
+    said = explorer.locator(".vae-term b").all_inner_texts()
+    return [float(text.replace("−", "-")) for text in said]
+
+
+def test_the_first_step_starts_with_a_picture_and_moves_by_itself(page):
+    explorer = page.locator(DIGITS.format("plane")).first
+    where = explorer.locator("output").first
+    explorer.locator(".vae-ellipse ellipse").first.wait_for(state="attached")
+    seen = page.evaluate(
+        """() => new Promise((done) => {
+          const output = document.querySelector('[data-explorer=plane] output'), seen = new Set();
+          const look = (now) => { seen.add(output.textContent);
+            seen.size > 3 ? done(seen.size) : requestAnimationFrame(look); };
+          requestAnimationFrame(look);
+        })"""
+    )
+    assert seen > 3 and where.is_visible()
+
+
+def test_two_bars_add_up_to_the_loss_and_follow_the_point(page):
+    explorer = step(page, "linked")
+    reconstruction, kl, loss = losses(explorer)
+    assert loss == pytest.approx(reconstruction + kl, abs=0.11) and kl > 0
+    explorer.locator(".vae-map").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    moved = losses(explorer)
+    assert moved[0] != reconstruction and moved[1] != kl
+    assert moved[2] == pytest.approx(moved[0] + moved[1], abs=0.11)
+    assert f"{loss:.1f}" in explorer.locator(".vae-sum .vae-small").inner_text()
+    explorer.get_by_role("button", name="Back to the encoder").click()
+    assert losses(explorer)[2] == pytest.approx(loss, abs=0.01)
+
+
+def test_the_bars_are_what_torch_computes(page):
+    explorer = step(page, "linked")
+    said = explorer.locator(".vae-said").filter(has_text="The encoder says").inner_text()
+    said = [float(value) for value in re.findall(r"-?\d+\.\d+", said.replace("−", "-"))]
+    mu, sigma = np.array(said[:2]), np.array(said[2:])
+    kl = (0.5 * (mu**2 + sigma**2 - 1 - np.log(sigma**2))).sum()
+    assert losses(explorer)[1] == pytest.approx(kl, abs=0.25)  # said to two digits
+
+
+def test_a_drawing_is_named_and_its_network_is_drawn(page):
+    explorer = step(page, "linked")
+    explorer.get_by_role("button", name="Clear").click()
+    draw(page, explorer.locator(".vae-pad"), THREE)
+    explorer.get_by_text("The drawing looks most like: 3").wait_for()
+    assert "hidden" in explorer.locator(".vae-network").get_attribute("aria-label")
+
+
+def test_a_dimension_shows_which_pixels_it_moves(page):
+    explorer = step(page, "latents")
+    assert not explorer.locator(".vae-moves").is_visible()
+    explorer.locator(".vae-rows input").first.focus()
+    assert explorer.locator(".vae-moves").is_visible()
+    assert "z0" in explorer.locator(".vae-said").first.inner_text()
+
+
+def test_a_point_of_the_curve_chooses_its_beta(page):
+    explorer = step(page, "ladder")
+    explorer.locator(".vae-rates circle").last.click()
+    chosen = explorer.locator(".vae-chosen th").inner_text()
+    assert f"β {chosen}" == explorer.locator(".vae-rates .vae-on text").text_content()
+    assert "pass for digits" in explorer.locator(".vae-passing").first.inner_text()
+
+
+def test_a_small_vae_learns_in_the_page(page):
+    explorer = step(page, "training")
+    explorer.get_by_role("button", name="Train").click()
+    said = explorer.locator(".vae-said")
+    said.filter(has_text=re.compile(r"[2-9]\.\d epochs of 2000")).wait_for(timeout=60_000)
+    explorer.get_by_role("button", name="Pause").click()
+    loss = [float(value) for value in re.findall(r"(\d+\.\d) ?[+n]", said.inner_text())]
+    assert 0 < sum(loss) < 250, "an untrained one has 540, the mean image 206"
+    paused = said.inner_text()
+    draw(page, opened(explorer).locator(".vae-pad"), THREE)
+    explorer.get_by_role("button", name="Learn from my drawing").click()
+    said.filter(has_text="of 2001 images").wait_for()
+    assert paused.split("epochs")[0] in said.inner_text() or "nats" not in said.inner_text()
+
+
+def opened(explorer):
+    explorer.locator("summary").click()
+    return explorer
+
+
+def test_a_question_is_answered_by_doing(page):
+    explorer = step(page, "linked")
+    quest = page.locator('[data-quest="beat"]')
+    assert not quest.locator(".answer").is_visible()
+    explorer.get_by_role("button", name="Clear").click()
+    draw(page, explorer.locator(".vae-pad"), LETTER)
+    explorer.locator(".vae-map").focus()
+    right, left, up, down = (f"Shift+Arrow{way}" for way in ("Right", "Left", "Up", "Down"))
+    for key, back in [(right, left), (up, down)] * 2:
+        for ahead, undo in [(key, back), (back, key)]:
+            before = losses(explorer)[2]
+            for _ in range(12):
+                page.keyboard.press(ahead)
+                now = losses(explorer)[2]
+                if now >= before:
+                    page.keyboard.press(undo)
+                    break
+                before = now
+    quest.locator(".answer").wait_for()
+
+
+def test_the_address_holds_step_data_and_beta_and_the_back_button_returns(page):
+    page.get_by_role("link", name=re.compile("^Step 6")).click()
+    ladder = page.locator(DIGITS.format("ladder"))
+    ladder.locator("input[type=range]").focus()
+    page.keyboard.press("End")
+    page.wait_for_url("**/*beta=10*")
+    assert "step=6" in page.url
+    page.reload()
+    assert ladder.locator(".vae-chosen th").inner_text() == "10"
+    page.locator('input[value="FashionMNIST"]').check()
+    assert "data=FashionMNIST" in page.url
+    page.go_back()
+    page.locator('body[data-dataset="MNIST"]').wait_for()
+
+
+def test_one_step_alone_for_a_slide(visit, page_file):
+    page = visit(page_file.as_uri() + "?only=2#step=2&z=0.5,-1")
+    assert page.locator("main > section:visible").count() == 1
+    assert not page.locator("nav").is_visible()
+    assert "μ = (0.50, −1.00)" in page.locator(DIGITS.format("linked")).inner_text()
+
+
+def test_the_words_follow_the_data(page):
+    page.locator('input[value="FashionMNIST"]').check()
+    first = page.locator("main > section").first.inner_text()
+    assert "boot" in first and "digit" not in first
+
+
+def test_without_javascript_the_words_can_be_read(chromium, page_file):
+    page = chromium.new_page(java_script_enabled=False)
+    page.goto(page_file.as_uri())
+    assert "switched off" in page.locator("noscript").inner_text()
+    assert page.get_by_text("Two things are wanted of the cloud").is_visible()
+    page.close()
+
+
+def test_axe_finds_nothing_in_either_theme(visit, page_file):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    page = visit(page_file.as_uri(), viewport={"width": 1100, "height": 900})
+    page.locator(".all").click()
+    page.locator("summary").evaluate_all("all => all.forEach((each) => each.click())")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = axe.Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == [], scheme
