@@ -6,7 +6,7 @@ VENV   ?= .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: demo test quick long setup lab build register release grade figures docs bench playground \
-  lint clean
+  site lint clean
 
 # The same data on every machine, and no download.
 demo test quick long: export COURSE_DATA ?= embedded
@@ -58,6 +58,9 @@ bench: setup     ## measure, for hours; the tables belong in docs/benchmarks.md
 
 playground: setup  ## the explorers as one page: build/playground/index.html
 	python -m autograder playground
+
+site: setup        ## the playground and the documents as web pages: build/site
+	python -m autograder site
 
 lint: setup
 	ruff check . && ruff format --check . && mypy && python -m tests.house

@@ -73,6 +73,10 @@ def main(argv: list[str] | None = None) -> int:
     page.add_argument("--to", type=Path, default=Path("build/playground/index.html"))
     page.set_defaults(run=run_playground)
 
+    site = commands.add_parser("site", help="the playground and the documents as web pages")
+    site.add_argument("--to", type=Path, default=Path("build/site"), metavar="FOLDER")
+    site.set_defaults(run=run_site)
+
     demo = commands.add_parser("demo", help="grade a small class in build/demo and show the table")
     demo.add_argument("assignment", nargs="?", default="vae")
     demo.set_defaults(run=run_demo)
@@ -348,6 +352,20 @@ def run_playground(options) -> int:
         print(f"autograder playground: {error}", file=sys.stderr)
         return 1
     print(f"{options.to} ({size / 1e6:.1f} MB): open it in a browser, or put it on any web server")
+    return 0
+
+
+def run_site(options) -> int:
+    """`site`: a folder of pages for any web server, or for none."""
+    from autograder.release import site
+    from utils import runs
+
+    try:
+        pages = site.write(options.to)
+    except (runs.RunError, site.SiteError, OSError) as error:
+        print(f"autograder site: {error}", file=sys.stderr)
+        return 1
+    print(f"{len(pages)} pages in {options.to}: open index.html, or put the folder on a web server")
     return 0
 
 
