@@ -45,7 +45,7 @@ def _of_python(path: Path) -> list[examiner.Cell]:
         if path.stat().st_size > LARGEST:
             raise sanitize.Unreadable("is too large")
         with tokenize.open(path) as file:
-            return [examiner.Cell(MODULE), examiner.Cell(file.read())]
+            return [examiner.Cell(MODULE), examiner.Cell(file.read(), called="your file")]
     except (SyntaxError, UnicodeDecodeError):
         raise sanitize.Unreadable("is not text in UTF-8") from None
     except OSError as error:

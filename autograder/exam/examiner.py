@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 from nbformat import NotebookNode
 
-from autograder.exam import sanitize, standin, verdict
+from autograder.exam import causes, sanitize, standin, verdict
 from autograder.exam.budget import GRACE, OUTPUTS, PICTURES, TEXT, Budget, Gone, Meter, Spent
-from autograder.exam.causes import Causes
 from autograder.exam.walls.common import NoBox
 from autograder.exam.warm import Inside, Warm
 from autograder.key import catalogue
@@ -44,12 +43,14 @@ MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 class Cell:
     """A code cell. question: the id of the question that it tests, for a graded cell; test: the
     name of one that tests with code of its own. points: what it is worth, None for the key's.
+    called: what the student calls it, where that is not "cell [1]".
     """
 
     source: str
     question: str | None = None
     points: float | None = None
     test: str | None = None
+    called: str = ""
 
 
 def cells_of(notebook: NotebookNode) -> tuple[Cell, ...]:
@@ -141,7 +142,7 @@ class Isolated:
         self.deadly: set[int] = set()  # of these only what they define is run again,
         self.given_up: set[int] = set()  # of these nothing
         self.endless: set[int] = set()
-        self.causes = Causes()
+        self.causes = causes.Causes()
         self.deadline = time.monotonic() + PATIENCE * self.limits.seconds
 
     def run(self, position: int) -> list[dict]:
@@ -153,7 +154,7 @@ class Isolated:
             outputs = clean(reply, self.budget)
             for output in outputs:
                 if output["output_type"] == "error":
-                    self._stopped(position, f"{output['ename']}: {output['evalue']}")
+                    self._stopped(position, causes.reason(output))
                     if output["ename"] == "CellTimeoutError":
                         self.endless.add(position)
                         self._hurry()
@@ -217,7 +218,8 @@ class Isolated:
         return verdict.of(lambda: exam.grade(question), question, self.warm.rung, cell.points)
 
     def _stopped(self, position: int, why: str) -> None:
-        self.causes.stopped(position, self.cells[position].source, why[:200])
+        cell = self.cells[position]
+        self.causes.stopped(position, cell.source, why, cell.called)
 
     def renew(self) -> None:
         """Have what is asked next answered by a new process, which remembers nothing of what was

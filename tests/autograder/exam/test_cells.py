@@ -95,6 +95,27 @@ def test_the_first_cause_is_named_and_what_it_cost(examine):
     assert "cost" not in shown(examine("import seaborn", KL, TEST).outputs[0])
 
 
+@pytest.mark.parametrize(
+    ("stops", "why"),
+    [
+        ("x = 1\nfrom helpers import *", "ModuleNotFoundError: No module named 'helpers' (line 2)"),
+        ("%run helpers.py", "helpers.py"),
+        ("exec('def kl_gaussian(:')", "SyntaxError"),
+        ("assert torch.cuda.is_available()", "NameError: name 'torch' is not defined (line 1)"),
+        ("import os; os._exit(3)", "Your code ended its process (exit status 3)"),
+    ],
+)
+def test_where_nothing_binds_a_missing_name_the_first_stopped_cell_is_named(examine, stops, why):
+    feedback = examine("1", stops, TEST).records["vae.kl_gaussian"]["feedback"]
+    said = (
+        "`kl_gaussian` is not defined; was its cell run, or the name changed? Before that, cell [2]"
+    )
+    assert said in feedback and why in feedback
+    calls = "def kl_gaussian(mu, logvar):\n    return helper(mu)"
+    feedback = examine(stops, calls, TEST).records["vae.kl_gaussian"]["feedback"]
+    assert "`return helper(mu)`. Before that, cell [1] stopped: " in feedback and why in feedback
+
+
 def test_a_long_row_of_stopped_cells_has_one_first_cause():
     found = causes.Causes()
     found.stopped(0, "import seaborn as name_0", "ModuleNotFoundError: No module named 'seaborn'")

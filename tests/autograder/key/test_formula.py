@@ -30,8 +30,11 @@ BAD = {
     "recursion": ("def kl_gaussian(m, v):\n    return kl_gaussian(m, v)", "without end"),
     "exits": ("import sys\ndef kl_gaussian(m, v):\n    sys.exit(3)", "SystemExit"),
     "dies": ("import os\ndef kl_gaussian(m, v):\n    os._exit(3)", "ended its process"),
-    "syntax": ("def kl_gaussian(mu, logvar:\n", "SyntaxError"),
-    "crashes on import": ("1 / 0", "not defined"),
+    "syntax": ("def kl_gaussian(mu, logvar:\n", "your file stopped: SyntaxError"),
+    "crashes on import": (
+        "1 / 0",
+        "your file stopped: ZeroDivisionError: division by zero (line 1)",
+    ),
     "in place": (GOOD.replace("mu.pow(2)", "mu.pow_(2)"), "changed by the call"),
     "no gradient": (GOOD.replace(".sum(1)", ".sum(1).detach()"), "cut off from the graph"),
     "enormous": ("import torch\ndef kl_gaussian(m, v):\n    return torch.zeros(9000, 2000)", "MiB"),
