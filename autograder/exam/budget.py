@@ -8,7 +8,7 @@ submission: a thousand small cells are no way around a limit for each.
 from __future__ import annotations
 
 import contextlib
-import resource
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -79,8 +79,8 @@ def _own_seconds() -> float:
     """CPU seconds of this thread and of its children that have ended, such as those that evaluate a
     run; examiners in one process take turns.
     """
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.thread_time() + children.ru_utime + children.ru_stime
+    spent = os.times()
+    return time.thread_time() + spent.children_user + spent.children_system
 
 
 class Meter:

@@ -219,7 +219,8 @@ def remedy(why: str) -> str:
 
 def main() -> int:
     """Print the findings; 0 when submissions can be graded in isolation, else 1."""
-    print(f"{platform.system()} {platform.release()}, {platform.machine()}, user {os.geteuid()}")
+    user = getattr(os, "geteuid", lambda: "-")()  # Windows has no numbers
+    print(f"{platform.system()} {platform.release()}, {platform.machine()}, user {user}")
     isolating: list[str] = []
     for rung in walls.ISOLATED:
         print(rung)

@@ -13,12 +13,12 @@ import ctypes
 import errno
 import os
 import platform
-import resource
 import struct
+import sys
 
 from autograder.student.calls import ARCHITECTURES, CALLS, KNOWN
 
-libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 # linux/sched.h
 NEW_NS, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000
@@ -62,6 +62,8 @@ def surrender(uid: int | None, kept: int | None = None) -> None:
 
 def limit(limits: dict) -> None:
     """Set resource limits, {"DATA": 2**31, …}."""
+    import resource  # Windows has none
+
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is not None:

@@ -9,7 +9,6 @@ below it, whoever dies (it is their reaper), and it ends them all when the grade
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import select
@@ -82,7 +81,7 @@ def _enclose(order: dict, hold: int, alone: bool) -> None:
     As the user who also grades, this process enters a domain that signals do not leave, so that it
     can signal everybody in it and nobody else; where they do leave, it tries that they do not.
     """
-    if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+    if confine.libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError("this process cannot become a reaper")
     os.write(hold, b"%d\n" % os.getpid())
     if order["uid"] is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import fcntl
 import itertools
 import os
 import sys
@@ -109,14 +108,19 @@ class _Stream:
         self._outbox, self.name, self._number = outbox, name, number
         with tempfile.TemporaryFile() as below:
             os.dup2(below.fileno(), number)
-        fcntl.fcntl(number, fcntl.F_SETFL, os.O_APPEND)
+        with contextlib.suppress(ImportError):  # on Windows
+            import fcntl
+
+            fcntl.fcntl(number, fcntl.F_SETFL, os.O_APPEND)
 
     def drain(self, show: bool = True) -> None:
         """Show what was written below, or throw it away."""
         with contextlib.suppress(OSError):  # student code may have closed it
             if os.fstat(self._number).st_size:
-                text = os.pread(self._number, TEXT_BUDGET, 0).decode("utf-8", "replace")
+                os.lseek(self._number, 0, os.SEEK_SET)
+                text = os.read(self._number, TEXT_BUDGET).decode("utf-8", "replace")
                 os.ftruncate(self._number, 0)
+                os.lseek(self._number, 0, os.SEEK_SET)
                 if show:
                     self._outbox.stream(self.name, text)
 

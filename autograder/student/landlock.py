@@ -10,8 +10,9 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+import sys
 
-libc = ctypes.CDLL(None, use_errno=True)
+libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 CREATE, ADD, RESTRICT = 444, 445, 446
 EXECUTE, WRITE, READ, LIST = 1, 2, 4, 8
 MAKE_CHAR, MAKE_SOCK, MAKE_BLOCK = 1 << 6, 1 << 9, 1 << 11
@@ -24,7 +25,7 @@ SCOPES = 3  # abstract sockets and signals, since version 6
 
 def version() -> int:
     """Landlock's version (ABI) in this kernel, 0 where it has none or has it switched off."""
-    return max(0, libc.syscall(CREATE, None, ctypes.c_size_t(0), 1))
+    return max(0, libc.syscall(CREATE, None, ctypes.c_size_t(0), 1)) if libc else 0
 
 
 def fence(read: list[str], look: list[str], write: list[str], abi: int) -> int:

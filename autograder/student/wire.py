@@ -9,6 +9,7 @@ import json
 import os
 import select
 import struct
+import sys
 import time
 from collections.abc import Callable
 
@@ -20,6 +21,8 @@ HEAD_LIMIT = 4 * 2**20  # bytes of its JSON, which takes twenty times the room w
 NAMES_LIMIT = 2**16  # bytes of names and shapes of its arrays: some 600; honest ones have below 100
 WATCH = 0.1  # seconds between looks at a silent sender
 HEAD = struct.Struct("!II")
+WINDOWS = sys.platform == "win32"
+POLL = 0.005  # seconds between looks into a pipe there
 
 
 class WireError(Exception):
@@ -80,7 +83,7 @@ def write(fd: int, data: bytes, seconds: float | None = None, watch=None) -> Non
                 raise TimeoutError
             if watch is not None:
                 watch()
-            if select.select([], [fd], [], min(left, WATCH) if watch else left)[1]:
+            if WINDOWS or select.select([], [fd], [], min(left, WATCH) if watch else left)[1]:
                 break
         with contextlib.suppress(BlockingIOError):
             left_over = left_over[os.write(fd, left_over) :]
@@ -115,7 +118,7 @@ def _read(fd: int, size: int, deadline: float | None, watch=None) -> bytes:
                 raise TimeoutError
             if watch is not None:
                 watch()
-            if select.select([fd], [], [], min(left, WATCH) if watch else left)[0]:
+            if _readable(fd, min(left, WATCH) if watch else left):
                 break
         part = os.read(fd, min(size, 1 << 20))
         if not part:
@@ -123,3 +126,19 @@ def _read(fd: int, size: int, deadline: float | None, watch=None) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def _readable(fd: int, seconds: float) -> bool:
+    """Whether something, or the end, can be read within so many seconds."""
+    if not WINDOWS:
+        return bool(select.select([fd], [], [], seconds)[0])
+    import _winapi  # `select` knows no pipes there; multiprocessing looks into them so, too
+    import msvcrt
+
+    until = time.monotonic() + seconds
+    with contextlib.suppress(BrokenPipeError):
+        while not _winapi.PeekNamedPipe(msvcrt.get_osfhandle(fd), 0)[0]:
+            if time.monotonic() > until:
+                return False
+            time.sleep(POLL)
+    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import select
 import sys
@@ -203,6 +202,8 @@ class Account:
     """
 
     def __init__(self):
+        import fcntl  # Windows has none, and no such users
+
         folder = _locks()
         for uid in UIDS:
             fd = os.open(folder / str(uid), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

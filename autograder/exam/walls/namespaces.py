@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -215,6 +214,8 @@ class Box:
 
     def _limit_bubblewrap(self) -> None:
         """Its own processes get the limits of what joins them: code in them would be as free."""
+        import resource  # Windows has none, and no namespaces
+
         children = Path(f"/proc/{self.first}/task/{self.first}/children")
         with contextlib.suppress(OSError):
             for pid in [self.first, *map(int, children.read_text("ascii").split())]:

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from autograder.exam.walls.common import Limits, NoBox, Usage, environment, hang_up
+from autograder.student import wire
 
 NAME = "process"
 CAVEAT = (
@@ -90,7 +91,8 @@ class Bare:
         with contextlib.suppress(BrokenPipeError):
             os.write(self.to, json.dumps(order).encode() + b"\n")
         for fd in (self.to, self.fd):
-            os.set_blocking(fd, False)
+            if not wire.WINDOWS:
+                os.set_blocking(fd, False)
 
     def status(self, seconds: float) -> int | None:
         """How it ended, as wait(2) tells it; None while it lives."""

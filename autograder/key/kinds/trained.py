@@ -15,7 +15,6 @@ import contextlib
 import csv
 import io
 import os
-import resource
 import signal
 from functools import cache, cached_property
 from pathlib import Path
@@ -116,6 +115,8 @@ def aside(action, seconds: float) -> dict:
 
 
 def _limit() -> None:
+    import resource  # Windows has none, and no fork
+
     devnull = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(devnull, fd)

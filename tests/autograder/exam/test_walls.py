@@ -11,11 +11,9 @@ import pytest
 import torch
 
 from autograder import cli
-from autograder.exam import examiner, walls, warm
-from autograder.exam.examiner import Cell
+from autograder.exam import walls, warm
 from autograder.exam.walls import landlock
-from autograder.exam.walls.common import Account, Limits, NoBox
-from autograder.exam.warm import Warm
+from autograder.exam.walls.common import Account, NoBox
 from tests import walls as here
 from tests.autograder.conftest import KL
 
@@ -97,15 +95,69 @@ def test_a_bubblewrap_that_fails_is_told_in_a_sentence(tmp_path, monkeypatch):
         warm.try_a_wall("namespaces")
 
 
-@pytest.mark.long
-def test_a_process_is_spawned_without_a_fork_and_says_what_it_is(tmp_path, monkeypatch):
-    monkeypatch.delattr(os, "fork")
-    cells = [Cell(KL), Cell("import os; print(os.getcwd())"), Cell("", "vae.kl_gaussian")]
-    with Warm(Limits(memory=GIB), rung="process") as server:
-        examined = examiner.examine(cells, tmp_path, [], "vae", 3, server)
-    record = examined.records["vae.kl_gaussian"]
+# What Windows lacks, taken away from this kit alone: libraries find their own way there.
+WINDOWS = """
+import builtins, ctypes, os, select, sys, types
+real, cdll, waits = builtins.__import__, ctypes.CDLL, select.select
+def imported(name, names=None, *about, **more):
+    ours = (names or {}).get("__name__", "").startswith(("autograder", "utils"))
+    if ours and name in ("fcntl", "resource", "pwd", "grp", "termios"):
+        raise ImportError(name)
+    return real(name, names, *about, **more)
+builtins.__import__ = imported
+for name in ("fork", "geteuid", "getuid", "killpg", "pidfd_open", "set_blocking", "sysconf"):
+    delattr(os, name)
+from fcntl import ioctl
+from autograder.student import confine, landlock, wire
+confine.libc = landlock.libc = None
+wire.WINDOWS = True
+def avail(fd, size):
+    waits([fd], [], [], 0)
+    count = int.from_bytes(ioctl(fd, 0x541B, bytes(4)), sys.byteorder)
+    if not count and waits([fd], [], [], 0)[0]:
+        raise BrokenPipeError
+    return count, 0
+sys.modules["_winapi"] = types.SimpleNamespace(PeekNamedPipe=avail)
+sys.modules["msvcrt"] = types.SimpleNamespace(get_osfhandle=lambda fd: fd)
+def refused(*_):
+    raise OSError(10038, "not a socket")
+wire.select = types.SimpleNamespace(select=refused)
+"""
+GRADES = """
+import json, sys
+from pathlib import Path
+from autograder.exam import examiner, warm
+from autograder.exam.walls import process
+from autograder.exam.walls.common import Limits, NoBox
+process.START = process.START.replace("; from", "\\n" + WINDOWS + "\\nfrom", 1)
+ends = "import os; os._exit(3)"
+cells = [*map(examiner.Cell, (KL, "print(6 * 7)", ends)), examiner.Cell("", "vae.kl_gaussian")]
+try:
+    warm.try_a_wall()
+except NoBox as error:
+    print(json.dumps(str(error)))
+with warm.Warm(Limits(memory=2**30), rung="process") as server:
+    examined = examiner.examine(cells, Path(sys.argv[1]), [], "vae", 3, server)
+print(json.dumps(examined.records["vae.kl_gaussian"]))
+print(json.dumps(examined.outputs[:3]))
+"""
+
+
+def test_without_what_windows_lacks_a_process_grades_and_says_what_it_is(tmp_path):
+    told = f"WINDOWS, KL = {WINDOWS!r}, {KL!r}\n"
+    done = subprocess.run(
+        [sys.executable, "-c", WINDOWS + told + GRADES, str(tmp_path)],
+        env={**os.environ, "PATH": "/nowhere", "AUTOGRADER_WALL": ""},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    refusal, record, outputs = map(json.loads, done.stdout.splitlines())
+    assert "bubblewrap is not installed" in refusal and "no Landlock" in refusal
     assert record["score"] == 2 and record["rung"] == "process"
     assert "can write the gradebook" in record["caveat"]
+    assert outputs[1][0]["text"] == "42\n" and "exit status 3" in outputs[2][0]["evalue"]
 
 
 STEALS = """
