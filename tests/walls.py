@@ -4,15 +4,19 @@ AUTOGRADER_WALL names, and what is about walls runs behind each.
 
 from functools import cache
 
+import pytest
+
 from autograder.exam import walls, warm
-from autograder.exam.walls.common import NoBox
+from autograder.exam.walls.common import Limits, NoBox, can_change_user
+
+OLDER = (1, 4, 6)  # of Landlock: files alone; and TCP; and signals
 
 
 @cache
-def missing(rung: str) -> str | None:
+def missing(rung: str, **how) -> str | None:
     """Why there is no such wall here, None where there is."""
     try:
-        warm.try_a_wall(rung)
+        warm.try_a_wall(rung, **how)
     except NoBox as error:
         return str(error)
     return None
@@ -23,6 +27,29 @@ def here() -> tuple[str, ...]:
     """The rungs that isolate here, the best first; the one asked for, if one is."""
     asked = walls.named(None)
     return (asked,) if asked else tuple(rung for rung in walls.ISOLATED if not missing(rung))
+
+
+def ways() -> list:
+    """Parameters of a fixture, (rung, how) each: the rungs here; with --long also Landlock as older
+    systems have it.
+    """
+    older = [("landlock", {"abi": abi}) for abi in OLDER if "landlock" in here()]
+    return [
+        *(pytest.param((rung, {}), id=rung) for rung in here()),
+        *(
+            pytest.param(way, id=f"landlock {way[1]['abi']}", marks=pytest.mark.long)
+            for way in older
+        ),
+    ]
+
+
+def behind(way: tuple, limits: Limits, hidden: list) -> warm.Warm:
+    """A warm server for one of `ways`. The test is skipped where that is for root alone."""
+    rung, how = way
+    if rung == "landlock" and not can_change_user() and how.get("abi", 3) < 3:
+        assert "cannot keep student code from emptying" in missing(rung, **how)
+        pytest.skip("for root alone")
+    return warm.Warm(limits, hidden, rung, **how)
 
 
 def best() -> str:

@@ -9,6 +9,7 @@ remembers what is in the gradebook, so that a second run grades what changed and
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import json
 import logging
@@ -98,7 +99,7 @@ def on_workers(course: Course, tasks: list[Task], workers: Pool) -> Iterator[Rea
         task, keys = running.pop(student)
         error, seconds = None, 0.0
         match results:
-            case NoBox() | ModuleNotFoundError():
+            case NoBox() | ModuleNotFoundError() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
                 raise Stopped(f"a worker cannot grade: {reason(results)}")
             case Stopped():
                 raise results
@@ -117,14 +118,16 @@ def on_workers(course: Course, tasks: list[Task], workers: Pool) -> Iterator[Rea
 @contextlib.contextmanager
 def _pool(course: Course, workers: int, scheduler: str | None) -> Iterator[Pool | None]:
     """Workers that can grade; None for this process alone."""
-    memory = course.runner.limits().memory
+    limits = course.runner.limits()
     if scheduler is None:
         course.runner.check()
+        memory = course.runner.taken()
         workers, wanted = room.boxes(memory, workers, there := room.free()), workers
         if workers < wanted:
             print(
                 f"{workers} of {wanted} workers are started: {there / room.GIBI:.2g} GiB of memory "
-                f"are free, and a submission may use {memory / room.GIBI:.3g} (Execute.memory)",
+                f"are free, and a submission may use {memory / room.GIBI:.3g} (Execute.memory, and "
+                "Execute.disk where files lie in memory)",
                 file=sys.stderr,
             )
     if scheduler is None and workers <= 1:
@@ -132,7 +135,7 @@ def _pool(course: Course, workers: int, scheduler: str | None) -> Iterator[Pool 
         return
     wall = course.runner.rung(), course.runner.minimum
     isolated = wall[0] != "process"
-    found = Processes(workers, isolated) if scheduler is None else Cluster(scheduler, memory, wall)
+    found = Processes(workers, isolated) if scheduler is None else Cluster(scheduler, limits, wall)
     with contextlib.closing(found):
         yield found
 

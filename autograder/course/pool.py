@@ -20,6 +20,7 @@ from multiprocessing import connection
 
 from autograder.errors import Stopped, WrongCall
 from autograder.exam import room, server
+from autograder.exam.walls.common import Limits
 
 ATTEMPTS = 3  # workers that one submission may lose
 CONNECT_SECONDS = 10
@@ -169,14 +170,14 @@ def _end_with_parent() -> None:
 
 class Cluster:
     """The workers of a dask scheduler. WrongCall where none answers, one has another kit, or a
-    machine has more of them than room, or not the wall asked for. memory: bytes that a submission
-    may use there. wall: its name and the weakest that will do (see `exam.walls.choose`).
+    machine has more of them than room, or not the wall asked for. limits: of a submission. wall:
+    its name and the weakest that will do (see `exam.walls.choose`).
 
     Over TLS where the address begins with tls:// (dask's own configuration names the certificates);
     over tcp:// everybody who reaches the scheduler can run code on it.
     """
 
-    def __init__(self, scheduler: str, memory: int, wall: tuple = (None, None)):
+    def __init__(self, scheduler: str, limits: Limits, wall: tuple = (None, None)):
         from distributed import Client, as_completed
 
         # It holds a submission's files, which no other task shares: nothing to do about it.
@@ -195,7 +196,7 @@ class Cluster:
                 raise WrongCall(f"the scheduler {scheduler} has no workers") from None
             self._same_kit()
             self._same_wall(*wall)
-            self._admit(memory)
+            self._admit(limits, *wall)
         except BaseException:
             self._client.close()
             raise
@@ -266,14 +267,16 @@ class Cluster:
             if isinstance(wall, Exception):
                 raise WrongCall(f"the worker {address} cannot isolate: {said(wall)}")
 
-    def _admit(self, memory: int) -> None:
+    def _admit(self, limits: Limits, rung: str | None, minimum: str | None) -> None:
         from autograder.course import worker
 
-        there = defaultdict(list)
-        for machine, free in self._client.run(worker.place).values():
+        there, taken = defaultdict(list), {}
+        places = self._client.run(worker.place, limits, rung, minimum)
+        for machine, free, memory in places.values():
             there[machine].append(free)
+            taken[machine] = max(memory, taken.get(machine, 0))
         for machine, free in there.items():
-            least = None if None in free else min(free)
+            least, memory = None if None in free else min(free), taken[machine]
             fit = room.boxes(memory, len(free), least)
             if fit < len(free):
                 raise WrongCall(

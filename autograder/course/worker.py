@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import socket
-import tempfile
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ import utils
 from autograder.errors import Stopped
 from autograder.exam import examiner, room, warm
 from autograder.exam.walls.common import Limits, NoBox
+from autograder.exam.walls.scratch import Scratch
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What every grade depends on, besides what `fingerprint` finds a question to depend on.
@@ -68,8 +68,7 @@ def executed(kit: str, jobs: list[Job]) -> list[examiner.Examined]:
 
 
 def run(job: Job) -> examiner.Examined:
-    with tempfile.TemporaryDirectory(prefix="submission-") as scratch:
-        folder = Path(scratch)
+    with Scratch("submission") as folder:
         for name, data in job.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
@@ -87,9 +86,11 @@ def wall(rung: str | None, minimum: str | None) -> str:
         raise Stopped(str(error)) from None
 
 
-def place() -> tuple[str, int | None]:
-    """The machine that this worker is on, and the bytes of memory that are free there."""
-    return socket.gethostname(), room.free()
+def place(limits: Limits, rung: str | None, minimum: str | None) -> tuple[str, int | None, int]:
+    """The machine that this worker is on, the bytes of memory that are free there, and those that a
+    submission may take.
+    """
+    return socket.gethostname(), room.free(), room.taken(limits, wall(rung, minimum))
 
 
 @cache

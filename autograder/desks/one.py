@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from autograder.course.intake import submission as intake
 from autograder.errors import WrongCall
 from autograder.exam import examiner, sanitize, verdict, warm
+from autograder.exam.walls.scratch import Scratch
 from autograder.key import catalogue, points
 
 RELEASE = Path(__file__).resolve().parents[2] / "assignments"
@@ -244,8 +245,7 @@ def _examined(submission: Submission, seed: int):
 
     sanitize.restore(submission.notebook, official(assignment), put_right)
     cells = examiner.cells_of(submission.notebook)
-    with tempfile.TemporaryDirectory(prefix="submission-") as scratch:
-        folder = Path(scratch)
+    with Scratch("submission") as folder:
         names, left_out = [], []
         if submission.folder is not None:
             names, left_out = examiner.files_of(submission.folder, FILES)

@@ -1,13 +1,18 @@
 """How much memory there is for submissions: what this machine has free, and what a container
 allows.
 
-Every box may fill up its limit at the same moment. So there are never more at a time than fit:
+Every box may fill up its limits at the same moment. So there are never more at a time than fit:
 fewer workers grade the same class, and one that the system kills grades nothing.
 """
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
+
+import psutil
+
+from autograder.exam.walls.common import Limits
 
 WORKER = 768 * 2**20  # bytes that a worker with its warm server takes itself
 GIBI = 2**30
@@ -22,6 +27,14 @@ def free(root: Path = Path("/")) -> int | None:
     return min((bytes for bytes in found if bytes is not None), default=None)
 
 
+def taken(limits: Limits, wall: str) -> int:
+    """Bytes of memory that a submission may take behind a wall; its files too, where these lie in
+    memory.
+    """
+    files = wall == "namespaces" or _in_memory(Path(tempfile.gettempdir()))
+    return limits.memory + (limits.disk if files else 0)
+
+
 def boxes(memory: int, wanted: int, there: int | None) -> int:
     """How many of the wanted submissions, each with so many bytes, may run at a time."""
     if there is None:
@@ -32,10 +45,20 @@ def boxes(memory: int, wanted: int, there: int | None) -> int:
 def too_little(memory: int, there: int) -> str:
     """A sentence for those who cannot grade even one."""
     return (
-        f"a submission may use {memory / GIBI:.3g} GiB of memory, and {there / GIBI:.2g} GiB are "
-        "free here: close other programs, or allow less in nbgrader_config.py, such as "
-        "`c.Execute.memory = 1024` (MiB)"
+        f"a submission may use {memory / GIBI:.3g} GiB of memory, with its files, and "
+        f"{there / GIBI:.2g} GiB are free here: close other programs, or allow less in "
+        "nbgrader_config.py, such as `c.Execute.memory = 1024` (MiB)"
     )
+
+
+def _in_memory(folder: Path) -> bool:
+    """Whether what is written there is kept in memory, as some systems keep /tmp."""
+    folder, nearest = folder.resolve(), None
+    for disk in psutil.disk_partitions(all=True):
+        above = folder.is_relative_to(disk.mountpoint)
+        if above and (nearest is None or len(disk.mountpoint) >= len(nearest.mountpoint)):
+            nearest = disk
+    return nearest is not None and nearest.fstype in ("tmpfs", "ramfs")
 
 
 def _available(root: Path) -> int | None:

@@ -14,11 +14,11 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import utils
 from autograder.exam.walls.common import NoBox, environment
+from autograder.exam.walls.scratch import Scratch
 
 PACKAGE = Path(__file__).resolve().parents[1]
 WARM_SECONDS = 120.0
@@ -50,7 +50,8 @@ class Server:
     """
 
     def __init__(self, forks: bool = True):
-        self.folder = Path(tempfile.mkdtemp(prefix="kit-"))
+        self._scratch = Scratch("kit")
+        self.folder = self._scratch.folder
         self.late: tuple[str, ...] | None = None
         self.process: subprocess.Popen[bytes] | None = None
         try:
@@ -89,7 +90,7 @@ class Server:
             self.process.kill()
             self.process.wait()
             self.process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._scratch.close()
 
     def _start(self) -> None:
         self.control, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -129,10 +130,14 @@ def stage(folder: Path) -> Path:
     """Copy what student code may see: neutral code and `utils`. Readable by everybody."""
     kit = folder / "kit"
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-    (kit / "autograder").mkdir(parents=True)
-    shutil.copyfile(PACKAGE / "__init__.py", kit / "autograder" / "__init__.py")
-    shutil.copytree(PACKAGE / "student", kit / "autograder" / "student", ignore=ignore)
-    shutil.copytree(Path(utils.__file__).parent, kit / "utils", ignore=ignore)
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    try:
+        (kit / "autograder").mkdir(parents=True)
+        shutil.copyfile(PACKAGE / "__init__.py", kit / "autograder" / "__init__.py")
+        shutil.copytree(PACKAGE / "student", kit / "autograder" / "student", ignore=ignore)
+        shutil.copytree(Path(utils.__file__).parent, kit / "utils", ignore=ignore)
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() else 0o644)
+    except OSError as error:  # of copytree: a list of (from, to, why)
+        why = error.strerror or str(error.args[0][0][2])
+        raise NoBox(f"the kit cannot be copied to {folder.parent}: {why}") from None
     return kit

@@ -11,7 +11,6 @@ import json
 import os
 import select
 import socket
-import tempfile
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -20,6 +19,7 @@ from pathlib import Path
 from autograder.exam import server, walls
 from autograder.exam.server import PACKAGE
 from autograder.exam.walls.common import Limits, NoBox
+from autograder.exam.walls.scratch import Scratch
 from autograder.key import catalogue
 from autograder.student import probes, wire
 
@@ -138,8 +138,8 @@ def _warm(*about) -> Warm:
 
 def try_a_wall(rung: str | None = None, minimum: str | None = None, **how) -> str:
     """Try to make a box here, and return the name of its wall. NoBox when none can be made."""
-    with tempfile.TemporaryDirectory(prefix="kit-") as folder:
-        kit = server.stage(Path(folder))
+    with Scratch("kit") as folder:
+        kit = server.stage(folder)
         return walls.choose(kit, [PACKAGE], Limits(), rung, minimum, **how).name
 
 

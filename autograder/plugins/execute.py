@@ -117,15 +117,21 @@ class Execute(StockExecute):
 
     def check(self) -> None:
         """Raise NoBox when this machine has not the wall that is asked for, or no room."""
-        there = room.free()
-        if not room.boxes(self.limits().memory, 1, there):
-            raise NoBox(room.too_little(self.limits().memory, there))
+        memory, there = self.taken(), room.free()
+        if not room.boxes(memory, 1, there):
+            raise NoBox(room.too_little(memory, there))
+        if self._wall() == walls.Process.name:
+            self.log.warning(walls.CAVEAT)
+        else:
+            self.log.info("Student code is put behind the wall %r.", self._wall())
+
+    def taken(self) -> int:
+        """Bytes of memory that a submission may take here. NoBox when nothing isolates."""
+        return room.taken(self.limits(), self._wall())
+
+    def _wall(self) -> str:
         try:
-            name = _works(self.rung(), self.minimum, os.environ.get("PATH"))
-            if name == walls.Process.name:
-                self.log.warning(walls.CAVEAT)
-            else:
-                self.log.info("Student code is put behind the wall %r.", name)
+            return _works(self.rung(), self.minimum, os.environ.get("PATH"))
         except NoBox as error:
             raise NoBox(
                 f"student code cannot be isolated here: {error}. `python -m autograder doctor` "

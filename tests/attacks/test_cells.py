@@ -10,7 +10,7 @@ import torch
 from autograder.exam import examiner
 from autograder.exam.examiner import Cell
 from autograder.exam.walls.common import Limits
-from autograder.exam.warm import Warm
+from autograder.student import landlock
 from tests import leaks, walls
 
 from . import cells
@@ -58,9 +58,9 @@ def course(tmp_path_factory):
     del os.environ["GRADER_TOKEN"]
 
 
-@pytest.fixture(scope="module", params=walls.here())
+@pytest.fixture(scope="module", params=walls.ways())
 def warm(request, course):
-    with Warm(SHORT, [course], request.param) as server:
+    with walls.behind(request.param, SHORT, [course]) as server:
         yield server
 
 
@@ -88,6 +88,7 @@ def fingerprint(root):
 
 # In the daily suite, one of each kind.
 DAILY = {aim: f"{aim}: {next(iter(sources))}" for aim, sources in cells.KINDS.items()}
+ALIKE = "forging", "speaking"  # they go through the wire, or to who reads feedback
 NAMES = [
     name if name in DAILY.values() else pytest.param(name, marks=pytest.mark.long)
     for name in cells.ALL
@@ -98,6 +99,9 @@ NAMES = [
 def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
     course, warm, examine, unattacked, name
 ):
+    older = getattr(warm.wall, "abi", 99) < landlock.version()
+    if older and name.startswith(ALIKE):
+        pytest.skip("the same at every version of Landlock")
     source = cells.ALL[name]
     for word, value in (("{course}", course), ("{host}", os.getpid())):
         source = source.replace(word, str(value))

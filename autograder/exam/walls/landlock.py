@@ -13,12 +13,10 @@ import contextlib
 import json
 import math
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -36,6 +34,7 @@ from autograder.exam.walls.common import (
     system,
     usage_of,
 )
+from autograder.exam.walls.scratch import Scratch
 from autograder.student import confine, landlock
 
 NAME = "landlock"
@@ -169,7 +168,13 @@ class Place:
     def __init__(self, wall: Landlock, account: Account | None):
         self.wall, self.account = wall, account
         self.uid = account.uid if account else None
-        self.folder = Path(tempfile.mkdtemp(prefix="box-"))
+        try:
+            self._scratch = Scratch("box", wall.limits.disk)
+        except NoBox:
+            if account:
+                account.close()
+            raise
+        self.folder = self._scratch.folder
         self.link, self._there = socket.socketpair()
         self._keeper: int | None = None
         if self.uid is not None:
@@ -231,7 +236,7 @@ class Place:
         self.link.close()
         if keeper:
             self._make_sure(keeper)
-        _remove(self.folder)
+        self._scratch.close()
         if self.account:
             self.account.close()
 
@@ -287,13 +292,3 @@ def _written(folder: Path, pids: list[int], most: int) -> float:
                         seen.add((about.st_dev, about.st_ino))
                         size += about.st_blocks * 512
     return size
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder, also one that somebody has made deep or closed to make that hard."""
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-            with contextlib.suppress(OSError):
-                subprocess.run([*command, "--", str(folder)], capture_output=True)

@@ -13,13 +13,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import psutil
 
 from autograder.exam.walls.common import Limits, NoBox, Usage, environment, hang_up
+from autograder.exam.walls.scratch import Scratch
 from autograder.student import wire
 
 NAME = "process"
@@ -54,7 +54,8 @@ class Bare:
 
     def __init__(self, wall: Process):
         self.wall = wall
-        self.folder = Path(tempfile.mkdtemp(prefix="box-"))
+        self._scratch = Scratch("box", wall.limits.disk)
+        self.folder = self._scratch.folder
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         home = self.folder / "student"
         home.mkdir()
@@ -70,7 +71,7 @@ class Bare:
                 start_new_session=True,
             )
         except OSError as error:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._scratch.close()
             raise NoBox(f"a process could not be started: {error}") from None
         assert self.process.stdin and self.process.stdout
         self.to, self.fd = self.process.stdin.fileno(), self.process.stdout.fileno()
@@ -135,4 +136,4 @@ class Bare:
         hang_up(self.process.stdout)
         deadline = time.monotonic() + 2
         while self.folder.exists() and time.monotonic() < deadline:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._scratch.close()

@@ -25,6 +25,7 @@ from autograder.exam import room
 from autograder.exam.walls.common import NoBox
 from autograder.plugins import dates
 from autograder.release import build
+from tests import walls
 from tests.autograder.conftest import KL, Course
 
 TWICE = KL.replace("0.5 * ", "")
@@ -410,6 +411,38 @@ def test_full_disk_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_pa
     assert scores(rows) == scores(graded[1])
 
 
+# A bubblewrap that works until it does not, as after an update of the system.
+BREAKS = """#!/bin/sh
+echo >> {count}
+[ $(wc -l < {count}) -le {most} ] && exec {bwrap} "$@"
+echo "bwrap: No permissions to create a new namespace" >&2
+exit 1
+"""
+
+
+@pytest.mark.skipif("namespaces" not in walls.here(), reason="no bubblewrap to break")
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_a_wall_that_breaks_in_the_middle_of_a_class_stops_the_run_and_loses_nothing(
+    class_of_five, graded, tmp_path, workers
+):
+    root, program = copy(class_of_five, tmp_path / "course"), tmp_path / "bwrap"
+    most = 2 + 3 * workers  # one is tried, and each has one ready for the next submission
+    about = {"count": tmp_path / "count", "most": most, "bwrap": shutil.which("bwrap")}
+    program.write_text(BREAKS.format(**about))
+    program.chmod(0o755)
+    shutil.copyfile(graded[0] / LEDGER, root / LEDGER)  # the same seeds
+    broken = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AUTOGRADER_WALL": ""}
+    status, rows, said = grade(root, "--workers", workers, more=broken)
+    assert status == 1
+    one_line(said, "No permissions to create a new namespace", "run it again to go on")
+    done = {**scores(rows)}
+    assert 0 < len(done) < 5 and done.items() <= scores(graded[1]).items()
+    assert {row["status"] for row in rows.values()} == {"graded", "failed"}
+    status, rows, said = grade(root, more={"AUTOGRADER_WALL": ""})
+    assert status == 0, said
+    assert scores(rows) == scores(graded[1])
+
+
 def test_locked_gradebook_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
     root = copy(class_of_five, tmp_path / "course")
     shutil.copyfile(graded[0] / LEDGER, root / LEDGER)
@@ -445,13 +478,23 @@ def test_a_scheduler_with_its_own_worker_grades_what_has_its_key(class_of_five, 
     keys = tmp_path / "keys"
     keys.mkdir()
     certified = documented(keys)
-    with cluster(tmp_path, build.ROOT, "tls", certified) as address:
+    rung = {"AUTOGRADER_WALL": walls.here()[-1]}  # the worker's own
+    with cluster(tmp_path, build.ROOT, "tls", {**certified, **rung}) as address:
         status, _, said = grade(root, "--scheduler", address)
         assert status == 2  # without the key
         one_line(said, "no dask scheduler answers", "TLS")
+        if rung["AUTOGRADER_WALL"] == "landlock":
+            least = 'c.Execute.minimum = "namespaces"\n'
+            (root / "nbgrader_config.py").write_text(CONFIG + least)
+            status, _, said = grade(root, "--scheduler", address, more=certified)
+            assert status == 2
+            one_line(said, "cannot isolate: the wall 'landlock' is weaker than 'namespaces'")
+            (root / "nbgrader_config.py").write_text(CONFIG)
         status, rows, said = grade(root, "--scheduler", address, more=certified)
     assert status == 0, said
     assert scores(rows) == scores(graded[1])
+    told = {question["rung"] for row in rows.values() for question in row["details"]}
+    assert told == {rung["AUTOGRADER_WALL"]}
 
 
 @pytest.mark.long

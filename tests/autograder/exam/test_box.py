@@ -6,17 +6,16 @@ import os
 import pytest
 
 from autograder.exam.walls.common import Limits
-from autograder.exam.warm import Warm
 from autograder.student import wire
 from tests import walls
 
 
-@pytest.fixture(scope="module", params=walls.here())
+@pytest.fixture(scope="module", params=walls.ways())
 def warm(request, tmp_path_factory):
     course = tmp_path_factory.mktemp("course")
     (course / "gradebook.db").write_text("grades")
     limits = Limits(memory=2**30, disk=32 * 2**20, processes=40)
-    with Warm(limits, [course], request.param) as server:
+    with walls.behind(request.param, limits, [course]) as server:
         yield server
 
 

@@ -1,8 +1,11 @@
 """How many submissions fit into memory at a time."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from autograder.exam import room
+from autograder.exam.walls.common import Limits
 
 GIBI = 2**30
 
@@ -55,6 +58,19 @@ def test_a_container_of_version_1_is_told_a_path_that_it_does_not_see(tmp_path):
 def test_a_system_that_tells_nothing_limits_nothing(tmp_path):
     assert room.free(tmp_path) is None
     assert room.boxes(2 * GIBI, 4, None) == 4
+
+
+@pytest.mark.parametrize(
+    ("wall", "kept", "files"),
+    [("namespaces", "ext4", True), ("landlock", "tmpfs", True), ("landlock", "ext4", False)],
+)
+def test_files_count_where_they_lie_in_memory(monkeypatch, tmp_path, wall, kept, files):
+    disk = SimpleNamespace(mountpoint=str(tmp_path.parent), fstype=kept)
+    root = SimpleNamespace(mountpoint="/", fstype="overlay")
+    monkeypatch.setattr(room.psutil, "disk_partitions", lambda all: [disk, root])
+    monkeypatch.setattr(room.tempfile, "gettempdir", lambda: str(tmp_path))
+    limits = Limits(memory=GIBI, disk=GIBI // 4)
+    assert room.taken(limits, wall) == GIBI + (GIBI // 4 if files else 0)
 
 
 @pytest.mark.parametrize("there", [0, 1, 2, 3, 6, 9, 40])

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -182,33 +183,38 @@ def test_a_checked_file_can_neither_import_the_key_nor_write_where_it_lies(tmp_p
     assert scores == [0, 0, 2] and not (tmp_path / "forged").exists()
 
 
-def container(*options):
-    """The command that runs Python in an emulated container."""
-    python = Path(sys.executable)
-    base = Path(os.path.realpath(python)).parents[1]
-    emulation = ["/usr/bin/python3", str(ROOT / "tests/dockerlike.py"), "--reach", str(base)]
-    return [*emulation, *options, str(python)]
+# Where grading may run, on one machine: {name: (options of tests/dockerlike.py, rung)}
+PLACES = {
+    "root in a container": ([], "landlock"),
+    "a user in a container": (["--user", "1500"], "landlock"),
+    "a user of the machine": (["--user", "1500", "--unconfined"], "namespaces"),
+}
+SUITES = {
+    "cells": ["tests/attacks/test_cells.py", "--long"],
+    "box": ["tests/autograder/exam/test_box.py", "--long"],
+    "files": ["tests/attacks/test_files.py"],
+}
 
 
 @pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can emulate a container")
-@pytest.mark.parametrize("user", [None, 1500])
-@pytest.mark.parametrize("which", ["cells", "box"])
-def test_in_a_container_landlock_holds(user, which, tmp_path):
-    os.chmod(tmp_path.parent, 0o755)
-    where = tmp_path / "home"
-    where.mkdir()
-    options = []
-    if user:
-        os.chown(where, user, user)
-        options = ["--user", str(user)]
-    what = {"cells": "tests/attacks/test_cells.py", "box": "tests/autograder/exam/test_box.py"}
-    done = subprocess.run(
-        [*container(*options), "-m", "pytest", "-q", "-p", "no:cacheprovider", what[which]]
-        + [f"--basetemp={where / 'pytest'}", *(["--long"] if which == "cells" else [])],
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(where), "TMPDIR": str(where)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("place", PLACES)
+def test_the_walls_hold_wherever_grading_runs(place, suite):
+    options, rung = PLACES[place]
+    if rung not in here.here():
+        pytest.skip(here.missing(rung))
+    python = Path(sys.executable)
+    base = Path(os.path.realpath(python)).parents[1]
+    with tempfile.TemporaryDirectory(prefix="home-") as home:  # pytest's own are closed to others
+        if "--user" in options:
+            os.chown(home, 1500, 1500)
+        done = subprocess.run(
+            ["/usr/bin/python3", "tests/dockerlike.py", "--reach", str(base), *options]
+            + [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITES[suite]],
+            cwd=ROOT,
+            env={**os.environ, "HOME": home, "TMPDIR": home, "AUTOGRADER_WALL": rung},
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-1000:]
