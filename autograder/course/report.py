@@ -91,6 +91,7 @@ class Picture:
     items: list[Item]
     missing: list[str]
     ungraded: list[str]
+    walls: Counter = field(default_factory=Counter)  # {name: submissions that ran behind it}
 
     @property
     def scores(self) -> list[float]:
@@ -118,6 +119,7 @@ class Picture:
             "median": f"{middle:.1f}",
             "middle half": f"{low:.1f} to {high:.1f}",
             "lowest, highest": f"{min(self.scores):g}, {max(self.scores):g}",
+            "behind the wall": ", ".join(f"{name}: {n}" for name, n in self.walls.most_common()),
         }
 
     def histogram(self) -> list[tuple[str, int]]:
@@ -162,7 +164,7 @@ def picture(course: Course) -> Picture:
         submissions = gradebook.assignment_submissions(course.assignment)
         interrupted = {s.student_id for s in submissions if unfinished(s)}
         shared = Counter(_name(submission.student) for submission in submissions)
-        people = []
+        people, walls = [], Counter()
         for submission in submissions:
             if submission.student_id in interrupted:
                 continue
@@ -181,6 +183,8 @@ def picture(course: Course) -> Picture:
                     if where == notebook.name:
                         _count(item, scored.get(name), person, records.get(question_id(name)))
             people.append(person)
+            rungs = {record.get("rung") for record in records.values()}
+            walls.update(rungs - {None} or {"none, not run"})
         handed_in, graded = set(course.handed_in()), {p.student for p in people}
         order = {question: i for i, question in enumerate(_order(course.assignment))}
         return Picture(
@@ -190,6 +194,7 @@ def picture(course: Course) -> Picture:
             sorted(items.values(), key=lambda item: order.get(item.name, 0)),
             sorted(course.known - handed_in - graded),
             sorted((handed_in | interrupted) - graded),
+            walls,
         )
 
 

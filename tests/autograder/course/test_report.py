@@ -28,6 +28,7 @@ def test_numbers_are_those_of_gradebook_and_records(course):
     r, error = shown.discrimination(items["vae.elbo"])
     assert 0 < r < 1 and 0 < error < 1
     assert sum(n for _, n in shown.histogram()) == 9
+    assert shown.summary()["behind the wall"] == "namespaces: 9"
 
 
 def test_the_page_is_self_contained_accessible_and_safe(course, visit, tmp_path):

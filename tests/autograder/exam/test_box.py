@@ -238,3 +238,11 @@ def test_usage_is_measured_from_outside(process):
 
 def test_torch_is_there_before_the_first_import(process):
     assert value(process, "'torch' in sys.modules")
+
+
+def test_forks_that_do_nothing_take_next_to_nothing(process):
+    """They share their pages with the process that made them."""
+    idle = "for _ in range(30):\n    if os.fork() == 0:\n        time.sleep(60); os._exit(0)"
+    run(process, f"import os, time\n{idle}")
+    used = process.box.usage()
+    assert used.processes >= 31 and used.memory < 2**30
