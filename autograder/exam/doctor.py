@@ -11,7 +11,6 @@ import os
 import platform
 import re
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from autograder.exam import walls
 from autograder.exam.examiner import Cell, Isolated
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.exam.walls.namespaces import INSTALL
+from autograder.exam.walls.scratch import Scratch
 from autograder.exam.warm import PACKAGE, Warm
 from utils.hand_in import elsewhere
 
@@ -163,13 +163,15 @@ class Finding:
 def findings(rung: str) -> list[Finding]:
     """Try everything behind one wall; stops where nothing further can be tried."""
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
+            folder = stack.enter_context(Scratch("doctor"))
             server = stack.enter_context(Warm(LIMITS, [folder], rung))
         except NoBox as error:
             return [Finding("a box can be made", False, f"{error}{remedy(str(error))}")]
         found = [Finding("a box can be made", True, server.wall.way)]
-        secret = [PACKAGE / "key" / "question.py", Path("/etc/shadow"), *Path.home().iterdir()]
+        secret = [PACKAGE / "key" / "question.py", Path("/etc/shadow")]
+        with contextlib.suppress(OSError, RuntimeError):  # a user without a home
+            secret += Path.home().iterdir()
         about = {
             "{secret}": repr([str(path) for path in secret if path.is_file()][:20]),
             "{grader}": str(os.getpid()),
