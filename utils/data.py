@@ -284,7 +284,12 @@ def _md5(content):
 
 def _cached(name):
     """The folder of downloaded files: one for each user, shared by all notebooks."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = os.environ.get("XDG_CACHE_HOME")
+    if not cache:
+        try:
+            cache = Path.home() / ".cache"
+        except RuntimeError:  # a user without a home, as in some containers
+            cache = tempfile.gettempdir()
     return Path(cache) / "vae-course" / name / "raw"
 
 
