@@ -144,7 +144,7 @@ def _serve(pipe, isolated: bool) -> None:
         server.begin()  # it warms up while this process imports torch
     from autograder.course import worker
 
-    with contextlib.suppress(EOFError, OSError):
+    try:
         while True:
             work = pipe.recv()
             try:
@@ -152,6 +152,10 @@ def _serve(pipe, isolated: bool) -> None:
             except Exception as error:
                 answer = _portable(error)
             pipe.send(answer)
+    except (EOFError, OSError):
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is to stop the closing of boxes
 
 
 def _portable(error: Exception) -> Exception:
