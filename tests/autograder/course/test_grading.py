@@ -420,8 +420,9 @@ exit 1
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif("namespaces" not in walls.here(), reason="no bubblewrap to break")
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("workers", [1, 2])
 def test_a_wall_that_breaks_in_the_middle_of_a_class_stops_the_run_and_loses_nothing(
     class_of_five, graded, tmp_path, workers
 ):
