@@ -458,7 +458,7 @@ plots.images(sample_prior(autoencoder.decoder, 25, 16), title="25 codes from N(0
 
 # %%
 with torch.no_grad():
-    known = autoencoder.encoder(train.images.to(device)).cpu()
+    known = torch.cat([autoencoder.encoder(x.to(device)).cpu() for x in train.images.split(1000)])
     points = {"test images": autoencoder.encoder(test.images.to(device)).cpu()}
 points["N(0, I)"] = torch.randn(2000, 16)
 points["Gaussian like the codes"] = known.mean(0) + known.std(0) * torch.randn(2000, 16)
