@@ -106,7 +106,7 @@ def imported(name, names=None, *about, **more):
         raise ImportError(name)
     return given[name] if ours and name in given else real(name, names, *about, **more)
 builtins.__import__ = imported
-for name in ("fork", "killpg", "pidfd_open", "set_blocking"):
+for name in ("fork", "geteuid", "killpg", "pidfd_open", "set_blocking"):
     delattr(os, name)
 from fcntl import ioctl
 from autograder.student import confine, landlock, wire
