@@ -139,6 +139,6 @@ def stage(folder: Path) -> Path:
         for path in [folder, *folder.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
     except OSError as error:  # of copytree: a list of (from, to, why)
-        why = error.strerror or str(error.args[0][0][2])
+        why = error.strerror or str(error.args[0][0][2]).partition("] ")[2].partition(":")[0]
         raise NoBox(f"the kit cannot be copied to {folder.parent}: {why}") from None
     return kit

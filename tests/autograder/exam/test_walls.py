@@ -191,7 +191,7 @@ PLACES = {
 }
 SUITES = {
     "cells": ["tests/attacks/test_cells.py", "--long"],
-    "box": ["tests/autograder/exam/test_box.py", "--long"],
+    "box": ["tests/autograder/exam/test_box.py", "tests/autograder/exam/test_doctor.py", "--long"],
     "files": ["tests/attacks/test_files.py"],
 }
 
