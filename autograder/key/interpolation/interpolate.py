@@ -141,6 +141,8 @@ def _one_image(which):
     return walk
 
 
+ONE_END = "constant", "constant/2"  # of walks: seen from here, one image only
+
 QUESTION = Question(
     id="interpolation.interpolate",
     points=2,
@@ -184,7 +186,7 @@ QUESTION = Question(
         "no-channel": lambda *args: interpolate(*args).squeeze(1),
         "shape": lambda *args: interpolate(*args)[:, None],
         "flattened": lambda *args: interpolate(*args).flatten(1),
-        **{name: _walked(walk) for name, walk in WALKS.items()},
+        **{name: _walked(walk) for name, walk in WALKS.items() if name not in ONE_END},
         "on-the-sphere": _walked(slerp),
     },
     alike=same_walks,
