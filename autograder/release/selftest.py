@@ -125,7 +125,7 @@ def visible(question: Question) -> list[Finding]:
         exec("import torch.nn.functional as F\nfrom torch import distributions\n", names)
         exec(compile(stub, f"<the stub of {name}>", "exec"), names)
         said = _said_by(check, names)
-        if "still to be written" not in said:
+        if "still to be written" not in said.lower():
             return [Finding(question.id, "visible check", f"says of the stub: {said}")]
     return []
 
