@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 
 from autograder.student.probes import common
@@ -27,8 +28,11 @@ class Causes:
         where that is not "cell [1]".
         """
         if place not in self.why:
-            no_gpu = common.NO_GPU.search(why)
-            self.why[place] = f"it {common.WANTS_GPU}" if no_gpu else FILE.sub("", why)
+            if common.NO_GPU.search(why):
+                why = f"it {common.WANTS_GPU}"
+            elif why.startswith("SyntaxError"):  # the student's own Python may read more
+                why += ", as Python {}.{} reads it".format(*sys.version_info)
+            self.why[place] = FILE.sub("", why)
             self._called[place] = called or f"cell [{place + 1}]"
             for name in bound_in(source):
                 self._bound.setdefault(name, place)

@@ -2,6 +2,8 @@
 does what a real kernel does.
 """
 
+import sys
+
 import pytest
 import torch
 
@@ -165,6 +167,13 @@ def test_a_cell_that_stopped_for_want_of_a_gpu_says_so(examine):
     examined = examine("import torch\nscale = torch.ones(1).cuda()", uses, TEST)
     feedback = examined.records["vae.kl_gaussian"]["feedback"]
     assert "since cell [1] stopped: it asks for a GPU" in feedback
+
+
+def test_a_cell_that_is_no_python_here_says_which_python_read_it(examine):
+    uses = "def kl_gaussian(mu, logvar):\n    return scale * mu"
+    feedback = examine("scale = = 1", uses, TEST).records["vae.kl_gaussian"]["feedback"]
+    assert "since cell [1] stopped: SyntaxError: invalid syntax" in feedback
+    assert f", as Python {sys.version_info.major}.{sys.version_info.minor} reads it" in feedback
 
 
 REAL = {  # what a real kernel does: a cell, and what it shows
