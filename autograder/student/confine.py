@@ -15,10 +15,11 @@ import os
 import platform
 import struct
 import sys
+from typing import Any
 
 from autograder.student.calls import ARCHITECTURES, CALLS, KNOWN
 
-libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+libc: Any = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 # linux/sched.h
 NEW_NS, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x00020000, 0x02000000, 0x04000000, 0x08000000

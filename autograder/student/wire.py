@@ -137,7 +137,7 @@ def _readable(fd: int, seconds: float) -> bool:
 
     until = time.monotonic() + seconds
     with contextlib.suppress(BrokenPipeError):
-        while not _winapi.PeekNamedPipe(msvcrt.get_osfhandle(fd), 0)[0]:
+        while not _winapi.PeekNamedPipe(msvcrt.get_osfhandle(fd), 0)[0]:  # type: ignore[attr-defined]
             if time.monotonic() > until:
                 return False
             time.sleep(POLL)
