@@ -287,7 +287,7 @@ for _ in run.epochs(EPOCHS):
     losses = autodecoder_epoch(ad, loader, optimizer)
     scheduler.step()
     run.log(reconstruction=sum(losses) / len(losses))
-    picture.show(run.curves, decode(ad, ad.latents[0][:10]))
+    picture.show(run.curves, lambda: decode(ad, ad.latents[0][:10]))
 plots.curves(run.curves, title="Auto-decoder: training loss")
 
 # %% [markdown]
@@ -735,8 +735,8 @@ def fit(family, epochs=EPOCHS, fresh=False):
         scheduler.step()
         reconstruction, kl = pairs.mean(dim=0).tolist()
         run.log(reconstruction=reconstruction, kl=kl)
-        made = decode(model, family.middle([p[:10].detach() for p in model.latents]))
-        picture.show(run.curves, made)
+        few_rows = [p[:10].detach() for p in model.latents]
+        picture.show(run.curves, lambda rows=few_rows: decode(model, family.middle(rows)))
     test_parameters = fit_distributions(model, family, x_test, steps=2 * FIT_STEPS)
     experiments[family.name] = {
         "family": family,
