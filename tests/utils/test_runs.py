@@ -199,3 +199,32 @@ def test_state_survives_saving(tmp_path):
     back = runs.read_state(tmp_path / "s.safetensors")
     assert torch.equal(back["a"][0], torch.arange(3)) and back["a"]["k"] == [1.5, None, True]
     assert back["empty"] == {} and back["x"].shape == ()
+
+
+def test_the_kits_families_show_what_a_student_did_not_train():
+    found = runs.families()
+    assert set(found) == {"Gaussian", "Exponential", "Laplace", "Uniform", "Full Gaussian"}
+    for kit in found.values():
+        assert kit["map"].shape == (len(kit["labels"]), 2) and kit["map"].isfinite().all()
+        assert kit["samples"].shape == kit["walk"].shape == (10, 1, 28, 28)
+        assert set(kit["curves"]) == {"reconstruction", "kl"}
+        assert {"train", "test", "KL (nats)", "k-NN, latents", "k-NN, map"} <= set(kit["scores"])
+
+
+def test_families_are_read_as_they_were_written(tmp_path, monkeypatch):
+    images = torch.rand(10, 1, 28, 28)
+    shown = {
+        "scores": {"train": 0.1},
+        "curves": {"kl": [1.0, 2.0]},
+        "map": torch.randn(4, 2),
+        "labels": torch.arange(4),
+        "samples": images,
+        "walk": images,
+    }
+    monkeypatch.setattr(runs, "REFERENCE", tmp_path)
+    assert runs.families() == {}
+    runs.write_families({"Gaussian": shown})
+    read = runs.families()["Gaussian"]
+    assert read["scores"] == shown["scores"] and read["curves"] == shown["curves"]
+    assert torch.allclose(read["map"], shown["map"], atol=5e-3)
+    assert torch.allclose(read["samples"], images, atol=2e-3)
