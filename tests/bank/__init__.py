@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from autograder.key.catalogue import ASSIGNMENTS
+from autograder.key.catalogue import ASSIGNMENTS, known
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Variant:
 
 @cache
 def mutants() -> tuple[Mutant, ...]:
-    """Every mutant of every assignment."""
-    return tuple(mutant for module in _modules() for mutant in module.MUTANTS)
+    """Every mutant of every question that is asked."""
+    return tuple(m for module in _modules() for m in module.MUTANTS if known(m.question))
 
 
 @cache
 def variants() -> tuple[Variant, ...]:
-    """Every right-but-unusual answer of every assignment."""
-    return tuple(variant for module in _modules() for variant in module.VARIANTS)
+    """Every right-but-unusual answer to every question that is asked."""
+    return tuple(v for module in _modules() for v in module.VARIANTS if known(v.question))
 
 
 def _modules():

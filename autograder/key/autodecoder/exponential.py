@@ -50,7 +50,6 @@ SAMPLE = sampler(
         "distribution-function": lambda log_rate, u: 1 - (-log_rate.exp() * u).exp(),
         "plus-for-minus": lambda log_rate, u: torch.log1p(u) / log_rate.exp(),
         "plus-for-minus/2": lambda log_rate, u: -torch.log1p(u) / log_rate.exp(),
-        "rate-inside": lambda log_rate, u: -(log_rate.exp() * u).log(),
         "gaussian": lambda log_rate, u: (-log_rate).exp() + (-log_rate).exp() * u,
         "root": lambda log_rate, u: -torch.log1p(-u) / (0.5 * log_rate).exp(),
         "shared-batch": lambda log_rate, u: rsample_exponential(log_rate, u[:1]),
