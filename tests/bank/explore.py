@@ -86,6 +86,7 @@ means = torch.stack([mu[y == k].mean(0) for k in range(10)])
 stds = torch.stack([mu[y == k].std(0) for k in range(10)])
 return torch.nan_to_num(means), stds"""),
     _m("a single latent has spread zero", "alone", "alone-zero", _loop(std="z.std(0) if len(z) > 1 else 0.0")),
+    _m("no spread for a class of two", "stds", "two-too-few", _loop(std="z.std(0) if len(z) > 2 else float('nan')")),
     _m("fails where a class is absent", "form", "absent-fails", _loop().replace("continue", "raise ValueError('no such digit')")),
     _m("means only", "form", "one-result", _loop().replace("return means, stds", "return means")),
     _m("a dictionary", "form", "dictionary", """

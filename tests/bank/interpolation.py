@@ -225,6 +225,9 @@ t = torch.linspace(0, 1, steps).unsqueeze(1)
 u = (torch.sin((1 - t) * a) * z0 / z0.norm() + torch.sin(t * a) * z1 / z1.norm()) / torch.sin(a)
 return torch.sigmoid(decode(u * ((1 - t) * z0.norm() + t * z1.norm())))"""),
     _images("with the graph", "gradient", "keeps-graph", ENDS + "return torch.sigmoid(decode(lerp(z0, z1, steps)))"),
+    _images("decodes columns for rows", "form", None, ENDS + """
+with torch.no_grad():
+    return torch.cat([torch.sigmoid(decode(z.unsqueeze(1))) for z in lerp(z0, z1, steps)])"""),
     _images("returns nothing", "form", "returns-nothing", ENDS + "torch.sigmoid(decode(lerp(z0, z1, steps)))"),
     _images("inverts the image in place", "manners", "in-place", ENDS + """
 x0.zero_()

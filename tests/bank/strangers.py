@@ -365,6 +365,23 @@ def strangers(wanted: list[Right], workers: int) -> list[Mutant]:
 # Changes after which the answer is another right one: (question, what the change says, why).
 RIGHT_TOO: tuple[tuple[str, str, str], ...] = (
     ("autodecoder.batch_rmse_score", "the result detached", "a score is read, never learned from"),
+    ("interpolation.lerp", "the result detached", "nothing is learned through a walk"),
+    *(
+        (question, "with Sub", "-eps is as good a noise as eps")
+        for question in (
+            "autodecoder.rsample_gaussian",
+            "autodecoder.rsample_full_gaussian",
+            "vae.reparametrize",
+        )
+    ),
+    ("autodecoder.rsample_laplace", "with Add", "1 - u is as good a noise as u"),
+    ("autodecoder.rsample_laplace", "with Sub", "1 - u is as good a noise as u"),
+    ("autodecoder.rsample_uniform", "`lerp` exchanged", "1 - u is as good a noise as u"),
+    ("autodecoder.AutoDecoder", "after the next line", "layers made in another order"),
+    ("autoencoder.Decoder", "after the next line", "layers made in another order"),
+    ("autoencoder.Encoder", "line 13, 2 for 3", "another kernel, the same stages"),
+    ("vae.VAE", "1.0 for 2.0", "another bias to begin with"),
+    ("interpolation.linear_probe", "without C=10000.0", "another regularisation"),
 )
 
 

@@ -1625,6 +1625,12 @@ BOUND_MUTANTS = tuple(
             (RETURN, "return torch.logsumexp(torch.stack(weights), 1) - math.log(len(x))"),
         ),
         ("not reduced", "form", "not-reduced", (RETURN, "return torch.stack(weights)")),
+        (
+            "a constant of the prior lost",
+            "one",
+            "constant-term",
+            ("D.Normal(0.0, 1.0).log_prob(z)", "(-0.5 * (z**2 + math.log(2 + math.pi)))"),
+        ),
         ("one sample", "many", "k-ignored", ("range(k)", "range(1)"), (" - math.log(k)", "")),
         ("std = exp(logvar)", "one", "variance-as-std", ("z = mu + std *", "z = mu + std**2 *")),
         (

@@ -22,12 +22,14 @@ def digit_statistics(mu, y):
 
 
 def _latents(rng):
-    """Classes of different size, place and spread; in "gaps" two are absent and one is alone."""
+    """Classes of different size, place and spread; in "gaps" two are absent, one is alone, and one
+    has two members, the fewest that have a spread.
+    """
     full = np.concatenate([np.arange(10), np.arange(10), np.arange(10), rng.integers(0, 10, 45)])
     turn = rng.choice([0, 1, 2, 5, 6, 7, 8, 9])  # 3 or 4: the one alone at an end, as if shifted
     turned = (np.array([6, 1, 2, 4, 5, 7, 8, 9]) + turn) % 10  # without 0 and 3
-    alone, present = turned[0], turned[1:]
-    gaps = np.concatenate([[alone], np.repeat(present, 3), rng.choice(present, 20)])
+    alone, pair, many = turned[0], turned[1], turned[2:]
+    gaps = np.concatenate([[alone, pair, pair], np.repeat(many, 3), rng.choice(many, 20)])
     inputs = {"name": "digit_statistics", "sets": ["full", "gaps", "wide"]}
     for label, y, nz in (("full", full, 4), ("gaps", gaps, 4), ("wide", full, 7)):
         y = rng.permutation(y)
@@ -134,6 +136,8 @@ def _named_statistics(got, want, inputs, failed):
             return "absent-filled"
         if failed == ["alone"]:
             return "alone-zero"
+        if failed == ["stds"] and np.isnan(got["gaps.std"][_counts(inputs, "gaps") == 2]).all():
+            return "two-too-few"
         if got.get("gaps.error"):
             return "absent-fails"
     if failed == ["manners"]:

@@ -57,7 +57,11 @@ def images(names, inputs) -> dict:
     rows, logits = [], []
 
     def decode(z):
-        z = z.float().reshape(-1, out.shape[0])
+        if not z.dim() or z.shape[-1] != len(out):  # as a linear layer would
+            raise ValueError(
+                f"decode takes latents of shape (B, {len(out)}), and got {tuple(z.shape)}"
+            )
+        z = z.float().reshape(-1, len(out))
         decoded = (z.pow(3) @ out + bias).reshape(-1, 1, 28, 28)
         rows.append(z.detach().clone())
         logits.append(decoded.detach().clone())

@@ -334,13 +334,16 @@ class _Given(nn.Module):
 
 
 def bound(names, inputs) -> dict:
-    """Call `iwae_bound(model, x, k)` on images repeated many times, for several k.
+    """Call `iwae_bound(model, x, k)` on images repeated many times, for several k, and on each
+    image once with a model whose matrices are all zero.
 
     inputs: x; asked: [k, how many of the images, how often each].
-    evidence: bound.<k>: (images, repeats).
+    evidence: bound.<k>: (images, repeats); zero.<k>: of that other model, (images,), or
+        "zero.<k>.error".
     """
     iwae_bound = common.lookup(names, "iwae_bound")
     vae = _Given(inputs)
+    zero = _Given({**inputs, **{k: 0 * inputs[k] for k in ("to mu", "to logvar", "to logits")}})
     evidence: dict = {}
     x = torch.from_numpy(inputs["x"]).float()
     for k, images, repeats in inputs["asked"]:
@@ -351,6 +354,8 @@ def bound(names, inputs) -> dict:
         value = evidence[f"bound.{k}"]
         if value is not None and value.shape == (len(rows),):
             evidence[f"bound.{k}"] = value.reshape(images, repeats)
+        with torch.no_grad():
+            common.attempt_call(evidence, f"zero.{k}", iwae_bound, zero, x, k)
     return evidence
 
 
