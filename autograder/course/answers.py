@@ -34,6 +34,7 @@ from nbgrader.api import MissingEntry
 from traitlets import Enum, Float
 from traitlets.config import Configurable
 
+from autograder.course import naming_page
 from autograder.course.course import Course
 from autograder.errors import WrongCall
 from autograder.key import catalogue
@@ -601,6 +602,7 @@ def application(desk: Desk, token: str, port: int) -> tornado.web.Application:
             (r"/names/([^/]+)", _Names),
             (r"/marks/([^/]+)", _Marks),
             (r"/picture/([0-9a-f]+)/(.+)", _Picture),
+            *naming_page.handlers(_Handler),
             (r"/page/(.*)", tornado.web.StaticFileHandler, {"path": str(PAGES)}),
             (r"/([^/]*)", _Page),
         ],

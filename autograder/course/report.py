@@ -21,7 +21,7 @@ import jinja2
 import numpy as np
 from nbformat import NotebookNode
 
-from autograder.course import answers, ledger
+from autograder.course import answers, ledger, naming
 from autograder.course.course import Course, unfinished
 from autograder.errors import WrongCall
 from autograder.exam import sanitize, verdict
@@ -343,6 +343,8 @@ def page(course: Course) -> str:
         shown=shown,
         flags=flags(course, shown),
         says=says,
+        unnamed=naming.groups(course),
+        named=naming.named(course),
         now=_now(),
         fewest=FEWEST,
         alike=answers.ALIKE,
@@ -381,6 +383,8 @@ def write(assignment: str, root: Path, target: Path | None = None) -> int:
         course = Course(root, assignment)
         for change in course.settle():
             print(change)
+        for student in naming.apply(course):
+            print(f"{student}: mistakes.md names a mistake in another way now")
         target = target or course.root / "reports" / f"{assignment}.html"
         made = page(course)
         try:

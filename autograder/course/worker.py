@@ -28,6 +28,8 @@ GRADING = (
     "autograder/exam/walls/*.py",
     "autograder/key/question.py",
     "autograder/key/sentences.py",
+    "autograder/key/slips.py",
+    "autograder/key/unnamed.py",
     "autograder/key/kinds/trained.py",
     "autograder/plugins/execute.py",
     "autograder/plugins/exporter.py",

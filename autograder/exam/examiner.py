@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from autograder.exam import causes, sanitize, standin, verdict
 from autograder.exam.budget import GRACE, OUTPUTS, PICTURES, TEXT, Budget, Gone, Meter, Spent
 from autograder.exam.walls.common import NoBox
 from autograder.exam.warm import Inside, Warm
-from autograder.key import catalogue
+from autograder.key import catalogue, unnamed
 from autograder.key.question import Exam
 from autograder.student import wire
 from autograder.student.asking import PATIENCE, TOO_LONG
@@ -215,7 +216,9 @@ class Isolated:
                 self._end(spent)
         if self.over:
             return verdict.failed(question, self.over, self.warm.rung, cell.points)
-        return verdict.of(lambda: exam.grade(question), question, self.warm.rung, cell.points)
+        return verdict.of(
+            lambda: unnamed.traced(exam, question), question, self.warm.rung, cell.points
+        )
 
     def _stopped(self, position: int, why: str) -> None:
         cell = self.cells[position]

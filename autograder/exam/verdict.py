@@ -24,7 +24,8 @@ def of(
 
     graded() -> Result. rung: of the wall that student code was behind (`exam.walls`), or "kernel".
     worth: the points of its cell, None for the key's.
-    Returns `Result.as_json()` with seed, stood_in, status ("graded" or "failed") and rung.
+    Returns `Result.as_json()` with seed, stood_in, status ("graded" or "failed") and rung, and the
+    trace of a wrong answer that has no name.
     """
     try:
         result = graded()
@@ -37,6 +38,7 @@ def of(
         "seed": result.seed,
         "stood_in": list(result.stood_in),
         "status": "graded",
+        **({"trace": result.trace} if result.trace else {}),
         **_behind(rung),
     }
 

@@ -46,9 +46,14 @@ def affected(assignment: str, changed: set[str]) -> set[str]:
 
 
 def _digest(question) -> str:
+    return digest(question, probes.find(question.probe))
+
+
+def digest(*things) -> str:
+    """One hash of objects of this kit and all of it that they reach."""
     walk = _Walk()
-    walk.add(question)
-    walk.add(probes.find(question.probe))
+    for thing in things:
+        walk.add(thing)
     return walk.digest.hexdigest()
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from autograder.key import sentences
+from autograder.key import sentences, slips
 from autograder.key.sentences import SentenceError, Sentences
 from autograder.student import probes
 
@@ -162,6 +162,8 @@ class Result:
     outcomes: list[Outcome] = field(default_factory=list)
     stood_in: tuple[str, ...] = ()
     seed: int = 0
+    error: str | None = None
+    trace: dict | None = None  # of a wrong answer without a name, see `unnamed`
 
     @property
     def passed(self) -> bool:
@@ -213,16 +215,36 @@ class Exam:
         return self.grade(f"{question.assignment}.{name}").passed
 
     def _grade(self, question: Question, stand_ins: tuple[str, ...]) -> Result:
-        rng = np.random.default_rng([self.seed, zlib.crc32(question.id.encode())])
-        inputs = question.draw(rng)
-        inputs.setdefault("seed", int(rng.integers(2**31)))
+        inputs = drawn(question, self.seed)
         own = {name: question.reference[name] for name in stand_ins}
         if question.examine:
             got, want = _examined(question, self.student, inputs, own), {}
         else:
             got = self.student.ask(question.probe, inputs, own, question.seconds)
-            want = _evidence(question, inputs) if question.compared else {}
+            want = wanted(question, inputs)
         return judge(question, got, want, inputs, stand_ins, self.seed)
+
+
+def drawn(question: Question, seed: int) -> dict:
+    """The inputs of a question for one seed."""
+    rng = np.random.default_rng([seed, zlib.crc32(question.id.encode())])
+    inputs = question.draw(rng)
+    inputs.setdefault("seed", int(rng.integers(2**31)))
+    return inputs
+
+
+def wanted(question: Question, inputs) -> Evidence:
+    """What the reference gives; nothing where the tests look at the student's evidence alone."""
+    return _evidence(question, inputs) if question.compared else {}
+
+
+def tested(question: Question, got, want, inputs) -> list[Outcome]:
+    """How every check of a question went."""
+    outcomes = []
+    for check in question.checks:
+        message = got.get("error") or _tested(check, got, want, inputs)
+        outcomes.append(Outcome(check, not message, message or ""))
+    return outcomes
 
 
 def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
@@ -230,10 +252,7 @@ def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
     interpreted = question.mistake("interpreted") if got.get("interpreted") else None
     if interpreted:
         got = {"error": interpreted.says}
-    outcomes = []
-    for check in question.checks:
-        message = got.get("error") or _tested(check, got, want, inputs)
-        outcomes.append(Outcome(check, not message, message or ""))
+    outcomes = tested(question, got, want, inputs)
     failed = [outcome for outcome in outcomes if not outcome.passed]
     mistake = interpreted
     if failed and not got.get("error"):
@@ -252,6 +271,7 @@ def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
         outcomes,
         tuple(stand_ins),
         seed,
+        got.get("error"),
     )
 
 
@@ -298,6 +318,7 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
                 if alike(got, _evidence(question, inputs, name), inputs):
                     return question.mistake(name)
             named = question.explain and question.explain(got, want, inputs, failed)
+            named = named or slips.named(question, got, inputs)
     except SentenceError:
         raise
     except Exception:

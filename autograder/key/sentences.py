@@ -88,29 +88,29 @@ def of(question_id: str) -> Sentences:
 @cache
 def shared() -> Mapping[str, Said]:
     """The mistakes that several questions know."""
-    return _mistakes(SHARED, _sections(SHARED.read_text(encoding="utf8"), "###"))
+    return mistakes_of(SHARED, sections(SHARED.read_text(encoding="utf8"), "###"))
 
 
 @cache
 def pages(path: Path) -> dict[str, Sentences]:
     """Every page of a file, {name of the question: its sentences}."""
     found = {}
-    for heading, page in _sections(path.read_text(encoding="utf8"), "#").items():
+    for heading, page in sections(path.read_text(encoding="utf8"), "#").items():
         name, colon, title = heading.partition(": ")
         if not colon:
             raise SentenceError(f"{path}: `# {heading}` should be `# name of the question: title`")
-        parts = _sections(page, "##")
+        parts = sections(page, "##")
         reread = re.search(r"^Reread: (.+)$", page, re.M)
         found[name] = Sentences(
             title,
             reread[1] if reread else "",
             dict(_items(parts.get("Tested", ""))),
-            _mistakes(path, _sections(parts.get("Mistakes", ""), "###")),
+            mistakes_of(path, sections(parts.get("Mistakes", ""), "###")),
         )
     return found
 
 
-def _sections(text: str, mark: str) -> dict[str, str]:
+def sections(text: str, mark: str) -> dict[str, str]:
     """The text below each heading of that level; what stands before the first is left out."""
     parts = re.split(rf"^{mark} (.+)$", text, flags=re.M)[1:]
     return {title.strip(): below for title, below in zip(parts[::2], parts[1::2], strict=True)}
@@ -122,7 +122,7 @@ def _items(text: str) -> list[tuple[str, str]]:
     return [(n, w) for n, _, w in (line[2:].partition(": ") for line in lines if line[:2] == "- ")]
 
 
-def _mistakes(path: Path, sections: Mapping[str, str]) -> dict[str, Said]:
+def mistakes_of(path: Path, sections: Mapping[str, str]) -> dict[str, Said]:
     found = {}
     for name, text in sections.items():
         items = dict(_items(text))

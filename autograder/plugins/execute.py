@@ -27,6 +27,7 @@ from traitlets import Enum, Float, Integer
 from autograder.exam import examiner, room, sanitize, verdict, walls, warm
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.key import catalogue
+from autograder.key.named import Named, Unusable
 from autograder.plugins import ahead, patches
 
 MEBI = 2**20
@@ -156,9 +157,22 @@ class Execute(StockExecute):
         for number, (cell, outputs) in enumerate(zip(cells, examined.outputs, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]
             cell.execution_count = number
+        self._name(cells)
         for note in [f"not copied: {name}" for name in left_out] + examined.notes:
             self.log.warning("%s: %s", about.get("student", folder), note)
         return nb, resources
+
+    def _name(self, cells) -> None:
+        """Wrong answers get the names that the course has for them."""
+        course = course_of(self)
+        try:
+            named = Named(Path(course.root)) if course else None
+        except Unusable as problem:
+            self.log.warning("%s; its names are left out", problem)
+            return
+        if named and named.said:
+            for cell in cells:
+                name(cell, named)
 
     def _unread(self, nb, resources, problem):
         """Every question of a file that could not be read says so, and counts 0."""
@@ -194,6 +208,19 @@ class Execute(StockExecute):
     def _hidden(self) -> tuple[Path, ...]:
         course = course_of(self)
         return (Path(course.root).resolve(),) if course else ()
+
+
+def name(cell, named: Named) -> bool:
+    """Give a graded cell the name that the course has for what its answer did; whether that changed
+    anything.
+    """
+    record = verdict.read(cell)
+    again = named.applied(record) if record else None
+    if again == record:
+        return False
+    again["feedback"] = verdict.printable(again["feedback"])
+    cell.outputs = [NotebookNode(output) for output in verdict.outputs(again)]
+    return True
 
 
 class SaveAutoGrades(StockSaveAutoGrades):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from autograder.key.kinds import noise
-from autograder.key.kinds.network import output_problem
+from autograder.key.kinds.network import output_problem, pixels_named
 from autograder.key.question import Check, Question, close
 
 
@@ -98,18 +98,9 @@ def _sampling_named(got, want, inputs, failed):
         return None
     logits = _painted(z, inputs)
     if "images" in failed and images.size == logits.size:
-        flat, right = images.reshape(logits.shape), 1 / (1 + np.exp(-logits))
-        wrong = {
-            "no-sigmoid": logits,
-            "sigmoid-twice": 1 / (1 + np.exp(-right)),
-            "thresholded": (right > 0.5) * 1.0,
-            "logits-clamped": logits.clip(0, 1),
-            "tanh-for-sigmoid": np.tanh(logits),
-            "inverted": 1 - right,
-        }
-        for name, pixels in wrong.items():
-            if close(flat, pixels, 1e-3, 1e-4):
-                return name
+        named = pixels_named(images.reshape(logits.shape), logits)
+        if named:
+            return named
     if "prior" in failed and z.shape == (inputs["n"], len(inputs["paint"])):
         named = _prior_named(z, got["latents.eval"])
         if named:

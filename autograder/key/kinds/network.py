@@ -24,6 +24,20 @@ def blobs(rng, count):
     return np.kron(coarse, np.ones((1, 1, 4, 4)))
 
 
+def pixels_named(images, logits) -> str | None:
+    """The name of what was done to logits in the place of a sigmoid; both of one shape."""
+    right = 1 / (1 + np.exp(-logits))
+    made = {
+        "no-sigmoid": logits,
+        "sigmoid-twice": 1 / (1 + np.exp(-right)),
+        "thresholded": right > 0.5,
+        "logits-clamped": logits.clip(0, 1),
+        "tanh-for-sigmoid": np.tanh(logits),
+        "inverted": 1 - right,
+    }
+    return next((n for n, pixels in made.items() if close(images, pixels, 1e-3, 1e-4)), None)
+
+
 def network_form(expected):
     """A test: finite outputs of shape expected(B, nz), for two nz and for one input by itself."""
 
@@ -103,8 +117,8 @@ def _squashed(got):
     return None
 
 
-def network_trainable(got, want, inputs):
-    """A test: there are parameters, all are registered, trainable, and reached by a gradient."""
+def untrainable(got) -> str | None:
+    """What keeps an optimizer from training a network, by its structure alone."""
     if got.get("structure.error"):
         return got["structure.error"]
     if not got["parameters"]:
@@ -115,6 +129,14 @@ def network_trainable(got, want, inputs):
         return f"{some(got['unlearned'])}: these numbers act like weights and are no parameters."
     if got["unreached"]:
         return f"no gradient reaches {some(got['unreached'])}."
+    return None
+
+
+def network_trainable(got, want, inputs):
+    """A test: there are parameters, all are registered, trainable, and reached by a gradient."""
+    problem = untrainable(got)
+    if problem:
+        return problem
     if not _random(got, inputs) and not _takes_over(got):
         return "a network that loads another's state_dict does not become the same network."
     return None

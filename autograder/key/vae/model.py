@@ -6,7 +6,7 @@ import numpy as np
 from torch import nn
 
 from autograder.key.kinds import noise
-from autograder.key.kinds.network import blobs, bounded, some
+from autograder.key.kinds.network import blobs, bounded, pixels_named, untrainable
 from autograder.key.question import Check, Question, close
 from autograder.key.vae.reparametrize import reparametrize
 
@@ -277,16 +277,9 @@ def _model_reconstruct(got, want, inputs):
 
 
 def _model_trainable(got, want, inputs):
-    if got.get("structure.error"):
-        return got["structure.error"]
-    if not got["parameters"]:
-        return "it has no parameters that an optimizer could find."
-    if got["frozen"]:
-        return f"{some(got['frozen'])} cannot be trained (requires_grad is off)."
-    if got["unlearned"]:
-        return f"{some(got['unlearned'])}: these numbers act like weights and are no parameters."
-    if got["unreached"]:
-        return f"no gradient reaches {some(got['unreached'])}."
+    problem = untrainable(got)
+    if problem:
+        return problem
     for part in ("image", "mu"):
         if not got[f"{part} gradient"]:
             return f"the reconstruction sends no gradient back through the sample to {part}."
@@ -458,14 +451,10 @@ def _model_reconstruct_named(got, failed):
     if "reconstruct" not in failed or got.get("rebuilding.error") or got.get("rebuilt") is None:
         return None
     rebuilt, logits = got["rebuilt"], got["at mean"]
-    right = 1 / (1 + np.exp(-logits))
     if rebuilt.shape == logits.shape:
-        if close(rebuilt, logits, 1e-3, 1e-4):
-            return "no-sigmoid"
-        if close(rebuilt, 1 / (1 + np.exp(-right)), 1e-3, 1e-4):
-            return "sigmoid-twice"
-        if close(rebuilt, right > 0.5, 1e-3, 1e-4):
-            return "thresholded"
+        named = pixels_named(rebuilt, logits)
+        if named:
+            return named
         if not close(rebuilt, got["rebuilt twice"], 1e-4, 1e-5):
             return "reconstruct-samples"
     return None

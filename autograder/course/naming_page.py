@@ -1,0 +1,55 @@
+"""The page of `python -m autograder answers` on which mistakes without a name get one."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import jinja2
+import tornado.web
+
+from autograder.course import naming
+from autograder.key.named import Unusable
+
+PAGES = Path(__file__).parent / "pages"
+
+
+def handlers(handler: type[tornado.web.RequestHandler]) -> list[tuple]:
+    """What answers requests for the page, each a `handler`, which lets nobody in but its owner."""
+
+    class Page(handler):
+        def get(self):
+            course = self.desk.course
+            found = naming.groups(course)
+            self.finish(
+                _page().render(
+                    assignment=course.assignment,
+                    groups=found,
+                    names=naming.names(course),
+                    problems=naming.named(course).problems(),
+                    token=self.settings["token"],
+                )
+            )
+
+    class Name(handler):
+        def put(self, key: str):
+            try:
+                sent = json.loads(self.request.body)
+                asked = str(sent["name"]), str(sent["sentence"])
+                told = naming.name(self.desk.course, key, *asked)
+            except Unusable as problem:
+                self.set_status(409)
+                self.finish({"problem": f"Not saved: {problem}."})
+            except (ValueError, KeyError, TypeError):
+                raise tornado.web.HTTPError(404) from None
+            else:
+                self.finish({"name": asked[0].strip(), "told": len(told)})
+
+    return [(r"/mistakes", Page), (r"/mistakes/([0-9a-f]+)", Name)]
+
+
+@lru_cache
+def _page() -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(PAGES)
+    return jinja2.Environment(loader=loader, autoescape=True).get_template("mistakes.html")
