@@ -65,6 +65,7 @@ class Question:
     reference: {name: object}, a right answer, with everything that it builds on.
     mistakes: {name: what a student who makes this mistake would have written}; it takes the place
         of the question's own name in the reference.
+    goes_with: {name: mistake -> both at once}: mistakes that are tried together with every other.
     builds_on: names of earlier questions whose reference may stand in when the student's own is
         broken.
     alike(a, b, inputs): whether two pieces of evidence show the same behaviour.
@@ -86,6 +87,7 @@ class Question:
     reference: Mapping[str, Any]
     checks: tuple[Check, ...]
     mistakes: Mapping[str, Any] = field(default_factory=dict)
+    goes_with: Mapping[str, Callable] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
     extra: bool = False
     names: tuple[str, ...] = ()
@@ -109,7 +111,7 @@ class Question:
             object.__setattr__(self, "sentences", sentences.of(self.id))
         for check in self.checks:
             self.property(check)
-        for name in self.mistakes:
+        for name in (*self.mistakes, *self.goes_with):
             self._said(name)
 
     @property
@@ -318,6 +320,7 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
                 if alike(got, _evidence(question, inputs, name), inputs):
                     return question.mistake(name)
             named = question.explain and question.explain(got, want, inputs, failed)
+            named = named or _two_at_once(question, got, inputs)
             named = named or slips.named(question, got, inputs)
     except SentenceError:
         raise
@@ -326,6 +329,18 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
     if not named:
         return None
     return question.mistake(*([named] if isinstance(named, str) else named))
+
+
+def _two_at_once(question, got, inputs) -> tuple[str, dict] | None:
+    """Two known mistakes at once: one that goes with any other, and another."""
+    for first, upon in question.goes_with.items():
+        for second, mistaken in question.mistakes.items():
+            own = {**question.reference, question.names[0]: upon(mistaken)}
+            made = probes.run(question.probe, own, inputs)
+            if not made.get("error") and question.alike(got, made, inputs):
+                said = (question.mistake(name).says for name in (first, second))
+                return "both", dict(zip(("first", "second"), said, strict=True))
+    return None
 
 
 def describe(question, score, outcomes, mistake, error, stand_ins) -> str:

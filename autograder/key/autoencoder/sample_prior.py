@@ -131,13 +131,12 @@ def _prior_named(z, other):
         return "shared-dims"
     if z.min() >= 0 and z.max() <= 1:
         return "uniform"
-    if not noise.level(z) and (noise.shape(z) or "").endswith("light."):
-        kurtosis = ((z - z.mean()) ** 4).mean() / z.var() ** 2
-        return "uniform" if kurtosis < 1.95 else "light-tails"
     if z.min() >= 0:
         return "absolute"
     if noise.level(z):
         return "not-centred"
+    if noise.misshapen(z):
+        return "uniform" if _even(z) else noise.misshapen(z)
     if noise.same(z, other) and not noise.spread(z):
         return "fixed-seed"
     if noise.spread(z) and not noise.shape(z):
@@ -147,6 +146,12 @@ def _prior_named(z, other):
     if noise.balanced(z):
         return "noise-balanced"
     return None
+
+
+def _even(z) -> bool:
+    """Whether numbers lie evenly between their smallest and largest (Kolmogorov and Smirnov)."""
+    ranks = (np.sort(z, None) - z.min()) / np.ptp(z)
+    return bool(np.abs(ranks - np.linspace(0, 1, z.size)).max() < 2.5 / np.sqrt(z.size))
 
 
 QUESTION = Question(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autograder.key.kinds.loop import (
+    in_eval_mode,
     loop_alike,
     loop_graph,
     loop_list,
@@ -116,6 +117,7 @@ QUESTION = Question(
         Check("update", 0.4, loop_update()),
     ),
     alike=loop_alike(1e-3),
+    goes_with={"eval-mode": in_eval_mode},
     explain=loop_named,
     mistakes={
         "no-zero-grad": _clear_once,

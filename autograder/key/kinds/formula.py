@@ -98,6 +98,9 @@ def named_by_values(got, want, inputs, failed):
         return "not-finite"
     if close(-value, right):
         return "sign"
+    alone = got.get("single")
+    if alone is not None and np.shape(alone) == (1,) and not close(value[:1], alone, 1e-3, 1e-4):
+        return "alone-differs"
     usable = np.abs(value) > 1e-6
     ratio = right[usable] / value[usable]
     if (
@@ -134,7 +137,10 @@ def _named_by_ratio(ratio, inputs):
     for array in (value for value in inputs.values() if isinstance(value, np.ndarray)):
         if array.ndim > 1 and abs(ratio / np.prod(array.shape[1:]) - 1) < 1e-3:
             return "mean-not-sum"
-    return "factor"
+            for factor in (2, 0.5):
+                if abs(ratio / np.prod(array.shape[1:]) / factor - 1) < 1e-3:
+                    return "mean-and-factor"
+    return "factor" if ratio > 0 else "sign-and-factor"
 
 
 def _named_by_manners(got, inputs, failed):
@@ -193,6 +199,10 @@ def overflows(got, want, inputs, failed):
     return "overflows" if failed == ["extreme"] else None
 
 
+def _negated(mistaken):
+    return lambda *arguments, **options: -mistaken(*arguments, **options)
+
+
 def formula(
     id: str,
     *,
@@ -245,6 +255,7 @@ def formula(
         reference={name: reference, **(upstream or {})},
         checks=(*checks, *more),
         mistakes=mistakes,
+        goes_with={"sign": _negated},
         builds_on=tuple(upstream or ()),
         extra=extra,
         sentences=sentences,

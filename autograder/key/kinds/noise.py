@@ -49,6 +49,19 @@ def shape(noise) -> str | None:
     return None
 
 
+def misshapen(noise) -> str | None:
+    """The name of noise that is not normal: lopsided, or with tails too light or too heavy.
+
+    Tails as heavy as Student's make any skewness, so mean and median tell what is lopsided.
+    """
+    if shape(noise) is None:
+        return None
+    if abs(noise.mean() - np.median(noise)) > 0.1 * noise.std():
+        return "lopsided"
+    z = (noise - noise.mean()) / noise.std()
+    return "heavy-tails" if (z**4).mean() > 3 else "light-tails"
+
+
 def dependence(noise) -> str | None:
     """None, or a sentence: rows (images) or columns (dimensions) share their noise."""
     z = (noise - noise.mean()) / noise.std()

@@ -32,6 +32,7 @@ WRONG_KLS = {
     "half-missing": lambda mu, logvar: 2 * kl_gaussian(mu, logvar),
     "log-std": lambda mu, logvar: kl_gaussian(mu, 2 * logvar),
     "variance-not-log": lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar.log()).sum(1),
+    "std-not-log": lambda mu, logvar: kl_gaussian(mu, logvar.square().log()),
     "std-for-variance": lambda mu, logvar: 0.5 * (mu**2 + (0.5 * logvar).exp() - 1 - logvar).sum(1),
     "exp-missing": lambda mu, logvar: 0.5 * (mu**2 + logvar - 1 - logvar).sum(1),
     "logvar-sign": lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1 + logvar).sum(1),

@@ -10,6 +10,7 @@ import torch
 from autograder.key.kinds import noise
 from autograder.key.kinds.formula import inputs_unchanged, named_by_values
 from autograder.key.question import KEPT, Check, Question, close, well_formed
+from autograder.student import probes
 
 
 def reparametrize(mu, logvar):
@@ -199,12 +200,49 @@ def _named_sampler(got, want, inputs, failed):
     if "spread" in failed and not {"centre", "shape", "independent"} & set(failed):
         if not noise.spread(e / e.std(), by=inputs["logvar"]):
             return "noise-scaled"
+    return _noise_named(e, inputs) or _both_named(got, inputs)
+
+
+def _noise_named(e, inputs):
+    """The name of noise that is not normal and hangs neither on mu nor on logvar."""
+    if not e.std() > 1e-3 or noise.dependence(e):
+        return None
+    for by in (inputs["mu"], inputs["logvar"]):
+        parts = np.array([[part.mean(), part.std()] for part in noise.bins(e, by)])
+        if (np.ptp(parts, 0) > 0.25 * e.std()).any():
+            return None
+    return noise.misshapen(e)
+
+
+def _both_named(got, inputs):
+    """Two known mistakes at once, one of the spread and one of the noise."""
+    for first, std in STDS.items():
+        for second, eps in NOISES.items():
+            both = {"reparametrize": _sampled(std=std, eps=eps)}
+            if _noise_alike(got, probes.run(QUESTION.probe, both, inputs), inputs):
+                said = (QUESTION.mistake(name).says for name in (first, second))
+                return "both", dict(zip(("first", "second"), said, strict=True))
     return None
 
 
 def _sampled(std=lambda lv: (0.5 * lv).exp(), eps=torch.randn_like, centre=lambda mu: mu):
     """A `reparametrize` with one of its parts wrong."""
     return lambda mu, logvar: centre(mu) + std(logvar) * eps(mu)
+
+
+STDS = {
+    "variance-as-std": lambda lv: lv.exp(),
+    "logvar-as-std": lambda lv: lv,
+    "inverse-std": lambda lv: (-0.5 * lv).exp(),
+    "half-outside": lambda lv: 0.5 * lv.exp(),
+    "unit-noise": lambda lv: torch.ones_like(lv),
+}
+NOISES = {
+    "uniform": torch.rand_like,
+    "absolute": lambda mu: torch.randn_like(mu).abs(),
+    "shared-batch": lambda mu: torch.randn(1, mu.shape[1]),
+    "shared-dims": lambda mu: torch.randn(len(mu), 1),
+}
 
 
 def _seeded(mu, logvar):
@@ -241,27 +279,20 @@ QUESTION = Question(
     alike=_noise_alike,
     explain=_named_sampler,
     mistakes={
-        "variance-as-std": _sampled(std=lambda lv: lv.exp()),
-        "logvar-as-std": _sampled(std=lambda lv: lv),
+        **{name: _sampled(std=std) for name, std in STDS.items()},
         "logvar-as-std/2": _sampled(std=lambda lv: 0.5 * lv),
-        "inverse-std": _sampled(std=lambda lv: (-0.5 * lv).exp()),
         "exponent-doubled": _sampled(std=lambda lv: (2 * lv).exp()),
         "exponent-quartered": _sampled(std=lambda lv: (0.25 * lv).exp()),
-        "half-outside": _sampled(std=lambda lv: 0.5 * lv.exp()),
-        "unit-noise": _sampled(std=lambda lv: torch.ones_like(lv)),
         "no-noise": lambda mu, logvar: mu + 0 * logvar,
         "no-noise/2": lambda mu, logvar: mu + (0.5 * logvar).exp(),
         "mean-missing": _sampled(centre=lambda mu: 0 * mu),
         "roles-swapped": lambda mu, logvar: (0.5 * logvar).exp() + mu * torch.randn_like(mu),
         "swapped": lambda mu, logvar: reparametrize(logvar, mu),
         "noise-on-both": lambda mu, logvar: (mu + (0.5 * logvar).exp()) * torch.randn_like(mu),
-        "uniform": _sampled(eps=torch.rand_like),
+        **{name: _sampled(eps=eps) for name, eps in NOISES.items()},
         "uniform/2": _sampled(eps=lambda mu: 2 * torch.rand_like(mu) - 1),
         "uniform/3": _sampled(eps=lambda mu: (2 * torch.rand_like(mu) - 1) * 3**0.5),
-        "absolute": _sampled(eps=lambda mu: torch.randn_like(mu).abs()),
         "laplace": _sampled(eps=lambda mu: torch.distributions.Laplace(0.0, 1.0).sample(mu.shape)),
-        "shared-batch": _sampled(eps=lambda mu: torch.randn(1, mu.shape[1])),
-        "shared-dims": _sampled(eps=lambda mu: torch.randn(len(mu), 1)),
         "fixed-seed": _seeded,
         "detached": lambda mu, logvar: reparametrize(mu, logvar).detach(),
         "logvar-detached": lambda mu, logvar: reparametrize(mu, logvar.detach()) + 0 * logvar,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.key.kinds.loop import (
+    in_eval_mode,
     loop_alike,
     loop_graph,
     loop_list,
@@ -147,6 +148,7 @@ QUESTION = Question(
         Check("update", 0.4, _pair_update),
     ),
     alike=loop_alike(0.02),
+    goes_with={"eval-mode": in_eval_mode},
     explain=_pair_named,
     mistakes={
         "elbo-minimised": _pair_loop(loss=lambda rec, kl, beta: -(rec + beta * kl).mean()),
