@@ -418,7 +418,7 @@ KL_MUTANTS = _mutants(
     (
         "one sample",
         "values",
-        None,
+        "alone-differs",
         "std = (0.5 * logvar).exp()\nz = mu + std * torch.randn_like(mu)\n"
         "return (D.Normal(mu, std).log_prob(z) - D.Normal(0.0, 1.0).log_prob(z)).sum(1)",
     ),

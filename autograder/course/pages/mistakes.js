@@ -1,6 +1,6 @@
 // Sends a name and a sentence for a group of answers, and says what came of it.
 const token = document.querySelector('meta[name="token"]').content;
-const status = document.getElementById("status");
+const told = document.getElementById("status");
 
 for (const form of document.querySelectorAll("form[data-key]")) {
   form.addEventListener("submit", async (event) => {
@@ -15,16 +15,16 @@ for (const form of document.querySelectorAll("form[data-key]")) {
       });
       const said = await answer.json();
       if (answer.ok) {
-        status.textContent = `Named ${said.name}: ${said.told} told. Feedback that was out is new.`;
+        told.textContent = `Named ${said.name}: ${said.told} told. Feedback that was out is new.`;
         form.closest("section").remove();
       } else {
-        status.textContent = said.problem;
+        told.textContent = said.problem;
         button.disabled = false;
       }
     } catch {
-      status.textContent = "Not saved: `python -m autograder answers` does not answer any more.";
+      told.textContent = "Not saved: `python -m autograder answers` does not answer any more.";
       button.disabled = false;
     }
-    status.scrollIntoView({ block: "nearest" });
+    told.scrollIntoView({ block: "nearest" });
   });
 }

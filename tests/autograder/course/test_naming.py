@@ -1,9 +1,5 @@
 """Wrong answers without a name: shown in groups, named by a person, told to everybody they are."""
 
-import json
-import urllib.error
-import urllib.request
-
 import nbformat
 import pytest
 from nbgrader.apps import NbGraderAPI
@@ -77,28 +73,21 @@ def test_a_group_is_named_at_once_and_points_stay(wrong_class):
     assert "too far" in feedback_of(wrong_class, "anna")[1]
 
 
-def test_the_page_names_a_group(wrong_class):
+def test_the_page_names_a_group(wrong_class, visit):
     with served(wrong_class) as address:
-        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        opener.open(address).read()
-        base, _, token = address.partition("/?token=")
-        page = opener.open(f"{base}/mistakes").read().decode()
-        assert "2 answers" in page and "mu.abs()" in page
-        assert "anna" not in page  # nobody is named where nobody need be
-        key = naming.groups(classroom.course(wrong_class))[0].key
-
-        def sent(**said):
-            body, headers = json.dumps(said).encode(), {"X-Token": token}
-            where = f"{base}/mistakes/{key}"
-            request = urllib.request.Request(where, body, headers, method="PUT")
-            return json.load(opener.open(request))
-
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            sent(name="Two words", sentence="A sentence.")
-        assert "small letters" in json.load(refused.value)["problem"]
-        assert sent(name="cubed", sentence="Your mean is cubed.") == {"name": "cubed", "told": 2}
-        page = opener.open(f"{base}/mistakes").read().decode()
-        assert "2 answers" not in page and "Your mean is cubed." in page
+        page = visit(address)
+        page.get_by_role("link", name="mistakes without a name").click()
+        assert "2 answers" in page.content() and "mu.abs()" in page.content()
+        assert "anna" not in page.content()  # nobody is named where nobody need be
+        page.get_by_label("Name").first.fill("cubed")
+        page.get_by_label("Sentence").first.fill("# no sentence")
+        page.get_by_role("button", name="Name all 2").click()
+        page.get_by_text("a sentence for the student is missing").wait_for()
+        page.get_by_label("Sentence").first.fill("Your mean is cubed.")
+        page.get_by_role("button", name="Name all 2").click()
+        page.get_by_text("Named cubed: 2 told").wait_for()
+        page.reload()
+        assert "2 answers" not in page.content() and "Your mean is cubed." in page.content()
 
 
 def test_the_report_shows_groups_and_what_is_wrong_with_the_file(wrong_class):
