@@ -313,7 +313,7 @@ EXPONENTIAL_KLS = (
 log = log_rate.clone()
 inverse = log_rate.neg_().exp()
 return (log - 1 + inverse).sum(1)"""),
-    _m("a Monte Carlo estimate of one draw", "values", None, """
+    _m("a Monte Carlo estimate of one draw", "values", "alone-differs", """
 p = D.Exponential(log_rate.exp())
 z = p.rsample()
 return (p.log_prob(z) - D.Exponential(torch.ones(())).log_prob(z)).sum(1)"""),
