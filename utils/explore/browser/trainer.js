@@ -4,7 +4,7 @@
 export function trainer() {
   /** 784 → hidden → μ, log σ² → z → hidden → 784 logits, with ReLU. Parameters lie in one array. */
   class Network {
-    constructor({ hidden = 96, nz = 2, random = Math.random, values = null, mean = null } = {}) {
+    constructor({ hidden = 64, nz = 2, random = Math.random, values = null, mean = null } = {}) {
       Object.assign(this, { hidden, nz });
       const sizes = { w: 784 * hidden, b: hidden, mu: nz * hidden, mub: nz, lv: nz * hidden, lvb: nz, // the encoder
         v: hidden * nz, c: hidden, o: 784 * hidden, ob: 784 }; // the decoder
