@@ -29,7 +29,7 @@ class Causes:
         """
         if place not in self.why:
             if common.NO_GPU.search(why):
-                why = f"it {common.WANTS_GPU}"
+                why = "it asks for a GPU, and there is none where it is graded"
             elif why.startswith("SyntaxError"):  # the student's own Python may read more
                 why += ", as Python {}.{} reads it".format(*sys.version_info)
             self.why[place] = FILE.sub("", why)

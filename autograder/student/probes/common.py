@@ -50,14 +50,16 @@ def told(error: BaseException) -> str:
         return text
     where = f", at line {frames[-1].lineno} of your code: `{frames[-1].line}`" if frames else ""
     if no_gpu:
-        return f"Your code {WANTS_GPU}{where}. Use the device of what it is given: `x.device`."
+        return (
+            f"Your code asks for a GPU{where}. There is none where it is graded: use the device "
+            "of what it is given, `x.device`."
+        )
     if not frames:  # it had returned already
         return f"What your code defines or returns cannot be used: {type(error).__name__}: {text}"
     return f"Your code raised {type(error).__name__}: {text}{where}"
 
 
-WANTS_GPU = "asks for a GPU, and there is none where it is graded"
-NO_GPU = re.compile(  # what torch says then
+NO_GPU = re.compile(  # what torch says where there is none
     r"not compiled with (CUDA|XPU)|NVIDIA driver|No CUDA GPUs|on a CUDA device but|ATen_cuda|"
     r"requires CUDA|MPS'? backend|not linked with support for \w+ dev|accelerator device when none",
     re.I,

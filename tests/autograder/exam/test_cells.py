@@ -158,8 +158,8 @@ def test_what_a_cell_binds_is_found_without_parsing_it(source, names):
 def test_who_asks_for_a_gpu_is_told_so(examine, wants):
     uses = f"import torch\ndef kl_gaussian(mu, logvar):\n    return {wants}"
     feedback = examine(uses, TEST).records["vae.kl_gaussian"]["feedback"]
-    assert "asks for a GPU, and there is none where it is graded" in feedback
-    assert f"`return {wants}`" in feedback and "compiled" not in feedback
+    assert f"asks for a GPU, at line 3 of your code: `return {wants}`" in feedback
+    assert "There is none where it is graded" in feedback and "compiled" not in feedback
 
 
 def test_a_cell_that_stopped_for_want_of_a_gpu_says_so(examine):
