@@ -70,7 +70,9 @@ def cluster(walls: list[str], told: dict, log: Path) -> Iterator[tuple[str, dict
         finally:
             for process in started.values():
                 process.terminate()
-            psutil.wait_procs(started.values(), timeout=30)
+            _, waiting = psutil.wait_procs(started.values(), timeout=30)
+            for process in waiting:  # a worker may wait for its scheduler
+                process.kill()
 
 
 def spent(process: psutil.Process) -> float:
