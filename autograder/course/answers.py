@@ -8,33 +8,19 @@ nothing is suggested.
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import contextlib
-import hmac
 import json
 import math
 import re
-import secrets
-import sys
-import tempfile
-import warnings
-import webbrowser
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote, unquote
 
-import jinja2
 import numpy as np
-import tornado.web
-from jupyter_core.paths import jupyter_runtime_dir
 from nbgrader.api import MissingEntry
 from traitlets import Enum, Float
 from traitlets.config import Configurable
 
-from autograder.course import naming_page
 from autograder.course.course import Course
 from autograder.errors import WrongCall
 from autograder.key import catalogue
@@ -42,6 +28,7 @@ from autograder.key.written import Criterion, criteria_of
 from autograder.plugins import prose
 from utils.hand_in.answers import own
 from utils.hand_in.answers import words as count
+from utils.hand_in.words import UNSPACED
 
 PAGES = Path(__file__).parent / "pages"
 ALIKE = 0.6  # cosine from which two answers are marked as much alike
@@ -72,7 +59,7 @@ class WordLimit(Configurable):
         """The text up to the limit, and what stands behind it where the policy cuts."""
         if self.policy != "cut" or not limit or count(text) <= limit:
             return text, ""
-        ends = [match.end() for match in re.finditer(r"\S+", text)]
+        ends = [match.end() for match in re.finditer(rf"[{UNSPACED}]|[^\s{UNSPACED}]+", text)]
         low, high = 0, len(ends)  # the first `low` chunks hold at most `limit` words
         while high - low > 1:
             middle = (low + high) // 2
@@ -461,221 +448,3 @@ def arranged(asked: Asked, answers: list[Answer], threshold: float) -> tuple[lis
             "marked": int((pairs >= threshold).sum()),
         }
     return found, explained
-
-
-# The page
-
-
-class _Handler(tornado.web.RequestHandler):
-    """A request of whoever has the address with its token, from a page that this server sent."""
-
-    @property
-    def desk(self) -> Desk:
-        return self.settings["desk"]
-
-    def prepare(self):
-        token, cookie = self.settings["token"], self.settings["cookie"]
-        given = self.get_query_argument("token", None)
-        if given is not None and hmac.compare_digest(given.encode(), token.encode()):
-            # Not "Strict": a browser that comes from a file of this machine would not send it.
-            self.set_cookie(cookie, token, httponly=True, samesite="Lax")
-            self.redirect("/")
-            return
-        own = hmac.compare_digest((self.get_cookie(cookie) or "").encode(), token.encode())
-        sent = self.request.headers.get("X-Token", "")
-        changes = self.request.method not in ("GET", "HEAD")
-        if not own or (changes and not hmac.compare_digest(sent.encode(), token.encode())):
-            raise tornado.web.HTTPError(403)
-
-    def set_default_headers(self):
-        self.set_header(
-            "Content-Security-Policy",
-            "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
-            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        )
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("Cache-Control", "no-store")
-
-    def write_error(self, status_code, **about):
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        said = {
-            403: "Open the address that `python -m autograder answers` printed.",
-            404: "There is nothing here.",
-        }
-        self.finish(said.get(status_code, "The gradebook could not be read; the terminal says why"))
-
-
-class _Page(_Handler):
-    def get(self, name: str):
-        desk = self.desk
-        if name not in desk.questions:
-            if name:
-                raise tornado.web.HTTPError(404)
-            self.redirect("/" + next(iter(desk.questions)))
-            return
-        asked, answers = desk.questions[name], desk.answers(name)
-        groups, explained = arranged(asked, answers, desk.alike)
-        comments: dict[str, int] = {}
-        for said in (part for a in answers for part in a.comment.split("\n\n") if part):
-            comments[said] = comments.get(said, 0) + 1
-        self.finish(
-            _page().render(
-                asked=asked,
-                questions=desk.questions,
-                groups=groups,
-                explained=explained,
-                comments=sorted(comments, key=lambda c: -comments[c])[:50],
-                limit=desk.limit,
-                assignment=desk.course.assignment,
-                token=self.settings["token"],
-                total=len(answers),
-                waiting=sum(a.waiting for a in answers),
-                shown=_shown,
-                html=prose.html,
-            )
-        )
-
-
-@lru_cache(maxsize=2000)
-def _html(source: str, key: str) -> str:
-    """An answer as HTML; its pictures come from this server, one by one."""
-    made = prose.html(source)
-    return re.sub(
-        r'src="attachment:([^"]*)"',
-        lambda m: f'loading="lazy" src="/picture/{key}/{quote(unquote(m[1]), safe="")}"',
-        made,
-    )
-
-
-def _shown(answer: Answer, asked: Asked, limit: WordLimit) -> list[str]:
-    """[HTML up to the limit, HTML behind it or '']"""
-    parts = limit.within(answer.text, asked.limit)
-    return [_html(part, answer.key) if part else "" for part in parts]
-
-
-class _Picture(_Handler):
-    def get(self, key: str, name: str):
-        try:
-            kind, content = self.desk.picture(key, name)
-        except (MissingEntry, LookupError, ValueError, OSError):
-            raise tornado.web.HTTPError(404) from None
-        self.set_header("Content-Type", kind)
-        self.finish(content)
-
-
-class _Names(_Handler):
-    def get(self, name: str):
-        if name not in self.desk.questions:
-            raise tornado.web.HTTPError(404)
-        self.finish({answer.key: answer.name for answer in self.desk.answers(name)})
-
-
-class _Marks(_Handler):
-    def get(self, name: str):
-        """What the gradebook holds now, of every answer to a question."""
-        if name not in self.desk.questions:
-            raise tornado.web.HTTPError(404)
-        self.finish({answer.key: answer.entered for answer in self.desk.answers(name)})
-
-    def put(self, key: str):
-        try:
-            sent = json.loads(self.request.body)
-            self.finish(self.desk.enter(key, sent if isinstance(sent, dict) else {}))
-        except (MissingEntry, ValueError):
-            raise tornado.web.HTTPError(404) from None
-        except Refused as problem:
-            self.set_status(409)
-            self.finish({"problem": str(problem), "now": self.desk.find(key)[1].entered})
-
-
-@lru_cache
-def _page() -> jinja2.Template:
-    loader = jinja2.FileSystemLoader(PAGES)
-    return jinja2.Environment(loader=loader, autoescape=True).get_template("answers.html")
-
-
-def application(desk: Desk, token: str, port: int) -> tornado.web.Application:
-    """The web application; whoever has the token may read and grade."""
-    return tornado.web.Application(
-        [
-            (r"/names/([^/]+)", _Names),
-            (r"/marks/([^/]+)", _Marks),
-            (r"/picture/([0-9a-f]+)/(.+)", _Picture),
-            *naming_page.handlers(_Handler),
-            (r"/page/(.*)", tornado.web.StaticFileHandler, {"path": str(PAGES)}),
-            (r"/([^/]*)", _Page),
-        ],
-        desk=desk,
-        token=token,
-        cookie=f"answers-{port}",
-    )
-
-
-def listen(desk: Desk, port: int = 0):
-    """Start listening on this machine only; (server, address). Call it inside an event loop."""
-    from tornado.httpserver import HTTPServer
-    from tornado.netutil import bind_sockets
-
-    sockets = bind_sockets(port, "127.0.0.1")
-    port, token = sockets[0].getsockname()[1], secrets.token_urlsafe(24)
-    server = HTTPServer(application(desk, token, port))
-    server.add_sockets(sockets)
-    return server, f"http://127.0.0.1:{port}/?token={token}"
-
-
-def serve(assignment: str, root: Path, alike: float = ALIKE, port: int = 0, browser=True) -> int:
-    """Serve until interrupted; exit status 2 when there is nothing to serve."""
-    warnings.filterwarnings("ignore", module="nbgrader")
-    try:
-        if not 0 < alike <= 1:
-            raise WrongCall("--alike is a similarity above 0 and at most 1")
-        desk = Desk(Course(root, assignment), alike)
-        for change in desk.course.settle():
-            print(change)
-        if not any(desk.answers(name) for name in desk.questions):
-            raise WrongCall(
-                f"no submission of {assignment} is graded yet: "
-                f"`nbgrader autograde {assignment}` first"
-            )
-        asyncio.run(_forever(desk, port, browser))
-    except (WrongCall, OSError) as error:
-        print(f"autograder answers: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print()
-    return 0
-
-
-async def _forever(desk: Desk, port: int, browser: bool) -> None:
-    _, address = listen(desk, port)
-    print(
-        f"{desk.course.assignment}: {len(desk.questions)} questions in words, at\n\n"
-        f"    {address}\n\nThe address is a key: whoever has it can grade. Ctrl-C ends it.",
-        flush=True,
-    )
-    with contextlib.ExitStack() as stack:
-        if browser:
-            webbrowser.open(stack.enter_context(door(address)).as_uri())
-        await asyncio.Event().wait()
-
-
-DOOR = """<!doctype html><meta charset="utf-8"><title>Answers</title>
-<meta http-equiv="refresh" content="0; url={address}"><a href="{address}">Answers</a>
-"""
-
-
-@contextlib.contextmanager
-def door(address: str) -> Iterator[Path]:
-    """A file, readable by its owner alone, that sends a browser on to the address: every user of a
-    machine can read what a program is started with, and the address is a key.
-    """
-    folder = Path(jupyter_runtime_dir())
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(prefix="answers-", suffix=".html", dir=folder)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(DOOR.format(address=address))
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)

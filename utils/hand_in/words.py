@@ -1,6 +1,8 @@
 """What counts as a word of an answer; the same rule counts in the browser (words.js).
 
-Words are what stands between spaces and has a letter or a digit in it. A formula is one word;
+Words are what stands between spaces and has a letter or a digit in it. Where a language writes none
+between words, two characters of Chinese or Japanese count as one, and five of Thai, Lao, Khmer or
+Burmese, which is about what a word has. A formula is one word;
 pictures, the addresses of links and HTML tags count nothing, and neither does the line that came
 with the cell.
 """
@@ -9,6 +11,9 @@ import re
 
 HEADER = r"\*Your answer, at most (?:\d+) words:\*"
 STUB = "YOUR ANSWER HERE"
+HAN_AND_KANA = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+THAI_AND_LIKE = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+UNSPACED = HAN_AND_KANA + THAI_AND_LIKE
 # (pattern, what replaces it), in this order
 NOT_WORDS = [
     (HEADER, " "),
@@ -17,6 +22,8 @@ NOT_WORDS = [
     (r"!\[[^\[\]]*\]\([^()]*\)", " "),  # a picture
     (r"\]\([^()]*\)", "] "),  # where a link leads
     (r"<[/!a-zA-Z][^<>]*>", " "),  # HTML
+    (rf"[{HAN_AND_KANA}]{{1,2}}", " 1 "),
+    (rf"[{THAI_AND_LIKE}]{{1,5}}", " 1 "),
 ]
 
 

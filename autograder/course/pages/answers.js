@@ -36,7 +36,10 @@ function show(answer, state, written = null) {
     state.score === null ? "" : `In the gradebook: ${state.score}${state.marks === null || state.score === state.marks ? "" : " (after the length)"}.`,
     state.waiting ? "Still to grade." : "",
   ].join(" ");
-  document.getElementById("waiting").textContent = all.filter((a) => a.classList.contains("waiting")).length;
+  const waiting = all.filter((a) => a.classList.contains("waiting")).length;
+  document.getElementById("waiting").textContent = waiting;
+  const progress = document.querySelector("nav a[aria-current] .done");
+  if (progress) progress.textContent = all.length - waiting;
 }
 
 function remember(comment) {
@@ -74,6 +77,7 @@ async function save(answer) {
       say(told.problem);
       return;
     }
+    if (JSON.stringify(sent.was) !== JSON.stringify(told)) done.push({ answer, before: sent.was });
     show(answer, told, written);
     remember(told.comment);
     say(`${answer.getAttribute("aria-label")} saved`);
@@ -81,10 +85,38 @@ async function save(answer) {
     say(`Not saved: ${error.message}`);
   }
 }
+const done = [];  // what was saved here, to take it back: {answer, before}
+function undo() {
+  const last = done.pop();
+  if (!last) { say("There is nothing to take back."); return; }
+  const { criteria, marks, comment } = fields(last.answer);
+  for (const input of criteria) input.value = last.before.criteria[input.dataset.criterion] ?? "";
+  marks.value = last.before.marks ?? "";
+  comment.value = last.before.comment;
+  choose(last.answer);
+  const kept = done.length;
+  queue(last.answer).then(() => { done.length = Math.min(done.length, kept); });
+}
+
+// A criterion by its number: all of its marks, then half, then none, then not given.
+function mark(number) {
+  if (!current) { say("Choose an answer first."); return; }
+  const { criteria, marks } = fields(current);
+  const input = criteria[number - 1] ?? (criteria.length ? null : marks);
+  if (!input) return;
+  const most = Number(input.max);
+  const steps = [most, most / 2, 0].filter((m) => m % 0.5 === 0 || m === most).map(String).concat("");
+  const at = steps.indexOf(input.value === "" ? "" : String(Number(input.value)));
+  input.value = steps[(at + 1) % steps.length];
+  say(`${input.closest("label").firstChild.textContent.trim()}: ${input.value || "not given"}`);
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
 const saving = new Map();  // one request an answer at a time, in order
 function queue(answer) {
   const next = (saving.get(answer) ?? Promise.resolve()).then(() => save(answer));
   saving.set(answer, next);
+  return next;
 }
 
 function choose(answer, inside = null) {
@@ -150,6 +182,9 @@ document.addEventListener("keydown", (event) => {
   } else if (!typing && !event.ctrlKey && !event.altKey && !event.metaKey) {
     if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
+    else if (event.key === "n") step(1, (a) => a.classList.contains("waiting"));
+    else if (event.key === "u") undo();
+    else if (/^[1-9]$/.test(event.key)) mark(Number(event.key));
     else if (event.key === "Enter" && event.target === current) {
       event.preventDefault();
       (fields(current).criteria[0] ?? fields(current).marks).focus();

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from traitlets.config import Config
 
-from autograder.course import answers
+from autograder.course import answers, marking
 from autograder.key import catalogue
 from autograder.plugins import prose
 from autograder.release import build
@@ -29,7 +29,7 @@ def served(root, **settings):
     thread.start()
 
     async def start():
-        return answers.listen(answers.Desk(course))
+        return marking.listen(answers.Desk(course))
 
     server, address = asyncio.run_coroutine_threadsafe(start(), loop).result()
     try:
@@ -82,6 +82,29 @@ def test_a_grader_works_by_keyboard_and_nothing_in_an_answer_runs(own_class, vis
         "Where do samples fall?"
     )
     assert entered(own_class, "björn") == (None, "Where do samples fall?", True)
+
+
+def test_numbers_give_a_criterion_its_marks_and_u_takes_them_back(own_class, visit):
+    with served(own_class) as address:
+        page = visit(address, ignore=("example.org",))
+        page.keyboard.press("n")
+        for key in ("1", "2", "2", "3", "3", "3"):  # all; half; none
+            page.keyboard.press(key)
+        page.get_by_text("Answer 1 saved").wait_for()
+        page.get_by_text("8 of 9").wait_for()
+        assert page.locator("nav a[aria-current] small").inner_text() == "1 of 9"
+        assert entered(own_class, "anna")[0] == 1.5
+        page.keyboard.press("n")
+        assert page.locator(".answer.current").get_attribute("aria-label") == "Answer 2"
+        for number in "123":
+            page.keyboard.press(number)
+        page.get_by_text("Answer 2 saved").wait_for()
+        page.keyboard.press("u")
+        page.get_by_text("8 of 9").wait_for()
+        assert page.locator(".answer.current").get_attribute("aria-label") == "Answer 2"
+        told = page.request.get(address.partition("?")[0] + "rubric.csv").text()
+    assert entered(own_class, "björn") == (None, None, True)
+    assert "anna,vae.beta_0,the objective,0.5,1," in told and "anna,vae.beta_0,total,1.5,3" in told
 
 
 def test_what_the_formgrader_entered_counts_and_is_not_overwritten_unseen(own_class):
@@ -163,6 +186,13 @@ def test_the_criteria_of_every_mark_scheme_add_up(question):
     assert sum(criterion.points for criterion in criteria) == question.points
 
 
+def test_criteria_are_recognised_in_the_courses_language():
+    scheme = "- 1 Punkt, Beobachtung: …\n- 0,5 Punkte, Grund: …\n- ½ point, idée : …\n"
+    scheme += "- 2 балла, вывод: …"
+    found = [(c.title, c.points) for c in answers.criteria_of(scheme)]
+    assert found == [("Beobachtung", 1), ("Grund", 0.5), ("idée", 0.5), ("вывод", 2)]
+
+
 @pytest.mark.parametrize("raw", [False, True])
 def test_answers_become_harmless_html(raw):
     made = prose.html(
@@ -194,13 +224,13 @@ SPOILT = {
 def test_a_wrong_call_is_one_line(own_class, capsys, says):
     SPOILT[says](own_class / "gradebook.db")
     assignment = "nothing" if "nothing" in says else "vae"
-    assert answers.serve(assignment, own_class, browser=False) == 2
+    assert marking.serve(assignment, own_class, browser=False) == 2
     said = capsys.readouterr().err.strip()
     assert says in said and "\n" not in said
 
 
 def test_a_browser_finds_the_page_and_the_key_is_in_no_argument(own_class, visit):
-    with served(own_class) as address, answers.door(address) as door:
+    with served(own_class) as address, marking.door(address) as door:
         token = address.split("?token=")[1]
         assert token not in door.as_uri() and door.stat().st_mode & 0o077 == 0
         page = visit(door.as_uri())

@@ -177,6 +177,25 @@ def test_letters_that_the_usual_font_lacks_come_from_an_installed_one():
     assert plain.printable(letters) == "\u25a1\u25a1"
 
 
+def test_a_name_that_no_font_can_show_is_said_by_its_script(course, capsys, monkeypatch):
+    monkeypatch.setattr(paper, "_other_font", lambda text: None)  # a machine without such fonts
+    report.make(course("我的答案 답"), name="王小明")
+    said = capsys.readouterr().out
+    assert "Chinese: 王小明" in said and "Korean: 답" in said and "Noto Sans CJK" in said
+    report.make(course("Zoë ß Ω и"))
+    assert "no font" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("assignment", TITLES)
+def test_every_formula_of_a_notebook_is_typeset(assignment):
+    nb = notebook.read(ROOT / f"assignments/{assignment}/{assignment}.ipynb")
+    text = "\n\n".join(cell.source for cell in nb.cells if cell.kind == "markdown")
+    found = [match[0] for match in re.finditer(prose.FORMULA, text, re.S)]
+    prose.formula.cache_clear()
+    bad = [f for f in dict.fromkeys(found) if prose.formula(f.strip("$").strip()) is None]
+    assert bad == []
+
+
 def test_odd_answers_are_shown_safely(odd):
     html = page.html(odd)
     tags = set(re.findall(r"<([a-zA-Z]\w*)", html))
@@ -202,6 +221,10 @@ def test_formulas_are_drawn_or_shown_as_they_were_written():
     prose.formula.cache_clear()
     drawn = prose.formula(r"\tfrac12 \mu^2 + \log \sigma \,\|\, \text{prior}")
     assert drawn.png.startswith(b"\x89PNG") and 0 < drawn.depth < drawn.height < 40
+    alone = prose.formula(r"\log p(x) \ge \mathbb E_q[\log p(x \mid z)]")
+    aligned = r"\log p &\ge \mathcal N(0, I) \\ &\le \frac1k, a \implies b"
+    aligned = rf"\begin{{aligned}} {aligned} \end{{aligned}}"
+    assert prose.formula(aligned).height > 1.5 * alone.height
     for source in (r"\undefined", "{", r"\hspace{99999}", "x" * 1000):
         assert prose.formula(source) is None
     (paragraph,) = prose.tree("a $x_1*y*z_2$ b")

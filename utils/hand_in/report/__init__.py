@@ -321,7 +321,8 @@ def make(folder=None, to=None, name: str = "") -> list[Path] | None:
     written[1].write_bytes(paper.pdf(report))
     for path in written:
         print(f"{path.resolve()} ({path.stat().st_size / 1e6:.1f} MB)")
-    if report.missing:
+    lacking = [*report.missing, *filter(None, [paper.unshown(report)])]
+    if lacking:
         print("\nIn the report, please read:")
-        print("\n".join(f"  - {text}" for text in report.missing))
+        print("\n".join(f"  - {text}" for text in lacking))
     return written

@@ -54,11 +54,11 @@ SIMPLE = {
 def html(report: Report) -> str:
     """The whole page."""
     title, subtitle = escape(report.title), escape(report.subtitle)
-    parts = [HEAD.replace("{title}", title), f"<body>\n<h1>{title}</h1>\n<p>{subtitle}</p>"]
+    parts = [HEAD.replace("{title}", title), f"<body>\n<main>\n<h1>{title}</h1>\n<p>{subtitle}</p>"]
     for heading, blocks in report.chapters:
         parts.append(f"<h2>{escape(heading)}</h2>")
         parts += map(_block, blocks)
-    return "\n".join([*parts, "</body>\n</html>\n"])
+    return "\n".join([*parts, "</main>\n</body>\n</html>\n"])
 
 
 def _block(block) -> str:

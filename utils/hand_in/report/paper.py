@@ -336,6 +336,31 @@ def _other_font(text: str) -> Path | None:
     return best
 
 
+SCRIPTS = {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
+
+
+def unshown(report: Report) -> str:
+    """A sentence that names the letters for which no font is installed, or ''."""
+    text = "".join(_texts(report))
+    there = _drawable(FONTS / "DejaVuSans.ttf")
+    other = _other_font(text)
+    there = there | _drawable(other) if other else there
+    missing: dict[str, str] = {}
+    for letter in dict.fromkeys(text):
+        if letter.isalpha() and ord(letter) not in there:
+            script = unicodedata.name(letter, "unknown").split()[0]
+            name = SCRIPTS.get(script, script.capitalize())
+            missing[name] = missing.get(name, "") + letter
+    if not missing:
+        return ""
+    told = "; ".join(f"{name}: {letters[:8]}" for name, letters in missing.items())
+    return (
+        f"The PDF shows an empty box for letters that no font on this machine has ({told}). "
+        "report.html shows them; for the PDF install a font such as Noto Sans CJK, or make the "
+        "report where there is one."
+    )
+
+
 def _texts(part) -> Iterator[str]:
     """All that a report says."""
     if isinstance(part, str):

@@ -1,0 +1,45 @@
+"""How far the marking of answers is, and what was given for every criterion, as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from autograder.course.answers import Desk
+from autograder.key.catalogue import question_id
+
+
+def progress(desk: Desk) -> dict[str, tuple[int, int]]:
+    """{question: (answers that somebody has marked, all answers)}"""
+    counted = {name: [0, 0] for name in desk.questions}
+    with desk.course.gradebook() as gradebook:
+        for submission in gradebook.assignment_submissions(desk.course.assignment):
+            for grade in (g for notebook in submission.notebooks for g in notebook.grades):
+                if grade.name in counted:
+                    counted[grade.name][0] += not grade.needs_manual_grade
+                    counted[grade.name][1] += 1
+    return {name: (done, of) for name, (done, of) in counted.items()}
+
+
+def table(desk: Desk) -> str:
+    """CSV: a row for every answer and criterion; "total" for the whole of an answer. A mark that
+    nobody has given is empty.
+    """
+    stream = io.StringIO()
+    rows = csv.writer(stream)
+    rows.writerow(["student", "question", "criterion", "marks", "of", "comment"])
+    for name, asked in desk.questions.items():
+        for answer in desk.answers(name):
+            begin = [_cell(answer.student), question_id(name)]
+            for criterion in asked.criteria:
+                mark = answer.criteria.get(criterion.title)
+                given = "" if mark is None else f"{mark:g}"
+                rows.writerow([*begin, _cell(criterion.title), given, f"{criterion.points:g}", ""])
+            given = "" if answer.score is None else f"{answer.score:g}"
+            rows.writerow([*begin, "total", given, f"{asked.points:g}", _cell(answer.comment)])
+    return stream.getvalue()
+
+
+def _cell(text: str) -> str:
+    """A spreadsheet takes what begins so for a formula."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" else text
