@@ -65,8 +65,8 @@ class Item:
 
 @dataclass
 class Person:
-    """One submission. score: with extra credit, late penalty taken off. until: the due date of an
-    extension.
+    """One submission. score: of the questions that nobody waits for, with extra credit, the penalty
+    taken off. until: the due date of an extension. put_right: cells that were put back.
     """
 
     student: str
@@ -77,13 +77,16 @@ class Person:
     waiting: int
     flagged: bool = False
     notes: list[str] = field(default_factory=list)
+    put_right: list[str] = field(default_factory=list)
     seconds: float | None = None
     until: str = ""
 
 
 @dataclass
 class Picture:
-    """All that the page shows."""
+    """All that the page shows. most: points of the questions that everybody's scores count, extra
+    credit aside; what somebody still waits for counts for nobody.
+    """
 
     assignment: str
     most: float
@@ -100,6 +103,11 @@ class Picture:
     @property
     def waiting(self) -> int:
         return sum(person.waiting for person in self.people)
+
+    @property
+    def left_out(self) -> list[Item]:
+        """Questions that the scores do not count yet."""
+        return [item for item in self.items if item.waiting]
 
     def late(self) -> list[Person]:
         """Who was late, the latest first."""
@@ -174,9 +182,10 @@ def picture(course: Course) -> Picture:
             records = {}
             for notebook in submission.notebooks:
                 path = course.result(submission.student_id, notebook.name)
-                found, notes = _records(path)
+                found, notes, put_right = _records(path)
                 records.update(found)
                 person.notes += notes
+                person.put_right += put_right
                 person.flagged |= bool(notebook.flagged)
                 scored = {grade.name: grade for grade in notebook.grades}
                 for (where, name), item in items.items():
@@ -185,11 +194,15 @@ def picture(course: Course) -> Picture:
             people.append(person)
             rungs = {record.get("rung") for record in records.values()}
             walls.update(rungs - {None} or {"none, not run"})
+        counted = [item for item in items.values() if not item.waiting]
+        for place, person in enumerate(people):
+            total = sum(item.scores[place] for item in counted)
+            person.score = round(max(0.0, total - person.penalty), 2)
         handed_in, graded = set(course.handed_in()), {p.student for p in people}
         order = {question: i for i, question in enumerate(_order(course.assignment))}
         return Picture(
             course.assignment,
-            float(sum(item.points for item in items.values() if not item.extra)),
+            float(sum(item.points for item in counted if not item.extra)),
             people,
             sorted(items.values(), key=lambda item: order.get(item.name, 0)),
             sorted(course.known - handed_in - graded),
@@ -225,12 +238,11 @@ def _name(student) -> str:
 
 def _person(submission, seconds, zone) -> Person:
     student = submission.student
-    score = sum(grade.score for notebook in submission.notebooks for grade in notebook.grades)
     penalty = sum(notebook.late_submission_penalty or 0.0 for notebook in submission.notebooks)
     return Person(
         student.id,
         _name(student),
-        round(max(0.0, score - penalty), 2),
+        0.0,
         timedelta(seconds=submission.total_seconds_late or 0),
         penalty,
         0,
@@ -250,17 +262,18 @@ def _count(item: Item, grade, person: Person, record: dict | None) -> None:
         person.notes.append(f"{item.name} could not be graded")
 
 
-def _records(path: Path) -> tuple[dict[str, dict], list[str]]:
-    """The records in an autograded notebook, and what a person should look at."""
+def _records(path: Path) -> tuple[dict[str, dict], list[str], list[str]]:
+    """The records in an autograded notebook, what a person should look at, and what was put
+    right.
+    """
     try:
         notebook = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
-        return {}, ["no autograded notebook"]
+        return {}, ["no autograded notebook"], []
     records, notes = {}, []
     problem = notebook["metadata"].get(sanitize.KEY, {}).get("problem")
     if problem:
         notes.append(problem)
-    notes += sanitize.notes_of(notebook["metadata"])
     ended = 0
     for cell in notebook["cells"]:
         record = verdict.read(NotebookNode(cell))
@@ -269,7 +282,7 @@ def _records(path: Path) -> tuple[dict[str, dict], list[str]]:
         ended += any(output.get("ename") == "ProcessEnded" for output in cell.get("outputs", ()))
     if ended:
         notes.append(f"its process was ended in {ended} cell{'s' * (ended > 1)}")
-    return records, notes
+    return records, notes, sanitize.notes_of(notebook["metadata"])
 
 
 def _seconds(course: Course) -> dict[str, float]:
