@@ -72,15 +72,17 @@ c.GenerateFeedback.HTMLExporter.template_name = "students"
 c.GenerateFeedback.HTMLExporter.template_file = "page.html.j2"
 c.GenerateFeedback.HTMLExporter.extra_template_basedirs = TEMPLATES
 
-# Feedback: scores, explanations and comments, but no hidden test and no mark scheme.
+# Feedback: a letter with scores, explanations and comments, but no hidden test, no mark scheme.
 c.ClearHiddenTests.enforce_metadata = False
 c.GenerateFeedback.preprocessors = [
     "autograder.plugins.feedback.GetGrades",
-    "autograder.plugins.feedback.ShowResults",
+    "autograder.plugins.feedback.WriteLetter",
     "autograder.plugins.feedback.ClearHiddenTests",
     "autograder.plugins.feedback.ClearMarkScheme",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    "autograder.plugins.feedback.WritePage",
 ]
+# All of it at once, or more with every submission in which something was changed ("by-tries").
+c.Letter.show = "all"
 
 # Your own settings stand in a file that no upgrade touches; they are read last.
 load_subconfig("nbgrader_config.local.py", path=str(Path(autograder.__file__).parents[1]))  # noqa: F821

@@ -15,7 +15,6 @@ from tests.conftest import ARGUMENTS, chromium_path  # noqa: E402
 
 PAGE = ROOT / "build" / "demo" / "feedback" / "casey-half" / "vae" / "vae.html"
 PICTURE = ROOT / "docs" / "figures" / "feedback-mistake.png"
-CELL = "e => e.closest('.cell')"
 
 
 def main() -> int:
@@ -24,10 +23,9 @@ def main() -> int:
         return 1
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 900, "height": 700})
+        page = browser.new_page(viewport={"width": 760, "height": 700})
         page.goto(PAGE.as_uri())
-        told = page.get_by_text("vae.kl_gaussian:").last
-        told.evaluate_handle(CELL).as_element().screenshot(path=PICTURE)
+        page.locator("#vae-kl_gaussian").screenshot(path=PICTURE)
         browser.close()
     print(PICTURE)
     return 0

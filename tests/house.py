@@ -15,8 +15,24 @@ MAY_KNOW = {
     "autograder.student": {"utils"},
     "autograder.key": {"autograder.student", "utils"},
     "autograder.exam": {"autograder.key", "autograder.student", "utils"},
-    "autograder.plugins": {"autograder.exam", "autograder.key", "autograder.student", "utils"},
+    "autograder.letter": {"autograder.exam", "autograder.key", "autograder.student", "utils"},
+    "autograder.plugins": {
+        "autograder.letter",
+        "autograder.exam",
+        "autograder.key",
+        "autograder.student",
+        "utils",
+    },
     "autograder.course": {
+        "autograder.letter",
+        "autograder.plugins",
+        "autograder.exam",
+        "autograder.key",
+        "autograder.student",
+        "utils",
+    },
+    "autograder.ask": {
+        "autograder.course",
         "autograder.plugins",
         "autograder.exam",
         "autograder.key",
@@ -24,6 +40,7 @@ MAY_KNOW = {
         "utils",
     },
     "autograder.desks": {
+        "autograder.letter",
         "autograder.course",
         "autograder.exam",
         "autograder.key",
@@ -31,6 +48,7 @@ MAY_KNOW = {
         "utils",
     },
     "autograder.release": {
+        "autograder.letter",
         "autograder.course",
         "autograder.plugins",
         "autograder.exam",

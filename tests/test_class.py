@@ -118,7 +118,7 @@ def test_feedback_validate_and_export_work(course):
     made = demo.nbgrader("generate_feedback", ASSIGNMENT, course=root)
     assert made.returncode == 0, made.stderr
     page = (root / "feedback" / "perfect" / ASSIGNMENT / f"{ASSIGNMENT}.html").read_text()
-    assert "explore.digit_statistics: 2 of 2 points" in page
+    assert "<code>digit_statistics</code>" in page and "2 of 2 points" in page
     assert "HIDDEN TESTS" not in page and "MARK SCHEME" not in page and "incell" not in page
     table = root / "grades.csv"
     database = f"--db=sqlite:///{root / 'gradebook.db'}"

@@ -5,4 +5,4 @@ function `told(result) -> str`, its name in `FORMATS` and its line in `command`.
 a desk asks to be given. docs/desks.md shows how to add another.
 """
 
-FORMATS = ("json", "gradescope", "prairielearn", "junit")
+FORMATS = ("json", "markdown", "gradescope", "prairielearn", "junit")

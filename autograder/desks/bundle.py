@@ -15,10 +15,12 @@ import lzma
 import uuid
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.errors import WrongCall, cause
 from autograder.key import catalogue
+from autograder.letter import levels
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = Path(__file__).parent / "bundles"
@@ -34,8 +36,19 @@ PIXELS_AND_LABEL = 28 * 28 + 1
 EVALUATED = "MNIST"  # the examiner measures runs on its test images
 
 
-def write(desk: str, assignment: str, to: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class Spoken:
+    """What a desk says to students. show: a policy of `levels`. sentences: a file of them."""
+
+    show: str = levels.POLICIES[0]
+    language: str = "en"
+    sentences: Path | None = None
+
+
+def write(desk: str, assignment: str, to: Path | None = None, spoken=Spoken()) -> Path:
     """Write the bundle and return where it is: a zip for Gradescope, else a folder.
+
+    spoken: how much is said, and in which language.
 
     WrongCall where there is no such desk or assignment, where something else lies there, or where
     it is larger than a desk takes.
@@ -46,7 +59,7 @@ def write(desk: str, assignment: str, to: Path | None = None) -> Path:
         known = ", ".join(catalogue.ASSIGNMENTS)
         raise WrongCall(f"no assignment {assignment!r}; there are {known}")
     to = to or Path("dist") / f"{assignment}-{desk}{'.zip' if desk == 'gradescope' else ''}"
-    packed = _zip(_laid_out(desk, assignment))
+    packed = _zip(_laid_out(desk, assignment, spoken))
     if len(packed) > LARGEST:
         size = f"{len(packed) / 1e6:.1f} MB, more than {LARGEST / 1e6:g}"
         raise WrongCall(f"the bundle of {assignment} would have {size}; nothing was written")
@@ -87,13 +100,18 @@ def _mode(name: str) -> int:
     return 0o755 if script else 0o644
 
 
-def _laid_out(desk: str, assignment: str) -> dict[str, bytes]:
+def _laid_out(desk: str, assignment: str, spoken: Spoken) -> dict[str, bytes]:
     """The kit and what only this desk needs; PrairieLearn has it in the `tests/` of a question."""
     tree = kit(assignment)
+    said = f"--feedback {spoken.show} --language {spoken.language}"
+    if spoken.sentences:
+        tree["sentences.json"] = spoken.sentences.read_bytes()
+        said += ' --sentences "$PYTHONPATH/sentences.json"'
     for folder in (TEMPLATES, TEMPLATES / desk):
         for path in sorted(folder.iterdir()):
             if path.is_file():
-                tree[path.name] = path.read_bytes().replace(b"ASSIGNMENT", assignment.encode())
+                content = path.read_bytes().replace(b"ASSIGNMENT", assignment.encode())
+                tree[path.name] = content.replace(b"FEEDBACK", said.encode())
     if desk == "prairielearn":
         page = tree.pop("question.html")
         tree = {f"tests/{name}": content for name, content in tree.items()}

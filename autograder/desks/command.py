@@ -9,8 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from autograder.desks import FORMATS, gradescope, junit, levels, prairielearn
+from autograder.desks import FORMATS, gradescope, junit, prairielearn
 from autograder.errors import WrongCall, cause
+from autograder.letter import language, letter, levels, text
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +32,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="all of it at once (default), or by the number of earlier tries",
     )
     parser.add_argument("--tries", type=int, metavar="N", help="how many there were before")
+    parser.add_argument(
+        "--language", default="en", metavar="NAME", help="of the feedback: de, fr …"
+    )
+    parser.add_argument(
+        "--sentences",
+        type=Path,
+        metavar="FILE",
+        help="translations; `python -m autograder.letter` begins such a file",
+    )
     desk = parser.add_argument_group("with --as gradescope")
     desk.add_argument("--visibility", choices=gradescope.VISIBILITY, default="visible")
     desk.add_argument(
@@ -55,6 +65,7 @@ def run(options) -> int:
     try:
         if options.to and options.to.is_dir():
             raise WrongCall(f"{options.to} is a folder: --to names a file")
+        spoken = language.of(options.language, options.sentences)
         submission = one.found(options.notebook, options.files, options.assignment)
         result = one.grade(submission, options.seed)
     except WrongCall as error:
@@ -72,17 +83,21 @@ def run(options) -> int:
         earlier = gradescope.Earlier.of(options.metadata, submission.digest)
         before = earlier.tries if options.tries is None else options.tries
     result = levels.shown(result, options.feedback, before)
-    text = {
+    told = letter.of_result(result, spoken, one.released(submission.assignment))
+    told.more_later = levels.level(options.feedback, before) < levels.ALL
+    result = letter.in_full(result, told)
+    written = {
         "json": lambda: json.dumps(result, ensure_ascii=False, indent=1) + "\n",
+        "markdown": lambda: text.markdown(told) + "\n",
         "gradescope": lambda: gradescope.told(result, options.visibility, earlier),
         "prairielearn": lambda: prairielearn.told(result),
         "junit": lambda: junit.told(result),
     }[options.form]()
     if options.to is None:
-        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.write(written.encode())
         return 0
     try:
-        _write(options.to, text)
+        _write(options.to, written)
     except OSError as error:
         print(f"autograder one: cannot write {options.to}: {cause(error)}", file=sys.stderr)
         return 1

@@ -127,6 +127,14 @@ def official(assignment: str) -> dict[str, NotebookNode]:
     return known
 
 
+def released(assignment: str | None) -> list[NotebookNode]:
+    """The cells of an assignment's notebook as it was released; none where it is not known."""
+    import nbformat
+
+    path = RELEASE / str(assignment) / f"{assignment}.ipynb"
+    return nbformat.read(path, 4).cells if path.is_file() else []
+
+
 def asked(assignment: str | None) -> dict[str, float]:
     """{question: points of its cell} that the notebook tests, in its order. Tests with code of
     their own are not among them: the release has none.

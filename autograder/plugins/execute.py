@@ -28,7 +28,7 @@ from autograder.exam import examiner, room, sanitize, verdict, walls, warm
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.key import catalogue
 from autograder.key.named import Named, Unusable
-from autograder.plugins import ahead, patches
+from autograder.plugins import ahead, patches, tries
 
 MEBI = 2**20
 
@@ -240,6 +240,7 @@ class SaveAutoGrades(StockSaveAutoGrades):
             patches.find_at_once(self.gradebook, *where)
             with patches.commit_once(self.gradebook):
                 nb, resources = NbGraderPreprocessor.preprocess(self, nb, resources)
+                tries.note(self.gradebook.db, where, nb)
         return nb, resources
 
     def _add_score(self, cell, resources):

@@ -80,19 +80,28 @@ def _as_it_is(source: str) -> str:
 def markdown2html(context, source: str) -> str:
     """nbconvert's filter of that name, for feedback and formgrader; pictures are put in place."""
     cell = context.get("cell") or {}
-    source, found = pictures(source or "", cell.get("attachments"))
+    return in_place(source, cell.get("attachments"), context.get("resources") or {})
 
-    def picture(match):
-        kind, data = found.get(match[1], (None, None))
-        data = "".join(data.split()) if isinstance(data, str) else ""
-        return f'src="data:{kind};base64,{data}"' if _BASE64.fullmatch(data) else 'src="data:,"'
 
-    resources, before = context.get("resources") or {}, time.process_time()
+def embedded(kind: str | None, data) -> str:
+    """A picture as an address; an empty one where it is none."""
+    data = "".join(data.split()) if isinstance(data, str) else ""
+    return f"data:{kind};base64,{data}" if _BASE64.fullmatch(data) else "data:,"
+
+
+def in_place(source: str, attachments, resources: dict, address=embedded) -> str:
+    """A cell's Markdown as HTML with its pictures. resources: what cells of one notebook share.
+
+    address(type, base64) -> what stands for a picture in `src`; both None where there is none.
+    """
+    source, found = pictures(source or "", attachments)
+    before = time.process_time()
     if resources.get(SPENT, 0) > BUDGET:
         return _as_it_is(source)
-    page = _ATTACHED.sub(picture, html(source, raw=True))
+    page = html(source, raw=True)
+    made = _ATTACHED.sub(lambda m: f'src="{address(*found.get(m[1], (None, None)))}"', page)
     resources[SPENT] = resources.get(SPENT, 0) + time.process_time() - before
-    return page
+    return made
 
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")

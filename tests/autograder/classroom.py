@@ -11,6 +11,7 @@ from nbgrader.api import Gradebook
 from autograder.course.course import Course
 from autograder.exam import verdict
 from autograder.key import catalogue
+from autograder.key.question import Outcome, describe
 from autograder.release import build, demo
 
 ASSIGNMENT = "vae"
@@ -77,15 +78,23 @@ def make(root: Path) -> Path:
 
 
 def _record(question: str, score, mistake) -> dict:
-    worth = float(catalogue.find(question).points)
+    """As the examiner writes it: a question that lost points failed its second check."""
+    asked = catalogue.find(question)
+    worth = float(asked.points)
     score = worth if score is None else score
+    lost = asked.checks[1] if score < worth else None
+    outcomes = [
+        Outcome(c, c is not lost, "the values: every number is too large." if c is lost else "")
+        for c in asked.checks
+    ]
+    named = asked.mistake(mistake) if mistake else None
     return {
         "question": question,
         "score": score,
         "points": worth,
         "passed": score == worth,
         "mistake": mistake,
-        "feedback": f"{question}: {score:g} of {worth:g} points",
+        "feedback": describe(asked, score, outcomes, named, None, ()),
         "seed": 1,
         "stood_in": [],
         "status": "graded",

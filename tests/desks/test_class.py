@@ -9,6 +9,7 @@ import pytest
 from autograder.course import grading
 from autograder.course.course import Course
 from autograder.desks import FORMATS, gradescope, junit, one, prairielearn
+from autograder.letter import letter, text
 from autograder.release import build, demo
 
 from .contracts import broken
@@ -61,15 +62,15 @@ def test_the_class_is_the_demos(classroom):
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_desk_is_told_the_gradebooks_score(classroom, form):
     for row, result in classroom.values():
-        text, score = TOLD[form](result)
-        assert broken(form, text) == []
+        told, score = TOLD[form](result)
+        assert broken(form, told) == []
         if score is not None:
             assert score == pytest.approx(row["score"])
 
 
 def _json(result):
-    text = json.dumps(result)
-    return text, json.loads(text)["score"]
+    written = json.dumps(result)
+    return written, json.loads(written)["score"]
 
 
 def _gradescope(result):
@@ -97,4 +98,15 @@ def _junit(result):
     return text, float(about["score"])
 
 
-TOLD = {"json": _json, "gradescope": _gradescope, "prairielearn": _prairielearn, "junit": _junit}
+def _markdown(result):
+    told = text.markdown(letter.of_result(result))
+    return told, float(told.splitlines()[0].split()[2])
+
+
+TOLD = {
+    "json": _json,
+    "markdown": _markdown,
+    "gradescope": _gradescope,
+    "prairielearn": _prairielearn,
+    "junit": _junit,
+}

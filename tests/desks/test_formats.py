@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.desks import FORMATS, gradescope, junit, levels, prairielearn
+from autograder.desks import FORMATS, gradescope, junit, prairielearn
 from autograder.exam import verdict
 from autograder.key import catalogue
+from autograder.letter import letter, levels, text
 
 from .contracts import broken
 
@@ -56,7 +57,9 @@ def results(draw):
 
 def as_form(form, result, **options):
     if form == "json":
-        return json.dumps(result)
+        return json.dumps(letter.in_full(result, letter.of_result(result)))
+    if form == "markdown":
+        return text.markdown(letter.of_result(result))
     return {"gradescope": gradescope, "prairielearn": prairielearn, "junit": junit}[form].told(
         result, **options
     )
