@@ -125,6 +125,13 @@ def main(argv: list[str] | None = None) -> int:
     report.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     report.set_defaults(run=run_report)
 
+    asking = commands.add_parser("ask", help="three questions to each student about her own work")
+    asking.add_argument("assignment")
+    asking.add_argument("--student", nargs="+", default=[], metavar="ID", help="only these")
+    asking.add_argument("--no-sandbox", action="store_true", help="trust every submission")
+    asking.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
+    asking.set_defaults(run=run_ask)
+
     collecting = commands.add_parser(
         "collect", help="submissions out of what a learning platform gives to download"
     )
@@ -392,9 +399,13 @@ def run_bundle(options) -> int:
     """`bundle`: one assignment for another desk."""
     from autograder.desks import bundle
     from autograder.errors import WrongCall
+    from autograder.plugins.config import ROOT, load_config
 
     try:
-        print(bundle.write(options.desk, options.assignment, options.to))
+        told = load_config().Letter  # as `nbgrader generate_feedback` has it
+        file = ROOT / told.sentences if told.get("sentences") else None
+        spoken = bundle.Spoken(told.get("show", "all"), told.get("language", "en"), file)
+        print(bundle.write(options.desk, options.assignment, options.to, spoken))
     except WrongCall as error:
         return wrong_call(str(error))
     return 0
@@ -402,10 +413,10 @@ def run_bundle(options) -> int:
 
 def run_answers(options) -> int:
     """`answers`: all answers to a question side by side, marks into the gradebook."""
-    from autograder.course import answers
+    from autograder.course import marking
 
     where = options.assignment, options.course_dir
-    return answers.serve(*where, options.alike, options.port, not options.no_browser)
+    return marking.serve(*where, options.alike, options.port, not options.no_browser)
 
 
 def run_report(options) -> int:
@@ -413,6 +424,14 @@ def run_report(options) -> int:
     from autograder.course import report
 
     return report.write(options.assignment, options.course_dir, options.to)
+
+
+def run_ask(options) -> int:
+    """`ask`: sheets, a page and Moodle's XML, with the answers apart."""
+    from autograder.ask import command as asking
+
+    where = options.assignment, options.course_dir
+    return asking.run(*where, options.student, not options.no_sandbox)
 
 
 def run_collect(options) -> int:

@@ -4,7 +4,6 @@ notebook, folded. The same letter is written beside the page as Markdown and JSO
 
 from __future__ import annotations
 
-import contextlib
 import json
 from functools import cache
 from pathlib import Path
@@ -203,17 +202,18 @@ def _question(cell, level, spoken, problem, waiting) -> letters.Question:
         written=cell.cell_type == "markdown",
         anchor=about["grade_id"],
     )
+    record, known = verdict.read(cell), catalogue.known(question_id)
     if question_id in catalogue.WRITTEN:
         made.title = spoken.told(catalogue.WRITTEN[question_id].title)
-    with contextlib.suppress(catalogue.UnknownQuestion):
-        known = catalogue.find(question_id)
-        made.title, made.extra = spoken.told(known.title), known.extra
-        made.points = float(known.points) if known.extra else made.points
-        record = verdict.read(cell)
+    elif known:
+        found = catalogue.find(question_id)
+        made.title, made.extra = spoken.told(found.title), found.extra
         made.told = told.Told(question_id, [], NOT_GRADED)
-        if record:
-            row = levels.at(verdict.row(record), level)
-            made.told, made.mistake = told.read(row["feedback"]), row["mistake"]
+    if record:
+        row = levels.at(verdict.row(record), level)
+        made.told, made.mistake = told.read(row["feedback"]), row["mistake"]
+        made.points = row["points"] if made.extra else made.points
+    if made.told:
         if problem and problem in made.told.says:
             made.told.says = ""  # it is said once, on top
         spoken.translate(made.told)

@@ -1,0 +1,103 @@
+"""The questions on paper, on a page, and for Moodle; and, apart from them, the answers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from functools import cache
+from html import escape
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+import jinja2
+
+LETTERS = "ABCD"
+
+
+def write(folder: Path, assignment: str, asked: list) -> list[tuple[Path, str]]:
+    """Write all of them; (file, what it is). asked: `command.Asked`, a student each."""
+    page = _template().render(
+        assignment=assignment, asked=asked, letters=LETTERS, marked=marked, key=False
+    )
+    key = _template().render(
+        assignment=assignment, asked=asked, letters=LETTERS, marked=marked, key=True
+    )
+    files = {
+        "questions.html": (page, "to print or to show: a sheet a student, no answers"),
+        "moodle.xml": (
+            moodle(assignment, asked),
+            "the same as a question bank: a category a student",
+        ),
+        "examiner.html": (key, "the same with the answers, for the examiner alone"),
+        "answers.csv": (answers(asked), "the answers as a table, for the examiner alone"),
+    }
+    for name, (text, _) in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return [(folder / name, what) for name, (_, what) in files.items()]
+
+
+def answers(asked: list) -> str:
+    """student, number, letter, answer, question."""
+    stream = io.StringIO()
+    table = csv.writer(stream)
+    table.writerow(["student", "question", "answer", "value", "about"])
+    for one in asked:
+        for number, item in enumerate(one.items, 1):
+            value = item.choices[item.right]
+            row = [one.student, number, LETTERS[item.right], _cell(value), item.about]
+            table.writerow(row)
+    return stream.getvalue()
+
+
+def _cell(value: str) -> str:
+    """A spreadsheet takes what begins so for a formula."""
+    return f"'{value}" if value[:1] in "=+-@\t" else value
+
+
+def moodle(assignment: str, asked: list) -> str:
+    """Moodle's XML of questions (https://docs.moodle.org/en/Moodle_XML_format), one category a
+    student. Moodle needs the right answers: whoever may see the question bank sees them.
+    """
+    quiz = xml.Element("quiz")
+    for one in asked:
+        if one.items:
+            category = xml.SubElement(quiz, "question", type="category")
+            path = f"$course$/top/{assignment}/{one.student.replace('/', '-')}"
+            _text(xml.SubElement(category, "category"), path)
+        for number, item in enumerate(one.items, 1):
+            question = xml.SubElement(quiz, "question", type="multichoice")
+            _text(xml.SubElement(question, "name"), f"{assignment}: {one.student}, {number}")
+            _text(xml.SubElement(question, "questiontext", format="html"), marked(item.text))
+            for tag, value in (
+                ("defaultgrade", "1"),
+                ("single", "true"),
+                ("shuffleanswers", "true"),
+            ):
+                xml.SubElement(question, tag).text = value
+            xml.SubElement(question, "answernumbering").text = "ABCD"
+            for place, choice in enumerate(item.choices):
+                fraction = "100" if place == item.right else "0"
+                answer = xml.SubElement(question, "answer", fraction=fraction, format="html")
+                _text(answer, f"<code>{escape(choice)}</code>")
+    xml.indent(quiz)
+    return xml.tostring(quiz, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _text(element, text: str) -> None:
+    xml.SubElement(element, "text").text = text
+
+
+def marked(text: str) -> str:
+    """Text as HTML, what stands in backticks as code."""
+    parts = text.split("`")
+    made = [f"<code>{escape(p)}</code>" if i % 2 else escape(p) for i, p in enumerate(parts)]
+    return "".join(made)
+
+
+@cache
+def _template() -> jinja2.Template:
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("sheet.html.j2")

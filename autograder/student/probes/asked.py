@@ -1,0 +1,96 @@
+"""Single calls of the student's code, for questions about one's own work: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from autograder.student.probes import common
+
+PIXELS = 28 * 28
+
+
+class _Images(nn.Module):
+    """A decoder of known shape: latents (B, nz) to logits (B, 1, 28, 28)."""
+
+    def __init__(self, nz):
+        super().__init__()
+        self.inner = nn.Linear(nz, PIXELS)
+
+    def forward(self, z):
+        return self.inner(z).view(-1, 1, 28, 28)
+
+
+class _Autoencoder(nn.Module):
+    """An autoencoder of known shape: images to logits."""
+
+    def __init__(self, nz=2):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Flatten(1), nn.Linear(PIXELS, nz))
+        self.decoder = _Images(nz)
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+
+def calls(names, inputs) -> dict:
+    """Make each call by itself, in evaluation mode.
+
+    inputs: calls: {label: {name, args: list of keys, kwargs: {word: key}, nz: of a class that is
+        built first, method: of what was built}}, and the values by their keys. A value that is
+        text names a neutral part: "encode", "decode", "decoder", "autoencoder", "own VAE",
+        "optimizer" of the model before it, "loss", or "batches of 4".
+    evidence: <label>, or <label>.0, <label>.1 … of a tuple or list, <label>.count of one.
+    """
+    evidence: dict = {}
+    for label, call in inputs["calls"].items():
+        common.attempt(evidence, label, _call, names, inputs, label, call, evidence)
+    return evidence
+
+
+def _call(names, inputs, label, call, evidence) -> None:
+    found = common.lookup(names, call["name"])
+    if call.get("nz"):
+        model = found(int(call["nz"]))
+        model.eval()
+        found = getattr(model, call["method"]) if call.get("method") else model
+    given: list = []
+    for key in call["args"]:
+        given.append(_argument(inputs.get(key, key), given, names))
+    named = {word: _argument(inputs[key], given, names) for word, key in call["kwargs"].items()}
+    grad = "optimizer" in call["args"] or call["name"] == "fit_latents"
+    with torch.set_grad_enabled(grad):
+        result = found(*given, **named)
+    if isinstance(result, (tuple, list)):
+        evidence[f"{label}.count"] = len(result)
+        for i, part in enumerate(result[:4]):
+            evidence[f"{label}.{i}"] = common.array(part)
+    else:
+        evidence[label] = common.array(result)
+
+
+def _argument(value, before, names):
+    """What a call gets for a value; see `calls`."""
+    if isinstance(value, np.ndarray):
+        tensor = torch.from_numpy(value.copy())
+        return tensor.float() if tensor.is_floating_point() else tensor
+    if not isinstance(value, str):
+        return value
+    if value.startswith("decoder"):
+        return _Images(int(value.partition(":")[2] or 2))
+    if value == "batches of 4":
+        images = torch.rand(10, 1, 28, 28)
+        return [(images[i : i + 4], torch.zeros(len(images[i : i + 4]))) for i in (0, 4, 8)]
+    return {
+        "encode": lambda: lambda x: x.flatten(1)[:, :3],
+        "decode": lambda: _Images(3),
+        "autoencoder": _Autoencoder,
+        "own VAE": lambda: common.lookup(names, "VAE")(2),
+        "optimizer": lambda: torch.optim.Adam(before[0].parameters()),
+        "loss": lambda: _loss,
+    }[value]()
+
+
+def _loss(model, x):
+    return nn.functional.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / len(x)
