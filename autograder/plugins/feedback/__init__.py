@@ -208,11 +208,11 @@ def _question(cell, level, spoken, problem, waiting) -> letters.Question:
     elif known:
         found = catalogue.find(question_id)
         made.title, made.extra = spoken.told(found.title), found.extra
+        made.points = float(found.points) if found.extra else made.points
         made.told = told.Told(question_id, [], NOT_GRADED)
     if record:
         row = levels.at(verdict.row(record), level)
         made.told, made.mistake = told.read(row["feedback"]), row["mistake"]
-        made.points = row["points"] if made.extra else made.points
     if made.told:
         if problem and problem in made.told.says:
             made.told.says = ""  # it is said once, on top
