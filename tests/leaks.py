@@ -47,7 +47,14 @@ def code_lines() -> frozenset[str]:
     for path in (build.ROOT / "autograder").glob("*.py"):
         found |= {line.strip() for line in path.read_text().splitlines()}
     public = ("import ", "from ", "def ", "class ")  # names and signatures are the course's
+    public += ("Reread: ",)  # of the examples in the docstring of `key.sentences`, whose
+    found -= {mistake.says for mistake in _mistakes()}  # mistakes are the key's
     return frozenset(n for n in found if len(n) >= LINE and not n.startswith(public))
+
+
+def _mistakes() -> list[key.Said]:
+    questions = [q for a in catalogue.ASSIGNMENTS for q in catalogue.of(a).values()]
+    return [*key.shared().values(), *(m for q in questions for m in q.sentences.mistakes.values())]
 
 
 @cache
@@ -55,9 +62,8 @@ def sentences() -> frozenset[str]:
     """What is said of a mistake, and only when a notebook has been graded: how it begins, which is
     enough to recognise it wherever its lines break.
     """
-    questions = [q for a in catalogue.ASSIGNMENTS for q in catalogue.of(a).values()]
-    said = [*key.shared().values(), *(m for q in questions for m in q.sentences.mistakes.values())]
-    return frozenset(" ".join(m.says.split())[: 3 * LINE] for m in said if len(m.says) >= LINE)
+    said = [" ".join(mistake.says.split()) for mistake in _mistakes()]
+    return frozenset(says[: 3 * LINE] for says in said if len(says) >= LINE)
 
 
 def found(text: str) -> set[str]:
