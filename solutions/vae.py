@@ -1242,7 +1242,7 @@ plots.curves(
 # - Sampling works when prior and posteriors cover the same ground.
 # - A β is a number *in a convention of reductions*.
 #
-# Next: **interpolation**, with the runs you have just trained.
+# Next: **interpolation**.
 
 # %% [markdown]
 # ## Before you hand in
