@@ -16,7 +16,7 @@ ROOMS = ("key", "student", "exam")
 # Single words that checks fill into a sentence; other single words are names in code.
 WORDS = (
     *("top", "bottom", "left", "right", "first", "last", "high", "low", "large", "small"),
-    *("image", "images", "run {}"),
+    *("image", "images", "run {}", "buffers", "parameters", "weights", "floats"),
 )
 PRINTF = re.compile(r"%[srd]|%\.\d+f")
 
