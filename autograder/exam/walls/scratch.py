@@ -17,7 +17,7 @@ from pathlib import Path
 
 from autograder.exam.walls.common import UIDS, NoBox
 
-PREFIX = "autograder-"
+PREFIX = ".autograder-scratch-"  # nobody calls a folder of their own so
 YOUNG = 60.0  # seconds in which a folder may not be locked yet
 
 
