@@ -399,11 +399,13 @@ def run_bundle(options) -> int:
     """`bundle`: one assignment for another desk."""
     from autograder.desks import bundle
     from autograder.errors import WrongCall
-    from autograder.plugins.config import ROOT, load_config
+    from autograder.letter import language
+    from autograder.plugins.config import ROOT, course_config
 
     try:
-        told = load_config().Letter  # as `nbgrader generate_feedback` has it
+        told = course_config(ROOT).Letter  # as `nbgrader generate_feedback` has it
         file = ROOT / told.sentences if told.get("sentences") else None
+        language.of(told.get("language", "en"), file)  # a file that a desk could not read
         spoken = bundle.Spoken(told.get("show", "all"), told.get("language", "en"), file)
         print(bundle.write(options.desk, options.assignment, options.to, spoken))
     except WrongCall as error:

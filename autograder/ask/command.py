@@ -10,13 +10,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from autograder.ask import interview, sheets
+from autograder.ask import interview, pool, sheets
 from autograder.ask.item import Item
 from autograder.course.course import Course, digest_of
 from autograder.errors import WrongCall, cause
 from autograder.exam import examiner, sanitize, verdict, warm
 from autograder.exam.walls.common import NoBox
 from autograder.key import catalogue
+from utils.hand_in.files import replacing
 
 FOLDER = "asked"
 VERSION = 1  # of what is kept of a student
@@ -40,12 +41,15 @@ def run(assignment: str, root: Path, only: list[str], sandbox: bool = True) -> i
     warnings.filterwarnings("ignore", module="nbgrader")
     try:
         course = Course(root, assignment, sandbox)
+        if assignment not in pool.POOL:
+            raise WrongCall(f"{assignment}: there are questions about {', '.join(pool.POOL)} only")
         students = _students(course, only)
         kept = course.root / FOLDER / assignment
         (kept / "kept").mkdir(parents=True, exist_ok=True)
         made = []
         for student, name in tqdm(students, unit=" students", file=sys.stderr, disable=None):
-            made.append(_kept(course, kept / "kept", student, name))
+            now = not only or student in only
+            made += filter(None, [_kept(course, kept / "kept", student, name, now)])
         files = sheets.write(kept, assignment, made)
     except (WrongCall, NoBox) as error:
         print(f"autograder ask: {error}", file=sys.stderr)
@@ -54,7 +58,7 @@ def run(assignment: str, root: Path, only: list[str], sandbox: bool = True) -> i
         print(f"autograder ask: {error.filename or root}: {cause(error)}", file=sys.stderr)
         return 2
     for asked in made:
-        if asked.note:
+        if asked.note and (not only or asked.student in only):
             print(f"{asked.student}: {asked.note}")
     print("\n".join(f"{path}   {what}" for path, what in files))
     return 0
@@ -69,7 +73,6 @@ def _students(course: Course, only: list[str]) -> list[tuple[str, str]]:
     unknown = sorted(set(only) - set(graded))
     if unknown:
         raise WrongCall(f"nothing of {', '.join(unknown)} is graded in {course.assignment}")
-    graded = [student for student in graded if not only or student in only]
     if not graded:
         raise WrongCall(
             f"no submission of {course.assignment} is graded yet: "
@@ -78,8 +81,10 @@ def _students(course: Course, only: list[str]) -> list[tuple[str, str]]:
     return [(student, names.get(student) or student) for student in graded]
 
 
-def _kept(course: Course, folder: Path, student: str, name: str) -> Asked:
-    """What a student is asked: as it was made before where her work is the same, or made now."""
+def _kept(course: Course, folder: Path, student: str, name: str, now: bool) -> Asked | None:
+    """What a student is asked: as it was made before where her work is the same; else made now, or
+    None where that was not asked for.
+    """
     digest = digest_of([VERSION, *(_digest(course.result(student, n)) for n in course.notebooks)])
     path = folder / f"{student}.json"
     try:
@@ -89,18 +94,27 @@ def _kept(course: Course, folder: Path, student: str, name: str) -> Asked:
             return Asked(student, name, items, before["note"])
     except (OSError, ValueError, LookupError, TypeError):
         pass
+    if not now:
+        return None
     asked = _asked(course, student, name, int(digest[:8], 16))
     told = {"of": digest, "items": [asdict(item) for item in asked.items], "note": asked.note}
-    path.write_text(json.dumps(told, ensure_ascii=False), "utf-8")
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(told, ensure_ascii=False), "utf-8")
     return asked
 
 
 def _digest(path: Path) -> str:
-    return digest_of(path.read_bytes().hex()) if path.is_file() else ""
+    """Of her code and of what passes; not of what else changes when it is graded again."""
+    try:
+        notebook = json.loads(path.read_text("utf-8"))
+        sources = ["".join(cell["source"]) for cell in notebook["cells"]]
+        return digest_of([sources, sorted(known(notebook)[0])])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def _asked(course: Course, student: str, name: str, seed: int) -> Asked:
-    asked, most = Asked(student, name), interview.THREE
+    asked, most = Asked(student, name), interview.COUNT
     for notebook in course.notebooks:
         try:
             found = sanitize.read(course.result(student, notebook))
@@ -120,6 +134,7 @@ def _asked(course: Course, student: str, name: str, seed: int) -> Asked:
             if c.cell_type == "code"
         ]
         asked.items += _interviewed(course, student, cells, passed, sources, seed)
+    asked.items = asked.items[:most]
     if len(asked.items) < most and not asked.note:
         few = f"only {len(asked.items)}" if asked.items else "no"
         asked.note = f"{few} questions: too little of her code runs and passes its checks"

@@ -9,7 +9,7 @@ import numpy as np
 from autograder.ask import pool
 from autograder.ask.item import Item, line_of
 
-THREE = 3
+COUNT = 3
 
 
 def questions(
@@ -18,7 +18,7 @@ def questions(
     passed: Collection[str],
     sources: Mapping[str, str],
     seed: int,
-    count: int = THREE,
+    count: int = COUNT,
 ) -> list[Item]:
     """Questions about her own code, each about something else where there is enough.
 

@@ -82,7 +82,11 @@ class Asked:
                 wrong.append(value)
             if len(_distinct([right, *wrong])) == CHOICES:
                 break
-        return chosen(self.about, text, right, [*wrong, *self.more(right)], rng)
+        try:
+            wrong += self.more(right)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return None  # another form than was asked for
+        return chosen(self.about, text, right, wrong, rng)
 
     def _value(self, evidence: Mapping):
         try:

@@ -281,12 +281,11 @@ def _digits(text, seen, more):
 
 
 def _given(rows):
-    """The only finite number of ten rows that is no single latent's, or the like."""
-    finite = [float(v) for v in np.asarray(rows, float).ravel() if np.isfinite(v)]
-    return finite
+    """All finite numbers of ten rows."""
+    return [float(v) for v in np.asarray(rows, float).ravel() if np.isfinite(v)]
 
 
-THREE = (
+GIVEN = (
     "Your `digit_statistics` gets three latents, {a} and {b} of digit {digit} and {c} of digit "
     "{single}. "
 )
@@ -385,24 +384,24 @@ POOL = {
     ),
     "explore": (
         _digits(
-            THREE + "What mean does it give for digit {digit}?",
+            GIVEN + "What mean does it give for digit {digit}?",
             lambda means, stds: float(np.asarray(means)[np.isfinite(stds[:, 0])][0, 0]),
             lambda v: [v + 0.5, 2 * v, v / 2, 3 * v / 2],
         ),
         _digits(
-            THREE + "What standard deviation does it give for digit {digit}?",
+            GIVEN + "What standard deviation does it give for digit {digit}?",
             lambda means, stds: _given(stds)[0],
             lambda v: [v / 2**0.5, v**2, v / 2, 2 * v],
         ),
         _digits(
-            THREE + "What standard deviation does it give for digit {single}?",
+            GIVEN + "What standard deviation does it give for digit {single}?",
             lambda means, stds: float(
                 np.asarray(stds)[np.isfinite(means[:, 0]) & ~np.isfinite(stds[:, 0])][0, 0]
             ),
             lambda v: [0.0, 1.0, 5.0],
         ),
         _digits(
-            THREE + "In how many of the ten rows of the means is a number, not NaN?",
+            GIVEN + "In how many of the ten rows of the means is a number, not NaN?",
             lambda means, stds: float(np.isfinite(np.asarray(means)[:, 0]).sum()),
             lambda v: [3.0, 10.0, 1.0, 8.0],
         ),

@@ -11,6 +11,8 @@ from xml.etree import ElementTree as xml
 
 import jinja2
 
+from autograder.exam import verdict
+
 LETTERS = "ABCD"
 
 
@@ -84,12 +86,12 @@ def moodle(assignment: str, asked: list) -> str:
 
 
 def _text(element, text: str) -> None:
-    xml.SubElement(element, "text").text = text
+    xml.SubElement(element, "text").text = verdict.printable(text)  # XML has no control characters
 
 
 def marked(text: str) -> str:
     """Text as HTML, what stands in backticks as code."""
-    parts = text.split("`")
+    parts = verdict.printable(text).split("`")
     made = [f"<code>{escape(p)}</code>" if i % 2 else escape(p) for i, p in enumerate(parts)]
     return "".join(made)
 

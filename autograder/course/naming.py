@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from autograder.exam import verdict
 from autograder.key import catalogue, unnamed
 from autograder.key.named import Named, Unusable
 from autograder.plugins import execute
+from utils.hand_in.files import replacing
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,8 @@ def apply(course: Course, known: Named | None = None) -> list[str]:
     changed = []
     for student, path, notebook in _graded(course):
         if any([execute.name(cell, known) for cell in notebook.cells]):
-            scratch = path.with_name(f".{path.name}")
-            nbformat.write(notebook, scratch)
-            scratch.replace(path)
+            with replacing(path) as unfinished:
+                unfinished.write_text(nbformat.writes(notebook), "utf-8")
             changed.append(student)
     changed = list(dict.fromkeys(changed))
     for student in changed:
@@ -169,4 +170,8 @@ def _tell(course: Course, student: str) -> None:
 
     steps = course.directory.feedback_directory, student, course.assignment
     if Path(course.directory.format_path(*steps)).is_dir():
-        NbGraderAPI(config=course.config).generate_feedback(course.assignment, student, force=True)
+        api = NbGraderAPI(config=course.config)
+        made = api.generate_feedback(course.assignment, student, force=True)
+        if not made.get("success"):
+            again = f"nbgrader generate_feedback {course.assignment} --student={student} --force"
+            print(f"{student}: the feedback is still the old one; try `{again}`", file=sys.stderr)

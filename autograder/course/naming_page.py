@@ -10,6 +10,7 @@ import jinja2
 import tornado.web
 
 from autograder.course import naming
+from autograder.errors import WrongCall
 from autograder.key.named import Unusable
 
 PAGES = Path(__file__).parent / "pages"
@@ -21,16 +22,15 @@ def handlers(handler: type[tornado.web.RequestHandler]) -> list[tuple]:
     class Page(handler):
         def get(self):
             course = self.desk.course
-            found = naming.groups(course)
-            self.finish(
-                _page().render(
-                    assignment=course.assignment,
-                    groups=found,
-                    names=naming.names(course),
-                    problems=naming.named(course).problems(),
-                    token=self.settings["token"],
-                )
-            )
+            try:
+                known = {"names": naming.names(course), "problems": naming.named(course).problems()}
+            except WrongCall as problem:
+                self.set_status(409)
+                self.set_header("Content-Type", "text/plain; charset=utf-8")
+                self.finish(str(problem))
+                return
+            shown = {"assignment": course.assignment, "groups": naming.groups(course), **known}
+            self.finish(_page().render(token=self.settings["token"], **shown))
 
     class Name(handler):
         def put(self, key: str):
@@ -38,7 +38,7 @@ def handlers(handler: type[tornado.web.RequestHandler]) -> list[tuple]:
                 sent = json.loads(self.request.body)
                 asked = str(sent["name"]), str(sent["sentence"])
                 told = naming.name(self.desk.course, key, *asked)
-            except Unusable as problem:
+            except (Unusable, WrongCall) as problem:
                 self.set_status(409)
                 self.finish({"problem": f"Not saved: {problem}."})
             except (ValueError, KeyError, TypeError):

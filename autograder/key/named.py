@@ -15,6 +15,7 @@ from pathlib import Path
 from autograder.key import catalogue, sentences, unnamed
 from autograder.key.question import Mistake, one_line
 from autograder.key.sentences import Said, SentenceError
+from utils.hand_in.files import replacing
 
 FILE, TRACES = "mistakes.md", "mistakes"
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -107,11 +108,13 @@ class Named:
         kept["traces"] = [*kept["traces"], {k: v for k, v in trace.items() if k != "feedback"}]
         path = self._path(question_id, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**kept, "code": code}, indent=1), encoding="utf-8")
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps({**kept, "code": code}, indent=1), encoding="utf-8")
         said = self.said.setdefault(question_id, {})
         said[name] = replace(said.get(name, Said(sentence)), says=sentence)
         self._traces.pop(question_id, None)
-        (self.root / FILE).write_text(self._text(), encoding="utf-8")
+        with replacing(self.root / FILE) as unfinished:
+            unfinished.write_text(self._text(), encoding="utf-8")
 
     def _text(self) -> str:
         lines = [HEAD]

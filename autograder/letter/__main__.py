@@ -9,6 +9,7 @@ from autograder.letter import language, sentences
 
 
 def main(arguments: list[str]) -> int:
+    sys.stdout.reconfigure(encoding="utf-8")  # of a file, on Windows too
     known = {}
     if arguments:
         try:

@@ -33,11 +33,17 @@ class Language:
 
     def say(self, sentence: str, *values) -> str:
         """A sentence of this room; values go into its braces."""
-        return self.sentences.get(sentence, sentence).format(*values)
+        if sentence not in self.sentences:
+            return sentence.format(*values)
+        names = GAP.findall(sentence)
+        return _filled(self.sentences[sentence], names, list(map(str, values))[: len(names)])
 
     def told(self, text: str) -> str:
         """A sentence that was put together elsewhere; what is not known stays as it is."""
-        return self._found(text)[0] if self.sentences else text
+        try:
+            return self._found(text)[0] if self.sentences else text
+        except RecursionError:  # of hundreds of parts: numbers, no sentence
+            return text
 
     def _find(self, text: str) -> tuple[str, int]:
         """(translation, how many letters of it are as they were): a sentence may be read in more

@@ -68,7 +68,8 @@ def html(source: str, raw: bool = False) -> str:
             pass
         else:
             made = cleaned(made) if raw else made
-            return re.sub("\ue000(\\d+)\ue001", lambda m: renderer.formulas[int(m[1])], made)
+            places = {str(n): formula for n, formula in enumerate(renderer.formulas)}
+            return re.sub("\ue000(\\d+)\ue001", lambda m: places.get(m[1], ""), made)
     return _as_it_is(source)
 
 

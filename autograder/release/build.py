@@ -311,8 +311,13 @@ def differences(root: Path = ROOT) -> list[str]:
 
 
 def clean_release(assignment, student, notebooks) -> None:
-    """nbgrader's post_convert_hook: a release holds nothing that a run left behind."""
+    """nbgrader's post_convert_hook: a release holds nothing that a run left behind.
+
+    Of an assignment of the key it holds the notebook alone, since what else lies beside the source
+    may be a solution in another form; an ordinary assignment keeps its data and its notebooks.
+    """
     folder = Path.cwd() / "assignments" / assignment  # nbgrader works in the course's root
-    for pattern in LEFT_BEHIND:
-        for path in folder.glob(pattern):
+    ours = assignment in catalogue.ASSIGNMENTS
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        if (ours and path.name != f"{assignment}.ipynb") or any(map(path.match, LEFT_BEHIND)):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

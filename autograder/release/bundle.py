@@ -45,7 +45,8 @@ def _files(root: Path) -> Iterator[Path]:
         folder = root / "assignments" / assignment
         left_behind = {path for pattern in build.LEFT_BEHIND for path in folder.glob(pattern)}
         for path in folder.rglob("*"):
-            if path.is_file() and not left_behind & {path, *path.parents}:
+            released = root / "solutions" / path.relative_to(root / "assignments")
+            if path.is_file() and released.is_file() and not left_behind & {path, *path.parents}:
                 yield path
     for path in (root / "utils").rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts and path.name != "build.py":

@@ -17,7 +17,7 @@ def replacing(path) -> Iterator[Path]:
     if path.exists() and not path.is_file():
         yield path
         return
-    unfinished = path.with_name(f".{path.name}.part")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield unfinished
         if path.exists():

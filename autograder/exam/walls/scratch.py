@@ -37,6 +37,8 @@ class Scratch:
                 self._held = _lock(self.folder)
             free = shutil.disk_usage(self.folder).free
         except OSError as error:
+            if hasattr(self, "folder"):
+                self.close()
             raise NoBox(
                 f"there is no place for temporary files ({error.strerror}): make room there, or "
                 "have TMPDIR name another folder"

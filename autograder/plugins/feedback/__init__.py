@@ -24,8 +24,6 @@ from autograder.letter import letter as letters
 from autograder.plugins import execute, late, prose, tries
 from autograder.plugins.feedback import folded
 
-NOT_GRADED = "This question was not graded; ask your instructor about it."
-
 
 class Letter(Configurable):
     """How feedback speaks, in nbgrader_config.py: `c.Letter.show = "by-tries"`."""
@@ -209,7 +207,8 @@ def _question(cell, level, spoken, problem, waiting) -> letters.Question:
         found = catalogue.find(question_id)
         made.title, made.extra = spoken.told(found.title), found.extra
         made.points = float(found.points) if found.extra else made.points
-        made.told = told.Told(question_id, [], NOT_GRADED)
+        said = spoken.say("This question was not graded; ask your instructor about it.")
+        made.told = told.Told(question_id, [], said)
     if record:
         row = levels.at(verdict.row(record), level)
         made.told, made.mistake = told.read(row["feedback"]), row["mistake"]

@@ -63,9 +63,9 @@ def cells(nb, letter: Letter) -> list[Shown]:
             shown.append(Shown(number, "note", f"<p>{escape(said)}</p>"))
             break
         shown.append(Shown(number, cell.cell_type, made, about["grade_id"] if tested else ""))
-    pictures = album.printed(letter.language.say)
+    pictures = {str(n): made for n, made in enumerate(album.printed(letter.language.say))}
     for cell in shown:
-        cell.html = _PLACE.sub(lambda match: pictures[int(match[1])], cell.html)
+        cell.html = _PLACE.sub(lambda match: pictures.get(match[1], ""), cell.html)
     return shown
 
 
@@ -150,9 +150,11 @@ class Album:
 
     def named(self, tag: str, place: str) -> str:
         """The place of a picture, where an `img` stood; its alt is what the tag says."""
-        alt, number = re.search(r'\balt="([^"]*)"', tag), int(place.strip("\ue000\ue001"))
-        content, _ = self.pictures[number]
-        self.pictures[number] = content, unescape(alt[1])[:1000] if alt else ""
+        alt, number = re.search(r'\balt="([^"]*)"', tag), place.strip("\ue000\ue001")
+        if number not in map(str, range(len(self.pictures))):
+            return ""  # no place of ours: written as one, by entities
+        content, _ = self.pictures[int(number)]
+        self.pictures[int(number)] = content, unescape(alt[1])[:1000] if alt else ""
         return place
 
     def keep(self, data, alt: str = "") -> str:

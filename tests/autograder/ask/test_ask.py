@@ -117,7 +117,7 @@ def test_code_that_does_not_answer_makes_no_question(broken, monkeypatch):
     assert asked("vae", names, passed={"vae.kl_gaussian"}) == []
 
 
-ITEM = Item("vae.elbo", "What does your `elbo` give <here>?", ("1", "(2, 3)", "=4", "NaN"), 2)
+ITEM = Item("vae.elbo", "What does your `elbo` give <here>?", ("1", "(2, 3)", "=4", "N\x1bN"), 2)
 
 
 def test_answers_stand_in_the_examiners_files_alone(tmp_path):
@@ -151,5 +151,14 @@ def test_a_class_is_asked_behind_the_wall_and_only_what_changed_again(own_class,
     times = {path.name: path.stat().st_mtime_ns for path in (folder / "kept").iterdir()}
     assert command.run(*arguments) == 0
     assert {p.name: p.stat().st_mtime_ns for p in (folder / "kept").iterdir()} == times
+    for name in ("anna", "jan"):  # graded again, she has the same code
+        path = own_class / "autograded" / name / "vae" / "vae.ipynb"
+        path.write_text(path.read_text("utf-8") + "\n", "utf-8")
+    assert command.run("vae", own_class, ["anna"]) == 0
+    assert {p.name: p.stat().st_mtime_ns for p in (folder / "kept").iterdir()} == times
+    page = (folder / "questions.html").read_text("utf-8")
+    assert page.count('<ul class="choices">') == 6  # jan's are still there
+    assert command.run("warm_up", own_class, []) == 2
+    capsys.readouterr()
     assert command.run("vae", own_class, ["nobody"]) == 2
     assert "nothing of nobody is graded" in capsys.readouterr().err

@@ -198,7 +198,7 @@ def test_answers_become_harmless_html(raw):
     made = prose.html(
         "An answer. <script>a</script> <b onclick=x>b</b> [x](JavaScript:alert) "
         "$\\text{<img src=x>}$ $\\href{javascript:x}{y}$ $\\frac{1}{$ ![p](data:text/html,x) "
-        "\ue0000\ue001 $z_1$\n\n"
+        "\ue0000\ue001 &#xE000;7&#xE001; $z_1$\n\n"
         "<iframe src=//example.org></iframe><img src=http://example.org/a.png>",
         raw,
     )

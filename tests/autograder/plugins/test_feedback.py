@@ -16,6 +16,7 @@ from autograder.course import answers
 from autograder.errors import WrongCall
 from autograder.letter import language
 from autograder.plugins import execute, tries
+from autograder.plugins.feedback import folded
 from autograder.release import build
 from tests import leaks, pseudo
 from tests.autograder import classroom
@@ -235,6 +236,18 @@ def test_in_another_language_no_sentence_of_ours_is_left(course, tmp_path):
     for foreign in page.select("code, details.notebook .cell, .comment, th, style"):
         foreign.decompose()  # code, and what students and readers wrote
     assert not pseudo.english(page.get_text(" ")) - {"anna"}
+
+
+def test_a_picture_that_only_looks_like_one_of_ours_is_left_out():
+    album, cell = folded.Album(), nbformat.v4.new_markdown_cell("<img src='&#xE000;7&#xE001;'> b")
+    page = folded.markdown(cell, album, {})
+    assert not album.pictures and "b" in page and "\ue000" not in page
+
+
+def test_a_translation_may_name_what_is_filled_in_and_break_off():
+    spoken = language.Language("de", {"{} of {} points": "{n} von {m} Punkten"})
+    assert spoken.say("{} of {} points", 1, 2) == "1 von 2 Punkten"
+    assert spoken.told(", ".join(["1"] * 3000)).startswith("1, 1")
 
 
 def test_a_file_of_sentences_that_cannot_be_used_is_said(tmp_path):

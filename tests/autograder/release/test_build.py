@@ -116,6 +116,24 @@ def test_the_bundle_holds_what_students_need_and_nothing_from_the_instructors():
     assert {f"vae-course/{paper}" for paper in bundle.PAPERS} <= set(members)
 
 
+def test_a_solution_in_another_form_reaches_no_student(tmp_path, monkeypatch):
+    """What an instructor keeps beside the source, and worked copies in the release."""
+    for assignment in ("vae", "warm_up"):
+        for folder in ("solutions", "assignments"):
+            (tmp_path / folder / assignment).mkdir(parents=True)
+            for name in (f"{assignment}.ipynb", "solved.html", "data.csv"):
+                (tmp_path / folder / assignment / name).touch()
+        (tmp_path / "assignments" / assignment / "vae-Copy1.ipynb").touch()
+    (tmp_path / "utils").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    build.clean_release("vae", "*", None)
+    assert [p.name for p in (tmp_path / "assignments" / "vae").iterdir()] == ["vae.ipynb"]
+    packed = {p.name for p in bundle._files(tmp_path)}
+    assert {"vae.ipynb", "warm_up.ipynb", "data.csv"} <= packed
+    assert "vae-Copy1.ipynb" not in packed
+
+
 def test_the_courses_page_is_linked_only_where_it_is_set(tmp_path):
     url = "https://example.org/vae"
     for folder in ("utils", "assignments", "docs"):
