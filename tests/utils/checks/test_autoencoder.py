@@ -9,9 +9,6 @@ from utils import checks
 from utils.checks import CheckFailed
 from utils.checks import autoencoder as visible
 
-# Students write float(loss), which is right, and against which PyTorch warns.
-pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad")
-
 
 def conv(n_in, n_out, padding, kernel=3):
     return nn.Conv2d(n_in, n_out, kernel, stride=2, padding=padding)
