@@ -32,9 +32,10 @@ RECORD = ROOT / "build" / "long.json"
 PAGE = ROOT / "docs" / "long-run.md"
 QUICK = ["tests/utils", "tests/autograder/key", "tests/test_requirements.py"]
 NOT_QUICK = "not browser and not bank"
-ISOLATION = ["tests/attacks", "tests/autograder/exam", "tests/test_notebooks.py"]
+ISOLATION = ["tests/attacks", "tests/autograder/exam", "tests/test_class.py"]
 LANDLOCK = {"AUTOGRADER_WALL": "landlock"}
-PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+# Two cores are kept busy by three: tests wait for kernels, browsers and time limits.
+PARALLEL = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
 NO_TESTS = 5  # pytest's exit status where nothing was selected
 
 
@@ -140,7 +141,7 @@ def pytest(*arguments: str, tee: Path | None = None, **environment: str) -> int:
     which lets them go.
     """
     command = [sys.executable, "-m", "pytest", *arguments]
-    # One thread a process: two processes share two cores, and OpenMP's threads burn time waiting.
+    # One thread a process: they share two cores, and OpenMP's threads burn time waiting.
     env = {"COURSE_DATA": "embedded", "OMP_NUM_THREADS": "1"} | os.environ | environment
     piped = {"stdout": subprocess.PIPE} if tee else {}
     # In a session of its own: Ctrl-C comes here first, and there once.
