@@ -32,10 +32,9 @@ RECORD = ROOT / "build" / "long.json"
 PAGE = ROOT / "docs" / "long-run.md"
 QUICK = ["tests/utils", "tests/autograder/key", "tests/test_requirements.py"]
 NOT_QUICK = "not browser and not bank"
-ISOLATION = ["tests/attacks", "tests/autograder/exam", "tests/test_class.py"]
+ISOLATION = ["tests/attacks", "tests/autograder/exam"]  # notebooks of every editor, too
 LANDLOCK = {"AUTOGRADER_WALL": "landlock"}
-# Two cores are kept busy by three: tests wait for kernels, browsers and time limits.
-PARALLEL = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 NO_TESTS = 5  # pytest's exit status where nothing was selected
 
 

@@ -68,6 +68,7 @@ def test_a_grader_works_by_keyboard_and_nothing_in_an_answer_runs(own_class, vis
         page.keyboard.press("Control+Enter")
         page.get_by_text("Answer 1 saved").wait_for()
         page.get_by_text("8 of 9").wait_for()
+        page.locator("#comments button").wait_for()  # the marks are saved before the comment is
         page.keyboard.press("Alt+1")
         page.get_by_text("Answer 2 saved").wait_for()
         page.click("text=Show names")

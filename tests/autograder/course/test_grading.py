@@ -476,6 +476,7 @@ def test_more_workers_than_memory_are_not_started_and_one_too_many_is_refused(
             pass
 
 
+@pytest.mark.long
 def test_a_scheduler_with_its_own_worker_grades_what_has_its_key(class_of_five, graded, tmp_path):
     root = copy(class_of_five, tmp_path / "course")
     keys = tmp_path / "keys"
