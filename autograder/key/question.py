@@ -207,7 +207,9 @@ class Exam:
                 broken = tuple(n for n in question.builds_on if not self._sound(question, n))
                 if broken:
                     carried = self._grade(question, stand_ins=broken)
-                    named = carried.mistake and not result.mistake
+                    # Of two mistakes at once one is told where it was made.
+                    unclear = not result.mistake or result.mistake.id == "both"
+                    named = carried.mistake and unclear
                     if carried.score > result.score or named and carried.score == result.score:
                         result = carried
             self.results[question_id] = result
