@@ -208,7 +208,7 @@ class Exam:
                 if broken:
                     carried = self._grade(question, stand_ins=broken)
                     # Of two mistakes at once one is told where it was made.
-                    unclear = not result.mistake or result.mistake.id == "both"
+                    unclear = result.mistake in (None, "", "both")
                     named = carried.mistake and unclear
                     if carried.score > result.score or named and carried.score == result.score:
                         result = carried
