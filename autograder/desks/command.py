@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import sys
 from pathlib import Path
 
 from autograder.desks import FORMATS, gradescope, junit, prairielearn
 from autograder.errors import WrongCall, cause
 from autograder.letter import language, letter, levels, text
+from utils.hand_in.files import replacing
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -97,20 +96,10 @@ def run(options) -> int:
         sys.stdout.buffer.write(written.encode())
         return 0
     try:
-        _write(options.to, written)
+        options.to.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(options.to) as unfinished:  # a desk reads half a file as a student's error
+            unfinished.write_text(written, encoding="utf-8")
     except OSError as error:
         print(f"autograder one: cannot write {options.to}: {cause(error)}", file=sys.stderr)
         return 1
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing: a desk reads half a file as an error of the student's."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        scratch.write_text(text, encoding="utf-8")
-        os.replace(scratch, path)
-    finally:
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)
