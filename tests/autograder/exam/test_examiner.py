@@ -153,6 +153,20 @@ def elbo(x, logits, mu, logvar, beta=1.0):
     assert (record["score"], record["stood_in"]) == (2, ["kl_gaussian"])
 
 
+def test_of_two_mistakes_the_one_upstream_is_told_there_alone(examine):
+    both = """
+def bernoulli_log_likelihood(x, logits):
+    bce = torch.nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+    return -bce.flatten(1).mean(1)
+def elbo(x, logits, mu, logvar, beta=1.0):
+    return (bernoulli_log_likelihood(x, logits) + beta * kl_gaussian(mu, logvar)).mean()
+"""
+    asked = [Cell("", f"vae.{name}") for name in ("bernoulli_log_likelihood", "elbo")]
+    records = examine(KL, both, *asked).records
+    told = [records[cell.question]["mistake"] for cell in asked]
+    assert told == ["mean-not-sum", "kl-sign"]
+
+
 def test_a_stand_in_is_offered_only_after_its_question_and_stays_outside(examine):
     peeks = """
 def elbo(x, logits, mu, logvar, beta=1.0):
