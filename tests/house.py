@@ -32,6 +32,7 @@ MAY_KNOW = {
         "utils",
     },
     "autograder.ask": {
+        "autograder.letter",
         "autograder.course",
         "autograder.plugins",
         "autograder.exam",

@@ -17,15 +17,19 @@ from autograder.errors import WrongCall, cause
 from autograder.exam import examiner, sanitize, verdict, warm
 from autograder.exam.walls.common import NoBox
 from autograder.key import catalogue
+from autograder.letter.language import ENGLISH
+from autograder.plugins import feedback
 from utils.hand_in.files import replacing
 
 FOLDER = "asked"
-VERSION = 1  # of what is kept of a student
+UNREADABLE = ENGLISH.say("the autograded notebook cannot be read")
+VERSION = 2  # of what is kept of a student
 
 
 @dataclass
 class Asked:
-    """A student, and what she is asked. note: why there are fewer questions than three."""
+    """A student, and what she is asked. note: why there are fewer questions than three,
+    in English."""
 
     student: str
     name: str
@@ -50,7 +54,8 @@ def run(assignment: str, root: Path, only: list[str], sandbox: bool = True) -> i
         for student, name in tqdm(students, unit=" students", file=sys.stderr, disable=None):
             now = not only or student in only
             made += filter(None, [_kept(course, kept / "kept", student, name, now)])
-        files = sheets.write(kept, assignment, made)
+        spoken = feedback.Letter(config=course.config).spoken(course.root)
+        files = sheets.write(kept, assignment, made, spoken)
     except (WrongCall, NoBox) as error:
         print(f"autograder ask: {error}", file=sys.stderr)
         return 2
@@ -90,7 +95,7 @@ def _kept(course: Course, folder: Path, student: str, name: str, now: bool) -> A
     try:
         before = json.loads(path.read_text("utf-8"))
         if before["of"] == digest:
-            items = [Item(**{**i, "choices": tuple(i["choices"])}) for i in before["items"]]
+            items = [Item(**_tuples(item)) for item in before["items"]]
             return Asked(student, name, items, before["note"])
     except (OSError, ValueError, LookupError, TypeError):
         pass
@@ -101,6 +106,10 @@ def _kept(course: Course, folder: Path, student: str, name: str, now: bool) -> A
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(told, ensure_ascii=False), "utf-8")
     return asked
+
+
+def _tuples(item: dict) -> dict:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in item.items()}
 
 
 def _digest(path: Path) -> str:
@@ -120,7 +129,7 @@ def _asked(course: Course, student: str, name: str, seed: int) -> Asked:
             found = sanitize.read(course.result(student, notebook))
             raw = json.loads(course.result(student, notebook).read_text("utf-8"))
         except (sanitize.Unreadable, OSError, ValueError):
-            asked.note = "her autograded notebook cannot be read"
+            asked.note = UNREADABLE
             continue
         passed, sources = known(raw)
         if not passed:
@@ -136,8 +145,7 @@ def _asked(course: Course, student: str, name: str, seed: int) -> Asked:
         asked.items += _interviewed(course, student, cells, passed, sources, seed)
     asked.items = asked.items[:most]
     if len(asked.items) < most and not asked.note:
-        few = f"only {len(asked.items)}" if asked.items else "no"
-        asked.note = f"{few} questions: too little of her code runs and passes its checks"
+        asked.note = few(len(asked.items), most)
     return asked
 
 
@@ -152,6 +160,13 @@ def known(notebook: dict) -> tuple[set[str], dict[str, str]]:
         if about.get("solution") and cell["cell_type"] == "code":
             sources[about["grade_id"]] = "".join(cell["source"])
     return passed, {q: sources[n] for q in passed if (n := q.partition(".")[2]) in sources}
+
+
+def few(made: int, most: int) -> str:
+    """Why a student has so few questions, in English; a sheet says it in the course's language."""
+    return ENGLISH.say(
+        "{} of {} questions: too little of the code runs and passes its checks", made, most
+    )
 
 
 def _interviewed(course: Course, student: str, cells, passed, sources, seed: int) -> list[Item]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from autograder.ask import pool
-from autograder.ask.item import Item, line_of
+from autograder.ask.item import Item
 
 COUNT = 3
 
@@ -22,22 +22,18 @@ def questions(
 ) -> list[Item]:
     """Questions about her own code, each about something else where there is enough.
 
-    student: answers `ask`, see `autograder.student.asking`. passed: ids of graded questions with
-    full points; nothing else is asked about. sources: {id: her own code}. The same seed gives the
-    same questions.
+    student: answers `ask`, see `autograder.student.asking`; its `folder` holds her runs. passed:
+    ids of graded questions with full points; nothing else is asked about. sources: {id: her own
+    code}. The same seed gives the same questions.
     """
     rng = np.random.default_rng(seed)
     waiting = [asked for asked in pool.POOL.get(assignment, ()) if asked.about in passed]
     waiting = [waiting[i] for i in rng.permutation(len(waiting))]
-    lines = [about for about in pool.LINES if about in passed and about in sources]
-    lines = [line_of(about, sources[about], *pool.LINES[about], rng) for about in lines]
-    lines = list(filter(None, lines))
-    made = lines[: int(rng.integers(2))]  # one of every second student
+    made: list[Item] = []
     for again in (False, True):  # something else first, then the same once more
         for asked in list(waiting):
             known = {item.about for item in made}
             if len(made) < count and (again or asked.about not in known):
                 waiting.remove(asked)
-                made += filter(None, [asked.item(student, rng)])
-    made = (made + [line for line in lines if line not in made])[:count]
-    return [made[i] for i in rng.permutation(len(made))]
+                made += filter(None, [asked.item(student, rng, sources.get(asked.about, ""))])
+    return made

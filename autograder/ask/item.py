@@ -6,7 +6,6 @@ mistakes on the same inputs, here. Nothing in a question was written by the stud
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,13 +23,18 @@ SECONDS = 5.0  # of computing that her code gets for one question
 @dataclass(frozen=True)
 class Item:
     """A question as it is asked. right: the place of the right one among the choices. about: the
-    graded question whose check the code has passed.
+    graded question whose check the code has passed. pictures: of the choices, which then are their
+    descriptions. figure, figure_says: a picture that the question is about. All as `data:`
+    addresses.
     """
 
     about: str
     text: str
     choices: tuple[str, ...]
     right: int
+    pictures: tuple[str, ...] = ()
+    figure: str = ""
+    figure_says: str = ""
 
 
 @dataclass
@@ -66,7 +70,7 @@ class Asked:
     seen: Callable[[Mapping], object]
     more: Callable[[object], Iterable] = lambda value: ()
 
-    def item(self, student, rng) -> Item | None:
+    def item(self, student, rng, source: str = "") -> Item | None:
         """The question to her; None where her code gives no answer, or too few choices differ."""
         text, call = self.draw(rng)
         inputs = call.inputs(int(rng.integers(2**31)))
@@ -163,26 +167,3 @@ def row(place: int, key: str = "it"):
         return tuple(float(v) for v in values[place].ravel()[:4]) if np.ndim(values) > 1 else None
 
     return seen
-
-
-def line_of(about: str, source: str, holds: str, text: str, rng) -> Item | None:
-    """Which line of her function does something: the one with a word, against three others."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-    name = about.partition(".")[2]
-    lines = [
-        " ".join((ast.get_source_segment(source, node) or "").split())
-        for found in ast.walk(tree)
-        if isinstance(found, ast.FunctionDef) and found.name == name
-        for node in ast.walk(found)
-        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Return))
-        and not isinstance(getattr(node, "value", None), ast.Constant)
-    ]
-    right = [line for line in lines if holds in line]
-    others = [line for line in dict.fromkeys(lines) if "grad" not in line]
-    if len(right) != 1 or max(map(len, [*right, *others])) > 200:
-        return None
-    others = [others[i] for i in rng.permutation(len(others))]
-    return chosen(about, text, right[0], others, rng)

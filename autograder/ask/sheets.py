@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -12,18 +13,19 @@ from xml.etree import ElementTree as xml
 import jinja2
 
 from autograder.exam import verdict
+from autograder.letter.language import ENGLISH, Language
 
 LETTERS = "ABCD"
 
 
-def write(folder: Path, assignment: str, asked: list) -> list[tuple[Path, str]]:
+def write(
+    folder: Path, assignment: str, asked: list, spoken: Language = ENGLISH
+) -> list[tuple[Path, str]]:
     """Write all of them; (file, what it is). asked: `command.Asked`, a student each."""
-    page = _template().render(
-        assignment=assignment, asked=asked, letters=LETTERS, marked=marked, key=False
-    )
-    key = _template().render(
-        assignment=assignment, asked=asked, letters=LETTERS, marked=marked, key=True
-    )
+    asked = [translated(one, spoken) for one in asked]
+    about = {"assignment": assignment, "asked": asked, "letters": LETTERS, "marked": marked}
+    about |= {"lang": spoken.name, "say": spoken.say}
+    page, key = (_template().render(**about, key=key) for key in (False, True))
     files = {
         "questions.html": (page, "to print or to show: a sheet a student, no answers"),
         "moodle.xml": (
@@ -36,6 +38,17 @@ def write(folder: Path, assignment: str, asked: list) -> list[tuple[Path, str]]:
     for name, (text, _) in files.items():
         (folder / name).write_text(text, "utf-8")
     return [(folder / name, what) for name, (_, what) in files.items()]
+
+
+def translated(one, spoken: Language):
+    """What a student is asked, in the course's language; code stays as it is."""
+
+    def of(item):
+        choices = tuple(map(spoken.told, item.choices)) if item.pictures else item.choices
+        says = spoken.told(item.figure_says)
+        return replace(item, text=spoken.told(item.text), choices=choices, figure_says=says)
+
+    return replace(one, items=[of(item) for item in one.items], note=spoken.told(one.note))
 
 
 def answers(asked: list) -> str:
@@ -69,7 +82,9 @@ def moodle(assignment: str, asked: list) -> str:
         for number, item in enumerate(one.items, 1):
             question = xml.SubElement(quiz, "question", type="multichoice")
             _text(xml.SubElement(question, "name"), f"{assignment}: {one.student}, {number}")
-            _text(xml.SubElement(question, "questiontext", format="html"), marked(item.text))
+            figure = f"<br>{_picture(item.figure, item.figure_says)}" if item.figure else ""
+            told = xml.SubElement(question, "questiontext", format="html")
+            _text(told, marked(item.text) + figure)
             for tag, value in (
                 ("defaultgrade", "1"),
                 ("single", "true"),
@@ -80,9 +95,14 @@ def moodle(assignment: str, asked: list) -> str:
             for place, choice in enumerate(item.choices):
                 fraction = "100" if place == item.right else "0"
                 answer = xml.SubElement(question, "answer", fraction=fraction, format="html")
-                _text(answer, f"<code>{escape(choice)}</code>")
+                shown = f"<code>{escape(choice)}</code>"
+                _text(answer, _picture(item.pictures[place], choice) if item.pictures else shown)
     xml.indent(quiz)
     return xml.tostring(quiz, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _picture(address: str, says: str) -> str:
+    return f'<img src="{address}" alt="{escape(verdict.printable(says))}">'
 
 
 def _text(element, text: str) -> None:

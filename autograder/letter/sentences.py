@@ -11,8 +11,10 @@ from autograder.key import catalogue, sentences
 from autograder.letter import language
 
 AUTOGRADER = Path(__file__).resolve().parents[1]
-# Where sentences are put together: checks, what student code did, what became of a submission.
-ROOMS = ("key", "student", "exam")
+# Where sentences are put together: checks, what student code did, what became of a submission, what
+# is asked about one's own work.
+ROOMS = ("key", "student", "exam", "ask/pool")
+SPEAKING = ("letter", "plugins", "ask")  # rooms whose pages say their own
 # Single words that checks fill into a sentence; other single words are names in code.
 WORDS = (
     *("top", "bottom", "left", "right", "first", "last", "high", "low", "large", "small"),
@@ -23,7 +25,8 @@ PRINTF = re.compile(r"%[srd]|%\.\d+f")
 
 def all_of_them() -> list[str]:
     """The sentences in English, braces where something is filled in; each once."""
-    found = [*language.MARKS, *WORDS, *said(AUTOGRADER / "letter"), *said(AUTOGRADER / "plugins")]
+    found = [*language.MARKS, *WORDS]
+    found += (sentence for room in SPEAKING for sentence in said(AUTOGRADER / room))
     for assignment in catalogue.ASSIGNMENTS:
         for question in catalogue.of(assignment).values():
             page = question.sentences

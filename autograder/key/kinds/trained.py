@@ -330,6 +330,38 @@ def _by_class(student, folder: Path, shown: Shown, seconds: float) -> dict:
     return shown.evidence(logits, mu, logvar)
 
 
+def curves_of(folder: Path) -> dict[str, list[float]]:
+    """The curves of a run, {name: a number an epoch}; {} where there are none to be read."""
+    try:
+        return _curves(folder)
+    except Unusable:
+        return {}
+
+
+def decoded(folder: Path, x: np.ndarray, mixed: np.ndarray, seconds: float) -> dict:
+    """What a run with a graph decodes. x: (n, 1, 28, 28), encoded by it to means (n, nz); mixed:
+    (m, n), how much of each of these a latent is. {"images": (m, 28, 28) in [0, 1]}, or
+    {"problem": sentence}.
+    """
+
+    def measure():
+        import torch
+
+        from utils import graph
+
+        program, weights = _json(folder, "graph.json"), _weights(folder)
+        tensors = {key: torch.from_numpy(value) for key, value in weights.items()}
+        with torch.inference_mode():
+            images = torch.from_numpy(x.astype(np.float32))
+            mu = graph.run(program["encode"], tensors, images)[0]
+            z = torch.from_numpy(mixed.astype(np.float32)) @ mu
+            logits = graph.run(program["decode"], tensors, z)[0]
+        return {"images": torch.sigmoid(logits).reshape(len(mixed), 28, 28).numpy()}
+
+    _ready()
+    return aside(measure, seconds)
+
+
 def reconstruction(x, logits) -> np.ndarray:
     """The Bernoulli reconstruction error of each image, nats, (B,)."""
     logits = logits.astype(float)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import numpy as np
 import torch
 from torch import nn
@@ -9,6 +11,7 @@ from torch import nn
 from autograder.student.probes import common
 
 PIXELS = 28 * 28
+LARGEST = 100_000  # numbers of a part that is looked at
 
 
 class _Images(nn.Module):
@@ -47,6 +50,56 @@ def calls(names, inputs) -> dict:
     for label, call in inputs["calls"].items():
         common.attempt(evidence, label, _call, names, inputs, label, call, evidence)
     return evidence
+
+
+def parts(names, inputs) -> dict:
+    """Call a function of the student's, and look at parts of it while it runs.
+
+    inputs: source: the code of its cell; name; parts: places of expressions in `ast.walk` of the
+        function; args: keys of arrays; words: {label: {word: value}}, a call each.
+    evidence: <label>.<place>: what that expression was last, of those that are numbers.
+    """
+    evidence: dict = {}
+    tree = ast.parse(inputs["source"])
+    found = (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
+    function = next(n for n in found if n.name == inputs["name"])
+    nodes = list(ast.walk(function))
+    watched = _Watched({id(nodes[place]): place for place in inputs["parts"]}).visit(function)
+    module = ast.fix_missing_locations(ast.Module([watched], []))
+    for label, words in inputs["words"].items():
+        seen: dict = {}
+        own = {**names, _Watched.NAME: lambda place, value, seen=seen: _keep(seen, place, value)}
+        exec(compile(module, "<your code>", "exec"), own)
+        given = [_argument(inputs[key], [], names) for key in inputs["args"]]
+        with torch.no_grad():
+            common.attempt(evidence, label, lambda: own[inputs["name"]](*given, **words))  # noqa: B023
+        evidence |= {f"{label}.{place}": value for place, value in seen.items()}
+    return evidence
+
+
+class _Watched(ast.NodeTransformer):
+    """Code in which chosen expressions tell their value. places: {id of a node: its place}."""
+
+    NAME = "__seen_part"
+
+    def __init__(self, places):
+        self.places = places
+
+    def visit(self, node):
+        place = self.places.get(id(node))
+        node = self.generic_visit(node)
+        if place is None:
+            return node
+        return ast.Call(ast.Name(self.NAME, ast.Load()), [ast.Constant(place), node], [])
+
+
+def _keep(seen, place, value):
+    array = common.array(value)
+    if array is not None and array.size <= LARGEST:
+        seen[place] = array
+    else:
+        seen.pop(place, None)
+    return value
 
 
 def _call(names, inputs, label, call, evidence) -> None:

@@ -1,17 +1,28 @@
 """Questions about one's own work have one right answer, which her own code gives."""
 
+import base64
 import csv
+import html
+import inspect
+import io
 import random
+import re
+import resource
+import shutil
 import time
 from xml.etree import ElementTree as xml
 
 import pytest
+from PIL import Image
 
 from autograder.ask import command, interview, pool, sheets
 from autograder.ask.item import Item
+from autograder.ask.pool import lines as pool_lines
 from autograder.key import catalogue
 from autograder.student.asking import InProcess
+from tests import pseudo
 from tests.bank import variants
+from utils import runs
 
 CODE = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
 FEW = 3  # answers an assignment; all of them with --long
@@ -25,9 +36,10 @@ def reference(assignment):
     return names
 
 
-def asked(assignment, names, sources=(), passed=None, seed=0):
+def asked(assignment, names, sources=(), passed=None, seed=0, folder="."):
     passed = set(catalogue.of(assignment)) if passed is None else passed
-    return interview.questions(assignment, InProcess(names), passed, dict(sources), seed)
+    student = InProcess(names, folder)
+    return interview.questions(assignment, student, passed, dict(sources), seed)
 
 
 def accepted(assignment, every):
@@ -35,36 +47,69 @@ def accepted(assignment, every):
     return found if every else random.Random(0).sample(found, FEW)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A submission with runs: those of the kit."""
+    folder = tmp_path_factory.mktemp("submission")
+    for run in ("autoencoder", "beta-0", "beta-10", "tuned"):
+        shutil.copytree(runs.REFERENCE / run, folder / "runs" / run)
+    return folder
+
+
 @pytest.mark.parametrize("assignment", CODE)
-def test_every_accepted_answer_gets_three_questions_with_one_right_choice(assignment, request):
+def test_every_accepted_answer_gets_three_questions_with_one_right_choice(
+    assignment, trained, request
+):
     right = reference(assignment)
+    of_all = {q: inspect.getsource(right[q.partition(".")[2]]) for q in LINES & {*_ids(assignment)}}
     for seed, variant in enumerate(accepted(assignment, request.config.getoption("--long"))):
         names = dict(right)
         exec(variant.source, names)
-        began = time.process_time()
-        items = asked(assignment, names, {variant.question: variant.source}, seed=seed)
-        spent = time.process_time() - began
+        # What else she writes for it, another `kl_gaussian` say, is not known to be right.
+        own = {n for n in right if names[n] is not right[n]}
+        passed = {
+            question.id
+            for question in catalogue.of(assignment).values()
+            if question.id == variant.question or own.isdisjoint(question.reference)
+        }
+        sources = {**of_all, variant.question: variant.source}
+        began = time.process_time(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        items = asked(assignment, names, sources, passed, seed, trained)
+        spent = time.process_time() - began[0]
+        spent += resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - began[1]
+        print(f"{spent:.3f} CPU-s: {variant.question}, {variant.why}")
         assert len(items) == 3, variant.why
+        assert {item.about for item in items} <= passed
         assert all(len(set(item.choices)) == 4 for item in items)
-        print(f"{variant.question}, {variant.why}: {spent:.2f} CPU-s")
-        known = {i.text: i for i in asked(assignment, right, seed=seed)}
-        for item in items:  # her right answer is everybody's
+        assert all(len(set(item.pictures)) in (0, 4) for item in items)
+        known = {i.text: i for i in asked(assignment, right, sources, passed, seed, trained)}
+        for item in items:  # what is not her own is everybody's
             other = known.get(item.text)
-            assert other is None or item.choices[item.right] == other.choices[other.right]
+            if other and item.about != variant.question:
+                assert item.choices[item.right] == other.choices[other.right]
+
+
+def _ids(assignment):
+    return catalogue.of(assignment)
+
+
+LINES = {"vae.elbo", "vae.train_epoch", "autoencoder.train_epoch"}
 
 
 @pytest.mark.parametrize("assignment", CODE)
-def test_whatever_is_asked_the_choices_differ_and_the_right_one_is_the_codes(assignment):
+def test_whatever_is_asked_the_choices_differ_and_the_right_one_is_the_codes(assignment, trained):
     names = reference(assignment)
-    student, texts = InProcess(names), set()
+    student, texts = InProcess(names, trained), set()
     for question in pool.POOL[assignment]:
+        name = question.about.partition(".")[2]
+        source = inspect.getsource(names[name]) if question.about in LINES else ""
         for seed in range(3):
             rng = interview.np.random.default_rng(seed)
-            item = question.item(student, rng)
+            item = question.item(student, rng, source)
             assert item is not None, question.about
             assert len(set(item.choices)) == 4 and 0 <= item.right < 4
             texts.add(item.text)
-    assert len(texts) > len(pool.POOL[assignment])  # numbers are drawn afresh
+    assert len(texts) >= len(pool.POOL[assignment])  # numbers are drawn afresh
 
 
 def test_a_few_answers_are_those_of_paper_and_pencil():
@@ -99,6 +144,120 @@ def test_her_own_line_is_among_the_choices():
     [item] = [item for item in items if "clears" in item.text]
     assert item.choices[item.right] == "optimizer.zero_grad()"
     assert all(choice in source for choice in item.choices)
+
+
+ELBO = "def elbo(x, logits, mu, logvar, beta=1.0):\n    {}\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "right"),
+    [
+        (
+            [
+                "ll = bernoulli_log_likelihood(x, logits)",
+                "kl = kl_gaussian(mu, logvar)",
+                "n = len(x)",
+                "weighted = beta * kl",
+                "ll = ll.sum() / n",
+                "return ll - weighted.mean()",
+            ],
+            {"weighted = beta * kl", "return ll - weighted.mean()"},
+        ),
+        (
+            [
+                "return (bernoulli_log_likelihood(x, logits)"
+                " - beta * kl_gaussian(mu, logvar)).mean()"
+            ],
+            {"beta * kl_gaussian(mu, logvar)"},
+        ),
+        # the same text twice, once before and once after: it cannot be a choice
+        (
+            [
+                "kl = kl_gaussian(mu, logvar)",
+                "if beta != 1:\n        kl = kl * beta",
+                "return (bernoulli_log_likelihood(x, logits) - kl).mean()",
+            ],
+            {"kl * beta"},
+        ),
+    ],
+)
+def test_where_beta_enters_is_found_by_running_her_elbo(lines, right):
+    names, source = reference("vae"), ELBO.format("\n    ".join(lines))
+    exec(source, names)
+    [changes] = [q for q in pool.POOL["vae"] if isinstance(q, pool_lines.Changes)]
+    for seed in range(4):
+        item = changes.item(InProcess(names), interview.np.random.default_rng(seed), source)
+        assert item.choices[item.right] in right
+        assert right.isdisjoint(c for i, c in enumerate(item.choices) if i != item.right)
+
+
+@pytest.mark.parametrize(
+    "source", ["", "elbo = vad_loss", "def elbo(x", ELBO.format("return nothing"), ELBO.format("0")]
+)
+def test_an_elbo_whose_lines_tell_nothing_makes_no_question(source):
+    [changes] = [q for q in pool.POOL["vae"] if isinstance(q, pool_lines.Changes)]
+    student = InProcess(reference("vae"))
+    assert changes.item(student, interview.np.random.default_rng(0), source) is None
+
+
+def test_the_curve_and_the_decoded_picture_are_those_of_her_run(trained):
+    text = (trained / "runs" / "beta-0" / "curves.csv").read_text()
+    kl = [float(row["kl"]) for row in csv.DictReader(text.splitlines())]
+    shown = {type(q).__name__: q for q in pool.POOL["vae"] if q.about == "vae.trained"}
+    student, rng = InProcess({}, trained), interview.np.random.default_rng(0)
+    item = shown["Curve"].item(student, rng)
+    assert f"from {kl[0]:.0f} to {kl[-1]:.0f} nats" in item.choices[item.right]
+    item = shown["Decoded"].item(student, rng)
+    assert pixels(item.pictures[item.right]).shape == pixels(item.figure).shape
+    apart = [abs(pixels(p) - pixels(item.figure)).mean() for p in item.pictures]
+    assert apart.index(min(apart)) == item.right  # beta-0 reconstructs well
+
+
+def pixels(address):
+    content = base64.b64decode(address.partition("base64,")[2])
+    return interview.np.asarray(Image.open(io.BytesIO(content)), float)
+
+
+@pytest.mark.parametrize(
+    "file, content",
+    [
+        ("curves.csv", b"epoch,kl\n1,nan\n2,3\n"),
+        ("curves.csv", b"\xff\xfe"),
+        ("graph.json", b"[]"),
+        ("graph.json", b'{"encode": 1}'),
+        ("weights.safetensors", b"no"),
+    ],
+)
+def test_a_run_that_cannot_be_read_makes_no_question(file, content, trained, tmp_path):
+    shutil.copytree(trained / "runs", tmp_path / "runs")
+    (tmp_path / "runs" / "beta-0" / file).write_bytes(content)
+    student = InProcess({}, tmp_path)
+    asked = [q for q in pool.POOL["vae"] if q.about == "vae.trained"]
+    made = [q.item(student, interview.np.random.default_rng(0)) for q in asked]
+    assert None in made
+
+
+def test_a_course_in_another_language_asks_in_it(trained, tmp_path):
+    """Under a pseudo-translation no English of ours is left."""
+    items = []
+    for assignment in CODE:
+        names = reference(assignment)
+        for question in pool.POOL[assignment]:
+            name = question.about.partition(".")[2]
+            source = inspect.getsource(names[name]) if question.about in LINES else ""
+            rng = interview.np.random.default_rng(1)
+            items.append(question.item(InProcess(names, trained), rng, source))
+    one = command.Asked("1", "2", items, command.few(0, 3))
+    unread = command.Asked("3", "4", [], command.UNREADABLE)
+    files = sheets.write(tmp_path, "vae", [one, unread], pseudo.language())
+    for path, _ in files:
+        text = path.read_text("utf-8")
+        if path.suffix == ".html":
+            text = re.sub(r"<code>.*?</code>|<style>.*?</style>", " ", text, flags=re.S)
+            assert 'lang="x-wide"' in text
+            said = re.findall(r'alt="([^"]*)"', text) + [re.sub(r"<[^>]*>", " ", text)]
+            assert pseudo.english(html.unescape(" ".join(said))) - {"sample_prior"} == set()
+    assert "ｗｈｉｃｈ" in (tmp_path / "moodle.xml").read_text("utf-8").lower()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What can be asked about each graded question, assignment by assignment.
+"""What single calls of her code give, assignment by assignment.
 
 Numbers are small enough to be followed on paper; they are drawn afresh for every student.
 """
@@ -160,13 +160,16 @@ def _grid_more(right):
     return [(n, n), (n * n, 1, 28, 28), (28, 28), (n, n, 28, 28)]
 
 
+WALK = "Your `{name}` walks from ({a}, 0) to ({b}, 8) in {steps} steps"
+
+
 def _lerp(about, name, text, seen, more):
     def draw(rng):
         steps = 5
         a, b = (4.0 * v for v in rng.permutation([-2, -1, 1, 2, 3])[:2])
         values = {"z0": np.array([a, 0.0]), "z1": np.array([b, 8.0]), "steps": steps}
-        told = text.format(a=shown(a), b=shown(b), steps=steps)
-        return told, Call(name, ["z0", "z1", "steps"], values)
+        walk = WALK.format(name=name, a=shown(a), b=shown(b), steps=steps)
+        return f"{walk}. {text}", Call(name, ["z0", "z1", "steps"], values)
 
     return Asked(about, draw, seen, more)
 
@@ -227,11 +230,12 @@ def _rsample_laplace(rng):
 
 def _kl_laplace(rng):
     mu = float(_some(rng, 1, 2, 3))
-    text = f"What does your `kl_laplace` give for μ = {shown(mu)} and log b = 0, in nats?"
-    values = {"mu": np.array([[mu]]), "scale": np.zeros((1, 1))}
-    return text + f" (exp(−{shown(mu)}) ≈ {np.exp(-mu):.2f})", Call(
-        "kl_laplace", ["mu", "scale"], values
+    text = (
+        f"What does your `kl_laplace` give for μ = {shown(mu)} and log b = 0, in nats? "
+        f"(exp(−{shown(mu)}) ≈ {np.exp(-mu):.2f})"
     )
+    values = {"mu": np.array([[mu]]), "scale": np.zeros((1, 1))}
+    return text, Call("kl_laplace", ["mu", "scale"], values)
 
 
 def _vad(rng):
@@ -263,13 +267,20 @@ def _rmse_more(value):
     return [56 * value, 2 * value, value / 2, 56 * 56 * value, value / 56]
 
 
+GIVEN = (
+    "Your `digit_statistics` gets three latents, {a} and {b} of digit {digit} and {c} of digit "
+    "{single}"
+)
+
+
 def _digits(text, seen, more):
     def draw(rng):
         a, b, c = (float(v) for v in rng.permutation([1, 3, 5, 7, 9])[:3])
         digit, single = (int(v) for v in rng.permutation(10)[:2])
         values = {"mu": np.array([[a], [b], [c]]), "y": np.array([digit, digit, single])}
         values |= {"digit": digit, "single": single}
-        told = text.format(a=shown(a), b=shown(b), c=shown(c), digit=digit, single=single)
+        given = GIVEN.format(a=shown(a), b=shown(b), c=shown(c), digit=digit, single=single)
+        told = f"{given}. {text.format(digit=digit, single=single)}"
         return told, Call("digit_statistics", ["mu", "y"], values)
 
     def of(evidence):
@@ -285,12 +296,7 @@ def _given(rows):
     return [float(v) for v in np.asarray(rows, float).ravel() if np.isfinite(v)]
 
 
-GIVEN = (
-    "Your `digit_statistics` gets three latents, {a} and {b} of digit {digit} and {c} of digit "
-    "{single}. "
-)
-WALK = "walks from ({a}, 0) to ({b}, 8) in {steps} steps. "
-POOL = {
+CALLS = {
     "autoencoder": (
         _network(
             "autoencoder.Encoder",
@@ -335,35 +341,11 @@ POOL = {
         _length("vae.train_epoch", ["own VAE", "batches of 4", "optimizer", "beta"]),
     ),
     "interpolation": (
-        _lerp(
-            "interpolation.lerp",
-            "lerp",
-            "Your `lerp` " + WALK + "What is its second row?",
-            row(1),
-            _vectors,
-        ),
-        _lerp(
-            "interpolation.lerp",
-            "lerp",
-            "Your `lerp` " + WALK + "What is its last row?",
-            row(-1),
-            _vectors,
-        ),
-        _lerp(
-            "interpolation.lerp",
-            "lerp",
-            "Your `lerp` " + WALK + "What shape has its result?",
-            shape(),
-            _shapes,
-        ),
+        _lerp("interpolation.lerp", "lerp", "What is its second row?", row(1), _vectors),
+        _lerp("interpolation.lerp", "lerp", "What is its last row?", row(-1), _vectors),
+        _lerp("interpolation.lerp", "lerp", "What shape has its result?", shape(), _shapes),
         Asked("interpolation.interpolate", _between_shape, shape(), _shapes),
-        _lerp(
-            "interpolation.slerp",
-            "slerp",
-            "Your `slerp` " + WALK + "What shape has its result?",
-            shape(),
-            _shapes,
-        ),
+        _lerp("interpolation.slerp", "slerp", "What shape has its result?", shape(), _shapes),
     ),
     "autodecoder": (
         _network(
@@ -384,33 +366,26 @@ POOL = {
     ),
     "explore": (
         _digits(
-            GIVEN + "What mean does it give for digit {digit}?",
+            "What mean does it give for digit {digit}?",
             lambda means, stds: float(np.asarray(means)[np.isfinite(stds[:, 0])][0, 0]),
             lambda v: [v + 0.5, 2 * v, v / 2, 3 * v / 2],
         ),
         _digits(
-            GIVEN + "What standard deviation does it give for digit {digit}?",
+            "What standard deviation does it give for digit {digit}?",
             lambda means, stds: _given(stds)[0],
             lambda v: [v / 2**0.5, v**2, v / 2, 2 * v],
         ),
         _digits(
-            GIVEN + "What standard deviation does it give for digit {single}?",
+            "What standard deviation does it give for digit {single}?",
             lambda means, stds: float(
                 np.asarray(stds)[np.isfinite(means[:, 0]) & ~np.isfinite(stds[:, 0])][0, 0]
             ),
             lambda v: [0.0, 1.0, 5.0],
         ),
         _digits(
-            GIVEN + "In how many of the ten rows of the means is a number, not NaN?",
+            "In how many of the ten rows of the means is a number, not NaN?",
             lambda means, stds: float(np.isfinite(np.asarray(means)[:, 0]).sum()),
             lambda v: [3.0, 10.0, 1.0, 8.0],
         ),
-    ),
-}
-LINES = {  # a word of the line, and the question that it answers
-    "vae.train_epoch": ("zero_grad", "Which line of your `train_epoch` clears the gradients?"),
-    "autoencoder.train_epoch": (
-        "zero_grad",
-        "Which line of your `train_epoch` clears the gradients?",
     ),
 }
