@@ -12,30 +12,20 @@ import socket
 import threading
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import utils
 from autograder.errors import Stopped
 from autograder.exam import examiner, room, warm
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.exam.walls.scratch import Scratch
+from autograder.key import catalogue
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# What every grade depends on, besides what `fingerprint` finds a question to depend on.
-GRADING = (
-    "autograder/student/*.py",
-    "autograder/exam/*.py",
-    "autograder/exam/walls/*.py",
-    "autograder/key/question.py",
-    "autograder/key/sentences.py",
-    "autograder/key/slips.py",
-    "autograder/key/unnamed.py",
-    "autograder/key/kinds/trained.py",
-    "autograder/plugins/execute.py",
-    "autograder/plugins/exporter.py",
-    "utils/*.py",
-)
-NOT_GRADING = "autograder/exam/doctor.py"
+# What every grade depends on: these wings, but for the key's folders of questions, of which a grade
+# depends on its own question alone; see `fingerprint`.
+WINGS = ("autograder/student", "autograder/exam", "autograder/key", "utils")
+BY_QUESTION = tuple(f"autograder/key/{assignment}/" for assignment in catalogue.ASSIGNMENTS)
 
 
 @dataclass(frozen=True)
@@ -104,21 +94,26 @@ def kit_version() -> str:
 @cache
 def grader() -> str:
     """Hash of the code that every grade depends on; what a question adds is in `fingerprint`."""
-    return hash_of_code(PACKAGE, Path(utils.__file__).parent)
-
-
-def hash_of_code(*packages: Path) -> str:
-    """Of the files of `GRADING`: what they do, whatever their comments and docstrings say."""
     digest = hashlib.sha256()
-    for package in packages:
-        for name, path in _sources(package).items():
-            if any(map(PurePath(name).match, GRADING)) and not path.match(NOT_GRADING):
-                digest.update(f"{name}\0{_tree(path)}\0".encode())
+    for name, path in graded_by(PACKAGE.parent).items():
+        digest.update(f"{name}\0{meaning(path.read_bytes())}\0".encode())
     return digest.hexdigest()
 
 
-def _tree(path: Path) -> str:
-    tree = ast.parse(path.read_bytes())
+def graded_by(root: Path) -> dict[str, Path]:
+    """{name: file} of the code that every grade depends on, in the kit that lies in `root`."""
+    found = {}
+    for wing in WINGS:
+        for path in sorted((root / wing).rglob("*.py")):
+            name = path.relative_to(root).as_posix()
+            if not name.startswith(BY_QUESTION):
+                found[name] = path
+    return found
+
+
+def meaning(source: bytes | str) -> str:
+    """What code does, whatever its comments and docstrings say: its syntax tree without them."""
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         documented = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
