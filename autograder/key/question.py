@@ -2,9 +2,9 @@
 
 A question never touches a student's objects. It draws inputs, has a *probe* (see
 `autograder.student.probes`) run beside the student's code on them, and judges the *evidence* that
-comes back: arrays and plain values. The same probe run over the reference gives what was wanted,
-and run over each catalogued mistake gives what that mistake would have produced: a mistake is named
-when its evidence is the student's evidence.
+comes back: arrays and plain values, by the names that the probe declares. The same probe run over
+the reference gives what was wanted, and run over each catalogued mistake gives what that mistake
+would have produced: a mistake is named when its evidence is the student's evidence.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from autograder.key import sentences, slips
-from autograder.key.sentences import SentenceError, Sentences
+from autograder.key.evidence import Evidence, Undeclared
+from autograder.key.sentences import Said, SentenceError, Sentences
 from autograder.student import probes
-
-Evidence = Mapping[str, Any]
+from autograder.student.probes.common import Kind
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Question:
     explain(got, want, inputs, failed) -> name, (name, {word: value}) or None: names what no fixed
         code can (a ratio, an unknown architecture); asked when no mistake matches.
     examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on
-        known inputs, such as a submitted training run; no reference runs beside it.
+        known inputs, such as a submitted training run; no reference runs beside it. sends: the
+        names and kinds of its evidence; by default those that the probe declares.
     runs: the submitted training runs that it looks at. goals: {run: what its last test ELBO must be
         at least for all points}, told to the student before handing in.
     images: training images with which its thresholds were measured; 0 where it has none.
@@ -96,10 +97,11 @@ class Question:
     alike: Callable[[Evidence, Evidence, Mapping], bool] | None = None
     explain: Callable[[Evidence, Evidence, Mapping, list], str | tuple | None] | None = None
     examine: Callable[..., dict] | None = None
+    sends: Mapping[str, Kind] = field(default_factory=dict)
     images: int = 0
     compared: bool = True
     seconds: float = 10.0
-    sentences: Sentences | None = None
+    sentences: Sentences = sentences.UNWRITTEN
 
     def __post_init__(self):
         total = sum(check.weight for check in self.checks)
@@ -107,7 +109,7 @@ class Question:
             raise ValueError(f"{self.id}: the weights of its checks add up to {total}, not 1")
         if not self.names:
             object.__setattr__(self, "names", (self.id.split(".")[1],))
-        if self.sentences is None:
+        if self.sentences is sentences.UNWRITTEN:
             object.__setattr__(self, "sentences", sentences.of(self.id))
         for check in self.checks:
             self.property(check)
@@ -122,11 +124,16 @@ class Question:
     def title(self) -> str:
         return self.sentences.title
 
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The names and kinds of all that its evidence may hold."""
+        return self.sends or probes.find(self.probe).sends
+
     def property(self, check: Check) -> str:
         """What a check tests, in words, without values; `docs/what-is-tested.md` lists it."""
         return self.sentences.property(check.name)
 
-    def _said(self, name: str) -> tuple[sentences.Said, str]:
+    def _said(self, name: str) -> tuple[Said, str]:
         """What is said of a mistake, and its name; "part: name" is one of what it builds on."""
         part, colon, of_part = name.partition(": ")
         if not colon:
@@ -141,6 +148,18 @@ class Question:
         reread = self.sentences.reread if said.reread is None else said.reread
         reread = "" if reread == sentences.NOTHING else reread
         return Mistake(name.partition("/")[0], says, reread, said.credit)
+
+    def same(self, a: Evidence, b: Evidence, inputs: Mapping) -> bool:
+        """Whether two pieces of evidence show the same behaviour."""
+        return bool((self.alike or same_arrays)(a, b, inputs))
+
+    def read(self, sent: Mapping, inputs: Mapping) -> Evidence:
+        """What came back, to be read by the names that are declared."""
+        return Evidence(sent, self.kinds, inputs)
+
+    def shown(self, own: Mapping[str, Any], inputs: Mapping) -> Evidence:
+        """What the probe sees of the reference with these names in its place."""
+        return self.read(probes.run(self.probe, {**self.reference, **own}, inputs), inputs)
 
 
 @dataclass(frozen=True)
@@ -222,11 +241,11 @@ class Exam:
         inputs = drawn(question, self.seed)
         own = {name: question.reference[name] for name in stand_ins}
         if question.examine:
-            got, want = _examined(question, self.student, inputs, own), {}
+            got = _examined(question, self.student, inputs, own)
         else:
             got = self.student.ask(question.probe, inputs, own, question.seconds)
-            want = wanted(question, inputs)
-        return judge(question, got, want, inputs, stand_ins, self.seed)
+        seen, want = question.read(got, inputs), wanted(question, inputs)
+        return judge(question, seen, want, inputs, stand_ins, self.seed)
 
 
 def drawn(question: Question, seed: int) -> dict:
@@ -239,10 +258,11 @@ def drawn(question: Question, seed: int) -> dict:
 
 def wanted(question: Question, inputs) -> Evidence:
     """What the reference gives; nothing where the tests look at the student's evidence alone."""
-    return _evidence(question, inputs) if question.compared else {}
+    compared = question.compared and not question.examine
+    return evidence(question, inputs) if compared else question.read({}, inputs)
 
 
-def tested(question: Question, got, want, inputs) -> list[Outcome]:
+def tested(question: Question, got: Evidence, want: Evidence, inputs) -> list[Outcome]:
     """How every check of a question went."""
     outcomes = []
     for check in question.checks:
@@ -251,11 +271,13 @@ def tested(question: Question, got, want, inputs) -> list[Outcome]:
     return outcomes
 
 
-def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
+def judge(
+    question: Question, got: Evidence, want: Evidence, inputs, stand_ins=(), seed=0
+) -> Result:
     """Compare evidence with what was wanted, name the mistake, add up the points."""
     interpreted = question.mistake("interpreted") if got.get("interpreted") else None
     if interpreted:
-        got = {"error": interpreted.says}
+        got = question.read({"error": interpreted.says}, inputs)
     outcomes = tested(question, got, want, inputs)
     failed = [outcome for outcome in outcomes if not outcome.passed]
     mistake = interpreted
@@ -279,7 +301,7 @@ def judge(question, got, want, inputs, stand_ins=(), seed=0) -> Result:
     )
 
 
-def _examined(question, student, inputs, own) -> Evidence:
+def _examined(question, student, inputs, own) -> Mapping:
     """Evidence of more than one probe: what is odd in the first answers may not be fit to go on."""
     try:
         return question.examine(student, inputs, own, question.seconds)
@@ -292,6 +314,8 @@ def _tested(check: Check, got, want, inputs) -> str | None:
     try:
         with np.errstate(all="ignore"):
             return check.test(got, want, inputs)
+    except Undeclared:
+        raise
     except Exception as error:
         return f"what came back could not be read ({type(error).__name__})."
 
@@ -300,12 +324,12 @@ _seen: dict[tuple, tuple] = {}  # the latest evidence of references and mistakes
 KEPT = 64
 
 
-def _evidence(question: Question, inputs, mistake: str | None = None) -> dict:
+def evidence(question: Question, inputs, mistake: str | None = None) -> Evidence:
     """What the reference, or a mistake laid over it, gives: computed once for the same inputs."""
     key = question.id, inputs["seed"], mistake, id(question)
     if key not in _seen:
         own = {question.names[0]: question.mistakes[mistake]} if mistake else {}
-        _seen[key] = probes.run(question.probe, {**question.reference, **own}, inputs), question
+        _seen[key] = question.shown(own, inputs), question
         if len(_seen) > KEPT:
             del _seen[next(iter(_seen))]
     return _seen[key][0]
@@ -315,16 +339,15 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
     """The one mistake whose evidence is the student's; None when there is none, or more than
     one kind.
     """
-    alike = question.alike or same_arrays
     try:
         with np.errstate(all="ignore"):
             for name in question.mistakes:
-                if alike(got, _evidence(question, inputs, name), inputs):
+                if question.same(got, evidence(question, inputs, name), inputs):
                     return question.mistake(name)
             named = question.explain and question.explain(got, want, inputs, failed)
             named = named or _two_at_once(question, got, inputs)
             named = named or slips.named(question, got, inputs)
-    except SentenceError:
+    except (SentenceError, Undeclared):
         raise
     except Exception:
         return None  # unreadable evidence has no name
@@ -337,9 +360,8 @@ def _two_at_once(question, got, inputs) -> tuple[str, dict] | None:
     """Two known mistakes at once: one that goes with any other, and another."""
     for first, upon in question.goes_with.items():
         for second, mistaken in question.mistakes.items():
-            own = {**question.reference, question.names[0]: upon(mistaken)}
-            made = probes.run(question.probe, own, inputs)
-            if not made.get("error") and question.alike(got, made, inputs):
+            made = question.shown({question.names[0]: upon(mistaken)}, inputs)
+            if not made.get("error") and question.same(got, made, inputs):
                 said = (question.mistake(name).says for name in (first, second))
                 return "both", dict(zip(("first", "second"), said, strict=True))
     return None
@@ -384,7 +406,7 @@ def close(a, b, rtol=1e-4, atol=1e-5) -> bool:
     return bool(np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True))
 
 
-def same_arrays(a: Evidence, b: Evidence, inputs=None, keys: Iterable[str] | None = None) -> bool:
+def same_arrays(a: Mapping, b: Mapping, inputs=None, keys: Iterable[str] | None = None) -> bool:
     """Every array that either side holds is the other's too (or both lack it)."""
     arrays = {k for e in (a, b) for k, v in e.items() if isinstance(v, np.ndarray)}
     for key in keys or arrays:

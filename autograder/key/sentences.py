@@ -75,6 +75,9 @@ class Sentences:
         raise SentenceError(f"{self.title!r}: no sentence about {mistake!r}, nor in {SHARED.name}")
 
 
+UNWRITTEN = Sentences("")  # of a question whose page is still to be looked up
+
+
 @cache
 def of(question_id: str) -> Sentences:
     """The page of a question, in the folder of its assignment."""

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from autograder.key import fingerprint, question
+from autograder.key.evidence import Evidence, Undeclared
 from autograder.key.question import Exam, Question, Result
 from autograder.student import probes
 
@@ -51,7 +52,7 @@ def trace(asked: Question, student, result: Result) -> dict:
         return {**made, "said": _said(result.outcomes, numbers=False)}
     inputs = drawn(asked)
     stand_ins = {name: asked.reference[name] for name in result.stood_in}
-    got = student.ask(asked.probe, dict(inputs), stand_ins, asked.seconds)
+    got = asked.read(student.ask(asked.probe, dict(inputs), stand_ins, asked.seconds), inputs)
     outcomes = question.tested(asked, got, question.wanted(asked, inputs), inputs)
     made |= {"failed": _failed(outcomes), "said": _said(outcomes)}
     if asked.alike and not got.get("error"):
@@ -127,35 +128,37 @@ def _said(outcomes, numbers=True) -> list[str]:
 
 
 def _alike(asked: Question, a: str, b: str) -> bool:
+    inputs = drawn(asked)
     try:
         with np.errstate(all="ignore"):
-            return bool(asked.alike(_unpacked(a), _unpacked(b), drawn(asked)))
+            first, second = (asked.read(_unpacked(packed), inputs) for packed in (a, b))
+            return asked.same(first, second, inputs)
+    except Undeclared:
+        raise
     except Exception:  # evidence of an untrusted process that `alike` cannot even read
         return False
 
 
-class _Read(dict):
+class _Read(Evidence):
     """Evidence that notes what is looked at."""
 
-    def __init__(self, evidence):
-        super().__init__(evidence)
+    def __init__(self, asked: Question, got: Evidence, inputs):
+        super().__init__(got.sent, asked.kinds, inputs)
         self.keys_read: set[str] = set()
 
     def __getitem__(self, key):
         self.keys_read.add(key)
         return super().__getitem__(key)
 
-    def get(self, key, default=None):
-        self.keys_read.add(key)
-        return super().get(key, default)
 
-
-def _read_by(asked: Question, got, inputs) -> dict:
+def _read_by(asked: Question, got: Evidence, inputs) -> dict:
     """The evidence that the question's `alike` looks at, without arguments that are unchanged."""
-    watched = _Read(got)
+    watched = _Read(asked, got, inputs)
     try:
         with np.errstate(all="ignore"):
-            asked.alike(watched, watched, inputs)
+            asked.same(watched, watched, inputs)
+    except Undeclared:
+        raise
     except Exception:
         return {}
 

@@ -12,7 +12,6 @@ import contextlib
 import importlib
 import io
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +21,7 @@ import numpy as np
 
 from autograder.key import catalogue
 from autograder.key import question as questions
+from autograder.key.evidence import Evidence
 from autograder.key.question import Question, Result
 from autograder.release import build
 from autograder.student import probes
@@ -80,7 +80,7 @@ def _once(found: list[Finding]) -> list[Finding]:
 def reference(question: Question, seed: int) -> list[Finding]:
     """Where the reference loses points."""
     inputs = _inputs(question, seed)
-    result = _judged(question, questions._evidence(question, inputs), inputs, seed)
+    result = _judged(question, questions.evidence(question, inputs), inputs, seed)
     if result.passed:
         return []
     return [Finding(question.id, "reference", f"loses points: {_lost(result)}")]
@@ -89,9 +89,9 @@ def reference(question: Question, seed: int) -> list[Finding]:
 def mistakes(question: Question, seed: int) -> list[Finding]:
     """Mistakes that lose nothing, have no name or another's, or whose feedback tells a value."""
     found, inputs = [], _inputs(question, seed)
-    right = questions._evidence(question, inputs)
+    right = questions.evidence(question, inputs)
     for name in question.mistakes:
-        got = questions._evidence(question, inputs, name)
+        got = questions.evidence(question, inputs, name)
         result = _judged(question, got, inputs, seed)
         says = question.mistake(name).id
         if result.passed:
@@ -202,15 +202,12 @@ def _said_by(check: str, names: dict) -> str:
 
 def _inputs(question: Question, seed: int) -> dict:
     """As `Exam` draws them."""
-    rng = np.random.default_rng([seed, zlib.crc32(question.id.encode())])
-    inputs = question.draw(rng)
-    inputs.setdefault("seed", int(rng.integers(2**31)))
     probes.prepare(question.probe)
-    return inputs
+    return questions.drawn(question, seed)
 
 
 def _judged(question: Question, got, inputs, seed: int) -> Result:
-    want = questions._evidence(question, inputs) if question.compared else {}
+    want = questions.wanted(question, inputs)
     return questions.judge(question, got, want, inputs, (), seed)
 
 
@@ -223,7 +220,7 @@ def numbers(text: str) -> set[str]:
     return {n for n in _NUMBER.findall(text) if len(n.strip("-0.").replace(".", "")) >= DIGITS}
 
 
-def given_away(text: str, evidence: dict) -> list[str]:
+def given_away(text: str, evidence: Evidence) -> list[str]:
     """The numbers in a text that the reference's evidence holds; among thousands any is found."""
     arrays = [np.ravel(v) for v in evidence.values() if isinstance(v, np.ndarray | float)]
     arrays = [a.astype(float) for a in arrays if a.dtype.kind in "fi" and a.size <= 100]

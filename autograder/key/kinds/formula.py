@@ -17,7 +17,7 @@ from autograder.key.question import (
     same_arrays,
     well_formed,
 )
-from autograder.key.sentences import Sentences
+from autograder.key.sentences import UNWRITTEN, Sentences
 
 EXTREME = Check(  # of a formula whose second call gets such log-variances
     "extreme", 0.1, matches("second", "the values of very narrow and very wide ones")
@@ -137,9 +137,6 @@ def _named_by_ratio(ratio, inputs):
     for array in (value for value in inputs.values() if isinstance(value, np.ndarray)):
         if array.ndim > 1 and abs(ratio / np.prod(array.shape[1:]) - 1) < 1e-3:
             return "mean-not-sum"
-            for factor in (2, 0.5):
-                if abs(ratio / np.prod(array.shape[1:]) / factor - 1) < 1e-3:
-                    return "mean-and-factor"
     return "factor" if ratio > 0 else "sign-and-factor"
 
 
@@ -221,7 +218,7 @@ def formula(
     rtol: float = 1e-4,
     args2: tuple[str, ...] = (),
     explain: Callable | None = None,
-    sentences: Sentences | None = None,
+    sentences: Sentences = UNWRITTEN,
 ) -> Question:
     """A Question about one function call.
 

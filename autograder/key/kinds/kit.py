@@ -77,5 +77,5 @@ def decoded() -> dict[str, np.ndarray]:
 def recognised(logits) -> str | None:
     """The name of the kit's run that decodes `strange` like this, (5 · EACH, 784); else None."""
     alike = {name: likeness(logits, others) for name, others in decoded().items()}
-    best = max(alike, key=alike.get, default=None)
+    best = max(alike, key=lambda name: alike[name], default=None)
     return best if best and alike[best] > SAME else None

@@ -52,6 +52,7 @@ def run(
         draw=lambda rng: {},
         reference={},
         examine=examine,
+        sends={f"{run}.{key}": kind for run in runs for key, kind in trained.MEASURED.items()},
         checks=checks,
         explain=named(runs),
         seconds=60,

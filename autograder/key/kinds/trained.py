@@ -23,6 +23,7 @@ import numpy as np
 
 from autograder.key.kinds import kit, unseen
 from autograder.student import wire
+from autograder.student.probes.common import FLAG, NUMBER, TEXT
 
 LARGEST = 48 * 2**20  # bytes of one file of a run
 MEMORY = 3 * 2**30  # bytes that an evaluation may use beyond what is there
@@ -38,6 +39,19 @@ CLASSES = {
 }
 
 
+MEASURED = {  # of every run, by its name
+    "problem": TEXT,  # and then nothing else
+    "reconstruction": NUMBER,  # nats per image
+    "kl": NUMBER,  # of a VAE
+    "elbo": NUMBER,
+    "nz": NUMBER,
+    "curves": {"": dict},  # {name: numbers}
+    "copied": TEXT,  # which of the kit's own runs it is, or None
+    "lost": NUMBER,  # nats that a change of the images costs
+    "by heart": FLAG,  # whether these are so many that the changed images count
+}
+
+
 class Unusable(Exception):
     """A run cannot be evaluated; the message says why, to the student."""
 
@@ -45,10 +59,8 @@ class Unusable(Exception):
 def evaluate(student, name: str, kind: str, seconds: float = 60.0, seed: int = 0) -> dict:
     """What the run `name` of the submission reaches on the embedded test images, nats per image.
 
-    kind: "vae" or "autoencoder". seed: of the images that nobody has. Evidence: <name>.problem, or
-    <name>.reconstruction, .kl and .elbo (vae), .nz, .curves ({name: numbers}), .copied (which of
-    the kit's own runs it is, or None), .lost (nats that a change of the images costs) and .by heart
-    (whether these are so many that the changed images count).
+    kind: "vae" or "autoencoder". seed: of the images that nobody has. Evidence: "<name>." and what
+    stands in `MEASURED`.
     """
     folder = Path(student.folder) / "runs" / name
     evidence = {}

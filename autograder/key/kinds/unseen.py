@@ -27,7 +27,7 @@ def draw(images, seed: int):
     shift = rng.uniform(-SHIFT, SHIFT, (2, COUNT)) * 2 / images.shape[-1]
     cos, sin = size * np.cos(angle), size * np.sin(angle)
     moves = np.stack([[cos, -sin, shift[0]], [sin, cos, shift[1]]]).transpose(2, 0, 1)
-    grid = F.affine_grid(torch.from_numpy(moves).float(), x.shape, align_corners=False)
+    grid = F.affine_grid(torch.from_numpy(moves).float(), list(x.shape), align_corners=False)
     moved = F.grid_sample(x, grid, align_corners=False)
 
     much = torch.from_numpy(rng.uniform(-STROKE, STROKE, (COUNT, 1, 1, 1))).float()

@@ -9,6 +9,8 @@ from autograder.key.kinds import noise
 from autograder.key.kinds.network import blobs, bounded, pixels_named, untrainable
 from autograder.key.question import Check, Question, close
 from autograder.key.vae.reparametrize import reparametrize
+from autograder.student import probes
+from autograder.student.probes.common import ARRAY
 
 
 class VAE(nn.Module):
@@ -52,6 +54,11 @@ DRAWS = 200
 
 
 EXPONENTS = {0.5: "right", 1.0: "variance-as-std", 0.0: "unit-noise"}
+PROJECTED = {  # of logits of one image; see `_model_asked`
+    "centre.eval": ARRAY,
+    "near.eval": ARRAY,
+    **{f"candidate.{i}.eval": ARRAY for i in range(len(EXPONENTS))},
+}
 
 
 def _model_inputs(rng):
@@ -506,5 +513,6 @@ QUESTION = Question(
     ),
     explain=_model_named,
     examine=_model_asked,
+    sends={**probes.find("vae.model").sends, **probes.find("vae.decoding").sends, **PROJECTED},
     seconds=30,
 )

@@ -3,7 +3,8 @@ reports.
 
 Nothing here knows a right answer, a tolerance or a mistake: this package is all of the autograder
 that a student's process may see. A probe is a function `(names, inputs) -> evidence`: `names` maps
-a name to the student's object, `inputs` holds numpy arrays and plain values, evidence the same.
+a name to the student's object, `inputs` holds numpy arrays and plain values, evidence the same. It
+declares what it sends; see `common.Probe`.
 """
 
 from __future__ import annotations
@@ -36,12 +37,15 @@ def late(asked: set[str]) -> tuple[str, ...]:
     return tuple(module for module, needed in LATE.items() if not asked.isdisjoint(needed))
 
 
-def find(name: str):
-    """The probe called "<module>.<function>"."""
+def find(name: str) -> common.Probe:
+    """The probe called "<module>.<function>"; KeyError where there is none."""
     module, function = name.split(".")
     if module not in PACKAGES:
         raise KeyError(f"no probe module {module!r}")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), function)
+    found = getattr(importlib.import_module(f"{__name__}.{module}"), function, None)
+    if not isinstance(found, common.Probe):
+        raise KeyError(f"no probe {name!r}")
+    return found
 
 
 def prepare(name: str) -> None:

@@ -37,6 +37,13 @@ class _Autoencoder(nn.Module):
         return self.decoder(self.encoder(x))
 
 
+@common.probe(
+    {
+        "{calls}": common.RESULT,
+        "{calls}.count": common.NUMBER,  # of a tuple or list, and its first parts
+        **{f"{{calls}}.{i}": common.ARRAY for i in range(4)},
+    }
+)
 def calls(names, inputs) -> dict:
     """Make each call by itself, in evaluation mode.
 
@@ -44,7 +51,6 @@ def calls(names, inputs) -> dict:
         built first, method: of what was built}}, and the values by their keys. A value that is
         text names a neutral part: "encode", "decode", "decoder", "autoencoder", "own VAE",
         "optimizer" of the model before it, "loss", or "batches of 4".
-    evidence: <label>, or <label>.0, <label>.1 … of a tuple or list, <label>.count of one.
     """
     evidence: dict = {}
     for label, call in inputs["calls"].items():

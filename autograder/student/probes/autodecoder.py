@@ -7,6 +7,13 @@ from torch import nn
 
 from autograder.student.probes.autoencoder import louder
 from autograder.student.probes.common import (
+    ARRAY,
+    ENDS,
+    FLAG,
+    LIST,
+    NUMBER,
+    RESULT,
+    TRIED,
     array,
     attempt,
     attempt_call,
@@ -15,25 +22,39 @@ from autograder.student.probes.common import (
     file,
     lookup,
     nothing_came,
+    probe,
     seeded,
     unlearned,
 )
 
 
+@probe(
+    {
+        "{sizes}": RESULT,  # in evaluation mode
+        "{sizes}.single": RESULT,  # of the first row alone
+        "{sizes}.training": RESULT,  # in train mode
+        "after.{}": ARRAY,
+        "closer": TRIED,  # of the one called main, all that follows
+        "first": RESULT,  # two calls
+        "again": RESULT,
+        "copied": RESULT,  # of a second decoder with the first one's state_dict
+        "attached": FLAG,
+        "grad": ARRAY,  # of row 0 of the weighted output, (B, nz)
+        "parameters": NUMBER,  # how many numbers there are to learn
+        "frozen": NUMBER,  # how many parameters may not change
+        "unreached": LIST,  # names of those that no gradient reaches
+        "unlearned": LIST,  # buffers that act like weights
+        **dict.fromkeys(ENDS, NUMBER),  # of outputs under large parameters
+        "up": {**NUMBER, **TRIED},  # extremes of the output after it was pushed there
+        "down": {**NUMBER, **TRIED},
+    }
+)
 def decoder(names, inputs) -> dict:
     """Build a decoder of each size, look at its output, its gradients and its weights.
 
     inputs: name; sizes: {label: nz}; "<label>.z" (B, nz); main: the label that gets the closer
         look; weights: (784,); pushes, rate: at most how many steps of Adam, and how large, push its
         outputs until they are `far` from 0.
-    evidence: for each label its output in eval mode, "<label>.single", that of the first row alone,
-        and "<label>.training", that in train mode. For main: first and again (two calls), copied
-        (the output of a second decoder with the first one's state_dict), attached, grad (B, nz):
-        the gradient of row 0 of the weighted output; parameters: how many numbers there are to
-        learn; frozen: how many parameters may not change; unreached: names of those that no
-        gradient reaches; unlearned: buffers that act like weights; lowest, highest, at lowest, at
-        highest: of outputs under large parameters; up, down: extremes of the output after
-        it was pushed there; after.<label>.z.
     """
     found = lookup(names, inputs["name"])
     evidence: dict = {}
@@ -139,15 +160,23 @@ class SmallDecoder(nn.Module):
         return self.out(hidden + 0.2 * self.norm(hidden)).reshape(-1, 1, 28, 28)
 
 
+@probe(
+    {
+        "{fits}": RESULT,  # the latents
+        "{fits}.decoded": {**ARRAY, **TRIED},  # their logits in evaluation mode
+        "{fits}.flags": LIST,  # requires_grad of the decoder's parameters after
+        "{fits}.parameters": ARRAY,  # of the decoder after, flattened
+        "{fits}.buffers": ARRAY,
+        "before.parameters": ARRAY,
+        "before.buffers": ARRAY,
+        "after.{}": ARRAY,
+    }
+)
 def fitting(names, inputs) -> dict:
     """Fit latents with `fit_latents(decoder, x, nz, steps, lr)` to a small decoder, several times.
 
     inputs: into, out, bias, mean, var: the decoder; x (N, 784); nz; fits: {label: [steps, lr,
         "train" or "eval": the decoder's mode]}.
-    evidence: for each label the latents, or "<label>.error"; "<label>.decoded": their logits in
-        eval mode; "<label>.flags", the parameters' requires_grad after;
-        "<label>.parameters" and "<label>.buffers" after, flattened. before.parameters,
-        before.buffers; after.x.
     """
     fit = lookup(names, "fit_latents")
     evidence: dict = {}
@@ -181,12 +210,17 @@ def _decode(evidence, label, z, inputs) -> None:
         evidence[f"{label}.decoded"] = array(model(z))
 
 
+@probe(
+    {
+        "{pairs}": RESULT,
+        "{misfits}.returned": FLAG,  # whether the call returned something instead of raising
+        "after.{}": ARRAY,
+    }
+)
 def score(names, inputs) -> dict:
     """Call `batch_rmse_score(x, x_rec)` on pairs that fit, and on pairs that do not.
 
     inputs: pairs: {label: [key, key]}; misfits: {label: [key, key]}; the arrays.
-    evidence: for each pair its result or "<label>.error"; "<label>.returned" for each misfit:
-        whether the call returned something instead of raising; after.<key>.
     """
     scored = lookup(names, "batch_rmse_score")
     evidence: dict = {}

@@ -8,6 +8,17 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autograder.student.probes import common
+from autograder.student.probes.common import (
+    ARRAY,
+    ENDS,
+    FLAG,
+    LIST,
+    NUMBER,
+    RESULT,
+    TEXT,
+    TRIED,
+    probe,
+)
 
 INSTANCES = 3  # so many fresh networks, and their negatives, show both signs in some output
 LOUDER = 10.0  # parameters times this: an output that stays small, or of one sign, then is squashed
@@ -30,16 +41,34 @@ class _Shapes(TorchDispatchMode):
         return result
 
 
+@probe(
+    {
+        "out.{sizes}": RESULT,
+        "alone.{sizes}": RESULT,  # in evaluation mode the first input by itself
+        "together.{sizes}": RESULT,  # and the whole batch, twice
+        "again.{sizes}": RESULT,
+        "input changed": FLAG,
+        "shapes": LIST,  # (C, H, W) of the feature maps on the way
+        "structure": TRIED,
+        "parameters": NUMBER,
+        "frozen": LIST,  # names of parameters
+        "unreached": LIST,
+        "unlearned": LIST,  # buffers that act like weights
+        "bend": NUMBER,  # distance from an affine function
+        "instances": TRIED,
+        "shared": NUMBER,  # tensors of two fresh networks
+        "apart": NUMBER,
+        "copied": ARRAY,  # of a network that took over another's state, and of that other
+        "original": ARRAY,
+        "negatives": NUMBER,  # how far outputs move with what is negative in the input
+        **dict.fromkeys(ENDS, NUMBER),  # of outputs under large parameters
+        "totals": LIST,
+    }
+)
 def network(names, inputs) -> dict:
     """Build a network a few times and look at it from outside.
 
     inputs: name; sizes: two nz; input.<nz>: a batch for each.
-    evidence: out.<nz>; in evaluation mode alone.<nz> (the first input by itself), together.<nz> and
-        again.<nz> (the whole batch, twice); shapes; unreached, frozen, parameters; shared, apart;
-        copied and original (a network that took over another's state, and that other); unlearned
-        (buffers that act like weights); lowest, highest, at lowest, at highest and totals of
-        outputs under large parameters; bend (distance from an affine function); negatives: how
-        far outputs move with what is negative in the input, where something is.
     """
     found = common.lookup(names, inputs["name"])
     sizes = [int(nz) for nz in inputs["sizes"]]
@@ -218,6 +247,19 @@ def weights_of(model) -> np.ndarray:
     return np.concatenate([p.detach().cpu().double().numpy().ravel() for p in model.parameters()])
 
 
+EPOCH = {
+    "gradients": NUMBER,  # how often one arrived
+    "update": ARRAY,  # of all parameters
+    "steps": NUMBER,
+    "sizes": LIST,  # of the batches that the model was given, and its mode
+    "in train mode": LIST,
+    "kind": TEXT,
+    "kinds": LIST,  # of the entries of a list
+    "alive": FLAG,  # whether something returned holds its graph
+    "result": RESULT,
+}
+
+
 def trained(evidence, model, optimizer, run) -> None:
     """One epoch of `run()`, begun in evaluation mode: what it returned and what it did to the
     model.
@@ -259,12 +301,11 @@ def _number(entry) -> float:
     return float(entry.detach() if isinstance(entry, torch.Tensor) else entry)
 
 
+@probe({**EPOCH, "statistics": ARRAY})
 def training(names, inputs) -> dict:
     """Have `train_epoch(model, loader, loss_fn, optimizer)` train a small network for one epoch.
 
-    evidence: update, gradients (how often one arrived), steps, sizes, "in train mode", result,
-    kind, kinds, alive; statistics: what batch
-        normalisation has gathered.
+    statistics: what batch normalisation has gathered.
     """
     train_epoch = common.lookup(names, inputs.get("name", "train_epoch"))
     model = Small(inputs)
@@ -312,17 +353,29 @@ class _Calls(list):
         return [call[number] for call in self]
 
 
-def sampling(names, inputs) -> dict:
-    """Call `sample_prior(decoder, n, nz)` with the decoder in either mode, and once more.
+MODES = "train", "eval"
 
-    evidence: for mode "train" and "eval": images.<mode>, latents.<mode> (what was decoded),
-        modes.<mode> (while decoding), after.<mode>, children.<mode> (mode of a layer afterwards),
-        frozen.<mode> (whether the decoder can no longer learn), graphs.<mode> (whether torch still
-        records graphs).
-    """
+
+@probe(
+    {
+        f"{name}.{mode}": kind
+        for mode in MODES
+        for name, kind in {
+            "images": RESULT,
+            "latents": ARRAY,  # what was decoded
+            "modes": LIST,  # while decoding
+            "after": FLAG,  # the mode afterwards, and that of a layer
+            "children": FLAG,
+            "frozen": FLAG,  # whether the decoder can no longer learn
+            "graphs": FLAG,  # whether torch still records graphs
+        }.items()
+    }
+)
+def sampling(names, inputs) -> dict:
+    """Call `sample_prior(decoder, n, nz)` with the decoder in either mode."""
     sample = common.lookup(names, "sample_prior")
     evidence: dict = {}
-    for mode in ("train", "eval"):
+    for mode in MODES:
         painter = _Painter(inputs["paint"]).train(mode == "train")
         images = sample(painter, int(inputs["n"]), len(inputs["paint"]))
         common.file(evidence, f"images.{mode}", images)
@@ -337,11 +390,16 @@ def sampling(names, inputs) -> dict:
     return evidence
 
 
+@probe(
+    {
+        "grid": RESULT,
+        "grid latents": ARRAY,  # what the decoder was given, in order
+        "default": RESULT,
+        "default latents": ARRAY,
+    }
+)
 def gridding(names, inputs) -> dict:
-    """Call `latent_grid(decoder, n, span)`, and with its defaults.
-
-    evidence: grid, default; latents, default latents: what the decoder was given, in order.
-    """
+    """Call `latent_grid(decoder, n, span)`, and with its defaults."""
     grid = common.lookup(names, "latent_grid")
     evidence: dict = {}
     for key, arguments in (("grid", (int(inputs["n"]), float(inputs["span"]))), ("default", ())):

@@ -6,10 +6,49 @@ import contextlib
 import random
 import re
 import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+
+Kind = Mapping[str, type | tuple[type, ...]]  # {what follows its name: of what type that is}
+
+ARRAY: Kind = {"": np.ndarray}
+FLAG: Kind = {"": bool}
+NUMBER: Kind = {"": (int, float)}
+TEXT: Kind = {"": str}
+LIST: Kind = {"": list}
+TRIED: Kind = {".error": str}  # of `attempt`: how it failed
+RESULT: Kind = {  # of `attempt_call`: the numbers, what they came as, or how the call failed
+    **ARRAY,
+    **TRIED,
+    ".kind": str,
+    ".dtype": str,
+    ".attached": bool,
+}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A function `(names, inputs) -> evidence`, and the names and kinds of all that it may send.
+
+    In a name `{key}` stands for every label that the inputs have under that key, `{}` for every key
+    of the inputs. Where nothing was seen, a value is None, or its name is missing. "error" and
+    "interpreted" are sent by every probe; see `probes.run`.
+    """
+
+    function: Callable[[Any, Any], dict]
+    sends: Mapping[str, Kind]
+
+    def __call__(self, names, inputs) -> dict:
+        return self.function(names, inputs)
+
+
+def probe(sends: Mapping[str, Kind]) -> Callable[[Callable], Probe]:
+    """Makes a function a probe that may send this."""
+    return lambda function: Probe(function, sends)
 
 
 @contextlib.contextmanager
@@ -123,6 +162,18 @@ def nothing_came(evidence: dict, labels) -> None:
         evidence["error"] = evidence[f"{labels[0]}.error"]
 
 
+CALLED = {
+    "value": RESULT,
+    "grad": TRIED,
+    "grad.{grad}": ARRAY,
+    "after.{}": ARRAY,  # each array argument as the call left it
+    "single": RESULT,
+    "pair": RESULT,
+    "second": RESULT,
+}
+
+
+@probe(CALLED)
 def function(names, inputs) -> dict:
     """Call `name` on `args`, ask for gradients, and then call it on the first row alone if `single`
     says so, on the first two if `pair` does, and on `args2` if there are any.
@@ -130,8 +181,6 @@ def function(names, inputs) -> dict:
     inputs: name; args, args2: lists of keys (arrays become float32 or int64 tensors, other values
         pass as they are); kwargs: {keyword: key}; grad: keys to differentiate; weights: array like
         the result (the gradient asked for is that of (result * weights).sum()).
-    evidence: value, value.kind, value.dtype, value.attached; grad.<key>; after.<key>: each array
-        argument as the call left it; single, pair, second: the results of the other calls.
     """
     call = lookup(names, inputs["name"])
     given, handed = {}, {}
@@ -180,12 +229,18 @@ def _first_rows(inputs, keys, rows) -> dict:
     }
 
 
+@probe(
+    {
+        **CALLED,
+        "{variations}": TRIED,
+        **{f"{{variations}}.{name}": kind for name, kind in CALLED.items()},
+    }
+)
 def variations(names, inputs) -> dict:
     """`function`, then the same call once more for every variation.
 
     inputs: those of `function`, and variations: {label: {argument: key of what takes its
         place}}; an entry for "args" gives the list of keys of a shorter or longer call.
-    evidence: that of `function`, and the same for each variation, as "<label>.value".
     """
     evidence = function(names, inputs)
     for label, changes in inputs["variations"].items():
@@ -247,13 +302,13 @@ def unlearned(module, use) -> list[str]:
     return [n for n, grad in zip(buffers, grads, strict=True) if grad is not None and grad.any()]
 
 
+ENDS = "lowest", "highest", "at lowest", "at highest"
+
+
 def extremes(outputs) -> dict:
     """How far outputs go, and which share of their numbers lies at the very end of that range."""
     every = torch.cat([output.detach().flatten() for output in outputs]).double()
     low, high = every.min(), every.max()
-    return {
-        "lowest": float(low),
-        "highest": float(high),
-        "at lowest": float((every <= low + 1e-6 * low.abs()).double().mean()),
-        "at highest": float((every >= high - 1e-6 * high.abs()).double().mean()),
-    }
+    at_low, at_high = every <= low + 1e-6 * low.abs(), every >= high - 1e-6 * high.abs()
+    found = low, high, at_low.double().mean(), at_high.double().mean()
+    return dict(zip(ENDS, map(float, found), strict=True))

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import torch
 
-from autograder.student.probes.common import array, attempt, file, lookup, nothing_came
+from autograder.student.probes.common import (
+    ARRAY,
+    NUMBER,
+    RESULT,
+    TEXT,
+    TRIED,
+    array,
+    attempt,
+    file,
+    lookup,
+    nothing_came,
+    probe,
+)
 
 
+@probe(
+    {
+        "{sets}": TRIED,
+        "{sets}.kind": TEXT,  # of what came back, and how many
+        "{sets}.count": NUMBER,
+        "{sets}.mean": RESULT,  # the two results in order
+        "{sets}.std": RESULT,
+        "after.{}": ARRAY,
+    }
+)
 def statistics(names, inputs) -> dict:
     """Call `digit_statistics(mu, y)` on every data set, and take its two results apart.
 
     inputs: sets: list of labels; "<label>.mu" (N, nz); "<label>.y" (N,).
-    evidence: "<label>.mean" and "<label>.std", the two results in order, or "<label>.error";
-        "<label>.kind" and "<label>.count": what came back, and how many; after.<label>.mu and .y.
     """
     summarise = lookup(names, "digit_statistics")
     evidence: dict = {}

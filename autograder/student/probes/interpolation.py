@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import torch
 
-from autograder.student.probes.common import array, attempt_call, lookup, nothing_came
+from autograder.student.probes.common import (
+    ARRAY,
+    RESULT,
+    array,
+    attempt_call,
+    lookup,
+    nothing_came,
+    probe,
+)
 
 
+@probe({"{walks}": RESULT, "after.{}": ARRAY})
 def walks(names, inputs) -> dict:
     """Call `name(start, end, steps)` for every walk.
 
     inputs: name; walks: {label: [key of the start, key of the end, steps]}; the (nz,) arrays.
-    evidence: for each label the result and how it came (see `common.file`), or "<label>.error";
-        after.<key>: each array as the calls left it.
     """
     walk = lookup(names, inputs["name"])
     evidence: dict = {}
@@ -32,13 +39,20 @@ def _changes(evidence, given, before) -> None:
             evidence[f"after.{key}"] = array(value.reshape(before[key].shape))
 
 
+@probe(
+    {
+        "{walks}": RESULT,
+        "{walks}.latents": ARRAY,  # every row that was decoded, and what it decoded to
+        "{walks}.logits": ARRAY,
+        "after.{}": ARRAY,
+    }
+)
 def images(names, inputs) -> dict:
     """Call `interpolate(encode, decode, x0, x1, steps)` with a given small encoder and decoder.
 
     inputs: into (784, nz), out (nz, 784), bias (784,); x0, x1 (784,); walks: {label: steps}.
-    evidence: for each label the result, or "<label>.error"; "<label>.latents" and "<label>.logits":
-        every row that was decoded and what it decoded to; after.x0, after.x1. An image is handed
-        over as (1, 1, 28, 28); where no call gets through like that, as (1, 28, 28).
+    An image is handed over as (1, 1, 28, 28); where no call gets through like that, as
+    (1, 28, 28).
     """
     interpolate = lookup(names, "interpolate")
     into, out, bias = (
@@ -87,20 +101,20 @@ def images(names, inputs) -> dict:
     return evidence if "error" in single else single
 
 
+@probe({"{sets}": RESULT, "after.{}": ARRAY})
 def scores(names, inputs) -> dict:
     """Call `linear_probe(z_train, y_train, z_test, y_test)` on every data set.
 
     inputs: sets: list of labels; "<label>.z_train" and so on.
-    evidence: for each label the result, or "<label>.error"; after.<label>.z_train and so on.
     """
-    probe = lookup(names, "linear_probe")
+    score = lookup(names, "linear_probe")
     evidence: dict = {}
     for label in inputs["sets"]:
         data = {}
         for key in ("z_train", "y_train", "z_test", "y_test"):
             value = torch.from_numpy(inputs[f"{label}.{key}"].copy())
             data[key] = value.float() if value.is_floating_point() else value
-        attempt_call(evidence, label, probe, *data.values())
+        attempt_call(evidence, label, score, *data.values())
         for key, value in data.items():
             evidence[f"after.{label}.{key}"] = array(value)
     nothing_came(evidence, inputs["sets"])

@@ -9,6 +9,17 @@ import torch
 from torch import nn
 
 from autograder.student.probes import autoencoder, common
+from autograder.student.probes.common import (
+    ARRAY,
+    ENDS,
+    FLAG,
+    LIST,
+    NUMBER,
+    RESULT,
+    TEXT,
+    TRIED,
+    probe,
+)
 
 # -- the model ------------------------------------------------------------------------------------
 
@@ -16,14 +27,58 @@ from autograder.student.probes import autoencoder, common
 LOOKED_AT = "the last model, and an image"  # kept among the student's names; nobody's own name
 
 
+def _of_methods(tag) -> dict:
+    """What its four methods gave; tag: how they were called."""
+    several = {
+        f"{method}{tag}{name}": kind
+        for method, parts in (("encode", "01"), ("forward", "012"))
+        for name, kind in {
+            "": TRIED,
+            ".kind": TEXT,  # of what came back, and how many
+            ".count": NUMBER,
+            **{f".{part}": RESULT for part in parts},
+        }.items()
+    }
+    return {**several, f"decode{tag}": RESULT, f"reconstruct{tag}": RESULT}
+
+
+@probe(
+    {
+        "build.{sizes}": TRIED,
+        **_of_methods(".{sizes}"),
+        **_of_methods(".{sizes}.one"),  # in evaluation mode, of one image
+        **_of_methods(".{sizes}.all"),  # of all images, twice
+        **_of_methods(".{sizes}.again"),
+        "images changed": FLAG,
+        "structure": TRIED,
+        "parameters": NUMBER,
+        "frozen": LIST,  # names of parameters
+        "unreached": LIST,
+        "unlearned": LIST,
+        "logvar learns": FLAG,
+        "image gradient": FLAG,
+        "mu gradient": FLAG,
+        "instances": TRIED,
+        "shared": NUMBER,  # tensors of two fresh models
+        "apart": NUMBER,
+        "uncopied": NUMBER,  # how far a model is from one that took over its state
+        **{f"{part} {end}": NUMBER for part in ("mu", "logvar", "logits") for end in ENDS},
+        "codes apart": NUMBER,
+        "samples.eval": TRIED,  # of the model that `decoding` asks next: see `_samples`
+        "samples.train": TRIED,
+        "posterior": ARRAY,
+        "means": ARRAY,
+        "sampled.eval": ARRAY,
+        "rebuilding": TRIED,
+        "at mean": ARRAY,
+        "rebuilt": ARRAY,
+        "rebuilt twice": ARRAY,
+    }
+)
 def model(names, inputs) -> dict:
     """Build `VAE(nz)` a few times and look at it from outside.
 
     inputs: sizes: two nz; x: images; z.<nz>: latents; draws: how often one posterior is sampled.
-    evidence: <method>.<nz> of its four methods, and in evaluation mode <method>.<nz>.one, of one
-        image; for the first nz .all and .again, of all images, twice; what `_structure`,
-        `_instances` and `_rebuilding` find; sampled.eval, posterior, means, of the model that
-        `decoding` asks next: see `_samples`.
     """
     found = common.lookup(names, "VAE")
     x = torch.from_numpy(inputs["x"]).float()
@@ -64,10 +119,18 @@ def model(names, inputs) -> dict:
     return evidence
 
 
+@probe(
+    {
+        "samples.eval": TRIED,
+        "samples.train": TRIED,
+        "decoded": ARRAY,  # logits of z
+        "sampled.train": ARRAY,  # logits of one image, drawn a few times
+    }
+)
 def decoding(names, inputs) -> dict:
     """Decode latents with the model of the last `model`, then sample an image in train mode.
 
-    inputs: z. evidence: logits of z; sampled.train: logits of one image, drawn a few times.
+    inputs: z.
     """
     vae, image = names[LOOKED_AT]
     evidence: dict = {}
@@ -274,12 +337,17 @@ class _SmallVAE(autoencoder.Small):
         return self.decode(self.encode(x)[0]).sigmoid()
 
 
+@probe(
+    {
+        **autoencoder.EPOCH,
+        "sampled": FLAG,  # whether what was decoded was not always the mean
+        "zero": TRIED,  # of the other one
+        "zero.update": ARRAY,
+    }
+)
 def training(names, inputs) -> dict:
     """Have `train_epoch(model, loader, optimizer, beta)` train a small VAE for one epoch, and
     another one with a beta of 0.
-
-    evidence: as `autoencoder.training`; sampled: whether what was decoded was not always the mean;
-        "zero.update" of the other one, or "zero.error".
     """
     train_epoch = common.lookup(names, "train_epoch")
 
@@ -333,13 +401,13 @@ class _Given(nn.Module):
         return self.decode(self.encode(x)[0]).sigmoid()
 
 
+@probe({"bound.{asked}": RESULT, "zero.{asked}": RESULT})
 def bound(names, inputs) -> dict:
     """Call `iwae_bound(model, x, k)` on images repeated many times, for several k, and on each
     image once with a model whose matrices are all zero.
 
     inputs: x; asked: [k, how many of the images, how often each].
-    evidence: bound.<k>: (images, repeats); zero.<k>: of that other model, (images,), or
-        "zero.<k>.error".
+    bound.<k> is (images, repeats); zero.<k>, of that other model, (images,).
     """
     iwae_bound = common.lookup(names, "iwae_bound")
     vae = _Given(inputs)
@@ -380,8 +448,9 @@ def _loaded(names, inputs):
     return models
 
 
+@probe({"mu": ARRAY, "logvar": ARRAY})
 def encode(names, inputs) -> dict:
-    """Build `classes[0]`, load the weights, encode x. evidence: mu, logvar (for a VAE)."""
+    """Build `classes[0]`, load the weights, encode x; logvar is of a VAE."""
     model = _loaded(names, inputs)[0]
     with torch.no_grad():
         x = torch.from_numpy(inputs["x"]).float()
@@ -390,8 +459,9 @@ def encode(names, inputs) -> dict:
     return {key: common.array(part) for key, part in zip(("mu", "logvar"), parts, strict=False)}
 
 
+@probe({"logits": ARRAY})
 def decode(names, inputs) -> dict:
-    """Build `classes[-1]`, load the weights, decode z. evidence: logits."""
+    """Build `classes[-1]`, load the weights, decode z."""
     model = _loaded(names, inputs)[-1]
     with torch.no_grad():
         z = torch.from_numpy(inputs["z"]).float()
