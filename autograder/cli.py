@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 from pathlib import Path
 
 from autograder.desks import command
-from autograder.errors import WrongCall
+from autograder.errors import Stopped, WrongCall, told
 from utils.hand_in import console
 
 
@@ -154,16 +152,7 @@ def main(argv: list[str] | None = None) -> int:
 
     console.lenient()
     options = parser.parse_args(argv)
-    try:
-        return options.run(options)
-    except WrongCall as error:
-        return wrong_call(str(error))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return told(f"autograder {options.command}", lambda: options.run(options))
 
 
 def run_check(options) -> int:
@@ -175,19 +164,16 @@ def run_check(options) -> int:
     from autograder.key import catalogue
 
     torch.set_num_threads(1)  # the children are forked: no OpenMP region may run before
-    try:
-        catalogue.find(options.question)
-    except catalogue.UnknownQuestion as error:
-        return wrong_call(str(error))
+    catalogue.find(options.question)
     missing = [str(path) for path in options.file if not path.is_file()]
     if missing:
-        return wrong_call(f"no such file: {', '.join(missing)}")
+        raise WrongCall(f"no such file: {', '.join(missing)}")
     all_passed = True
     for path in options.file:
         try:
             result = check(path, options.question, options.seed, not options.no_sandbox)
         except NoBox as error:
-            return wrong_call(f"the code cannot be isolated here: {error}")
+            raise WrongCall(f"the code cannot be isolated here: {error}") from None
         all_passed &= result["passed"]
         if options.json:
             print(json.dumps(result, ensure_ascii=False), flush=True)
@@ -241,20 +227,16 @@ def run_build(options) -> int:
     unknown = [name for name in assignments if name not in (*catalogue.ASSIGNMENTS, *own)]
     if unknown:
         there = ", ".join([*catalogue.ASSIGNMENTS, *own])
-        return wrong_call(f"no assignment {', '.join(unknown)}; there are {there}")
-    try:
-        if options.check:
-            stale = build.differences()
-            print("\n".join(stale) or "all generated notebooks are in sync")
-            return 1 if stale else 0
-        kit = [name for name in assignments if name not in own]
-        for finding in quick(kit):
-            raise build.MasterError(str(finding))
-        build.write_sources(kit)
-        build.generate(assignments)
-    except build.MasterError as error:
-        print(f"autograder build: {error}", file=sys.stderr)
-        return 1
+        raise WrongCall(f"no assignment {', '.join(unknown)}; there are {there}")
+    if options.check:
+        stale = build.differences()
+        print("\n".join(stale) or "all generated notebooks are in sync")
+        return 1 if stale else 0
+    kit = [name for name in assignments if name not in own]
+    for finding in quick(kit):
+        raise build.MasterError(str(finding))
+    build.write_sources(kit)
+    build.generate(assignments)
     for name in assignments:
         for path in sorted((build.ROOT / "assignments" / name).glob("*.ipynb")):
             print(path.relative_to(build.ROOT))
@@ -269,17 +251,14 @@ def run_selftest(options) -> int:
     from autograder.release.selftest import selftest
 
     asked: list[str] = []
-    try:
-        for name in options.question or catalogue.ASSIGNMENTS:
-            if name in catalogue.ASSIGNMENTS:
-                asked += catalogue.of(name)
-                asked += [w for w in catalogue.WRITTEN if w.startswith(f"{name}.")]
-            else:
-                asked.append(name if name in catalogue.WRITTEN else catalogue.find(name).id)
-    except catalogue.UnknownQuestion as error:
-        return wrong_call(str(error))
+    for name in options.question or catalogue.ASSIGNMENTS:
+        if name in catalogue.ASSIGNMENTS:
+            asked += catalogue.of(name)
+            asked += [w for w in catalogue.WRITTEN if w.startswith(f"{name}.")]
+        else:
+            asked.append(name if name in catalogue.WRITTEN else catalogue.find(name).id)
     if options.seeds < 1:
-        return wrong_call("--seeds must be 1 or more")
+        raise WrongCall("--seeds must be 1 or more")
     well = True
     for question, found, counts in selftest(asked, range(options.seeds)):
         well &= not found
@@ -313,21 +292,17 @@ def run_new(options) -> int:
 
 def run_register(options) -> int:
     """`register`: what assignments ask, into the gradebook; the release stays as it is."""
-    from autograder.errors import WrongCall
     from autograder.key import catalogue
     from autograder.plugins.config import course_config
     from autograder.plugins.register import register
     from autograder.release import build
 
     if not options.course_dir.is_dir():
-        return wrong_call(f"no folder {options.course_dir}")
-    try:
-        config = course_config(options.course_dir)
-        own = build.own_assignments(options.course_dir)
-        for assignment in options.assignment or [*catalogue.ASSIGNMENTS, *own]:
-            print(register(assignment, config), flush=True)
-    except WrongCall as error:
-        return wrong_call(str(error))
+        raise WrongCall(f"no folder {options.course_dir}")
+    config = course_config(options.course_dir)
+    own = build.own_assignments(options.course_dir)
+    for assignment in options.assignment or [*catalogue.ASSIGNMENTS, *own]:
+        print(register(assignment, config), flush=True)
     return 0
 
 
@@ -338,9 +313,9 @@ def run_release(options) -> int:
     try:
         stale = build.differences()
     except build.MasterError as error:
-        return wrong_call(f"{error}; nothing was packed")
+        raise WrongCall(f"{error}; nothing was packed") from None
     if stale:
-        return wrong_call(
+        raise WrongCall(
             f"out of date: {', '.join(stale)}; nothing was packed. `python -m autograder build` "
             "makes them anew"
         )
@@ -356,8 +331,7 @@ def run_playground(options) -> int:
     try:
         size = playground.write(options.to)
     except (runs.RunError, OSError) as error:
-        print(f"autograder playground: {error}", file=sys.stderr)
-        return 1
+        raise Stopped(str(error)) from None
     print(f"{options.to} ({size / 1e6:.1f} MB): open it in a browser, or put it on any web server")
     return 0
 
@@ -369,9 +343,8 @@ def run_site(options) -> int:
 
     try:
         pages = site.write(options.to)
-    except (runs.RunError, site.SiteError, OSError) as error:
-        print(f"autograder site: {error}", file=sys.stderr)
-        return 1
+    except (runs.RunError, OSError) as error:
+        raise Stopped(str(error)) from None
     print(f"{len(pages)} pages in {options.to}: open index.html, or put the folder on a web server")
     return 0
 
@@ -398,18 +371,14 @@ def run_grade(options) -> int:
 def run_bundle(options) -> int:
     """`bundle`: one assignment for another desk."""
     from autograder.desks import bundle
-    from autograder.errors import WrongCall
     from autograder.letter import language
     from autograder.plugins.config import ROOT, course_config
 
-    try:
-        told = course_config(ROOT).Letter  # as `nbgrader generate_feedback` has it
-        file = ROOT / told.sentences if told.get("sentences") else None
-        language.of(told.get("language", "en"), file)  # a file that a desk could not read
-        spoken = bundle.Spoken(told.get("show", "all"), told.get("language", "en"), file)
-        print(bundle.write(options.desk, options.assignment, options.to, spoken))
-    except WrongCall as error:
-        return wrong_call(str(error))
+    letter = course_config(ROOT).Letter  # as `nbgrader generate_feedback` has it
+    file = ROOT / letter.sentences if letter.get("sentences") else None
+    language.of(letter.get("language", "en"), file)  # a file that a desk could not read
+    spoken = bundle.Spoken(letter.get("show", "all"), letter.get("language", "en"), file)
+    print(bundle.write(options.desk, options.assignment, options.to, spoken))
     return 0
 
 
@@ -457,9 +426,3 @@ def run_doctor(options) -> int:
     from autograder.exam import doctor
 
     return doctor.main()
-
-
-def wrong_call(message: str) -> int:
-    """Say what was wrong with the call; exit status 2."""
-    print(f"autograder: {message}", file=sys.stderr)
-    return 2

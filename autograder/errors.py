@@ -1,4 +1,10 @@
-"""What ends a command, in a sentence that says what to do."""
+"""What ends a command, in a sentence that says what to do, and the one place that prints it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
 
 
 class WrongCall(Exception):
@@ -6,9 +12,31 @@ class WrongCall(Exception):
 
 
 class Stopped(Exception):
-    """Grading cannot go on, through no submission's fault; what is graded stays."""
+    """It cannot go on, through no submission's fault; what is done stays."""
 
 
 def cause(error: Exception) -> str:
     """What is wrong with a file, without the system's number and without its name once more."""
     return str(getattr(error, "strerror", None) or error)
+
+
+def told(command: str, run: Callable[[], int]) -> int:
+    """Run a command; its exit status. What ends it early is told in one sentence, never in a
+    traceback: 2 for a wrong call or a file that cannot be used, 1 where it stopped, 130 on Ctrl-C.
+    """
+    try:
+        return run()
+    except BrokenPipeError:  # whoever read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except WrongCall as error:
+        said, status = str(error), 2
+    except Stopped as error:
+        said, status = str(error), 1
+    except OSError as error:
+        said, status = f"{error.filename}: {cause(error)}" if error.filename else cause(error), 2
+    print(f"{command}: {said}", file=sys.stderr)
+    return status

@@ -13,9 +13,8 @@ from tqdm import tqdm
 from autograder.ask import interview, pool, sheets
 from autograder.ask.item import Item
 from autograder.course.course import Course, digest_of
-from autograder.errors import WrongCall, cause
+from autograder.errors import WrongCall
 from autograder.exam import examiner, sanitize, verdict, warm
-from autograder.exam.walls.common import NoBox
 from autograder.key import catalogue
 from autograder.letter.language import ENGLISH
 from autograder.plugins import feedback
@@ -40,28 +39,21 @@ class Asked:
 def run(assignment: str, root: Path, only: list[str], sandbox: bool = True) -> int:
     """Ask everybody who is graded; what was made before of the same work is kept.
 
-    Exit status 2 after one line where nothing can be asked.
+    WrongCall where nothing can be asked.
     """
     warnings.filterwarnings("ignore", module="nbgrader")
-    try:
-        course = Course(root, assignment, sandbox)
-        if assignment not in pool.POOL:
-            raise WrongCall(f"{assignment}: there are questions about {', '.join(pool.POOL)} only")
-        students = _students(course, only)
-        kept = course.root / FOLDER / assignment
-        (kept / "kept").mkdir(parents=True, exist_ok=True)
-        made = []
-        for student, name in tqdm(students, unit=" students", file=sys.stderr, disable=None):
-            now = not only or student in only
-            made += filter(None, [_kept(course, kept / "kept", student, name, now)])
-        spoken = feedback.Letter(config=course.config).spoken(course.root)
-        files = sheets.write(kept, assignment, made, spoken)
-    except (WrongCall, NoBox) as error:
-        print(f"autograder ask: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"autograder ask: {error.filename or root}: {cause(error)}", file=sys.stderr)
-        return 2
+    course = Course(root, assignment, sandbox)
+    if assignment not in pool.POOL:
+        raise WrongCall(f"{assignment}: there are questions about {', '.join(pool.POOL)} only")
+    students = _students(course, only)
+    kept = course.root / FOLDER / assignment
+    (kept / "kept").mkdir(parents=True, exist_ok=True)
+    made = []
+    for student, name in tqdm(students, unit=" students", file=sys.stderr, disable=None):
+        now = not only or student in only
+        made += filter(None, [_kept(course, kept / "kept", student, name, now)])
+    spoken = feedback.Letter(config=course.config).spoken(course.root)
+    files = sheets.write(kept, assignment, made, spoken)
     for asked in made:
         if asked.note and (not only or asked.student in only):
             print(f"{asked.student}: {asked.note}")

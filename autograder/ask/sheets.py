@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
-from functools import cache
 from html import escape
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
-import jinja2
-
 from autograder.exam import verdict
 from autograder.letter.language import ENGLISH, Language
+from autograder.letter.page import template
 
 LETTERS = "ABCD"
 
@@ -25,7 +23,8 @@ def write(
     asked = [translated(one, spoken) for one in asked]
     about = {"assignment": assignment, "asked": asked, "letters": LETTERS, "marked": marked}
     about |= {"lang": spoken.name, "say": spoken.say}
-    page, key = (_template().render(**about, key=key) for key in (False, True))
+    sheet = template(Path(__file__).parent / "sheet.html.j2")
+    page, key = (sheet.render(**about, key=key) for key in (False, True))
     files = {
         "questions.html": (page, "to print or to show: a sheet a student, no answers"),
         "moodle.xml": (
@@ -114,12 +113,3 @@ def marked(text: str) -> str:
     parts = verdict.printable(text).split("`")
     made = [f"<code>{escape(p)}</code>" if i % 2 else escape(p) for i, p in enumerate(parts)]
     return "".join(made)
-
-
-@cache
-def _template() -> jinja2.Template:
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("sheet.html.j2")

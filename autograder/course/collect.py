@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import warnings
 from collections import defaultdict
@@ -40,7 +39,7 @@ def collect(
     pattern: str | None = None,
     columns: Iterable[str] = (),
 ) -> int:
-    """Collect what can be; exit status 0 all, 1 not all, 2 the call was wrong and nothing done."""
+    """Collect what can be; exit status 0 all, 1 not all. WrongCall where nothing is done."""
     warnings.filterwarnings("ignore", module="nbgrader")
     try:
         named = columns_of(columns)
@@ -60,11 +59,7 @@ def collect(
             print(known.said())
         said, missed = _collect(course, found, people, wanted)
     except Unusable as problem:
-        print(f"autograder collect: {download} cannot be taken: {problem}", file=sys.stderr)
-        return 2
-    except (WrongCall, OSError) as error:
-        print(f"autograder collect: {error}", file=sys.stderr)
-        return 2
+        raise WrongCall(f"{download} cannot be taken: {problem}") from None
     print(said)
     return 1 if missed else 0
 

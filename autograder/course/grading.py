@@ -149,8 +149,7 @@ def grade(
     sandbox: bool = True,
     only: Iterable[str] = (),
 ) -> int:
-    """Grade what changed; exit status 0 all graded, 1 some failed or the run stopped, 2 wrong
-    call.
+    """Grade what changed; exit status 0 all graded, 1 some failed. Stopped where it ended early.
 
     only: these students and nobody else; by default all.
     """
@@ -165,36 +164,24 @@ def grade(
         course = Course(root, assignment, sandbox)
         with contextlib.closing(Ledger(course.root, course.shared)) as ledger:
             rows, stopped = _grade(course, ledger, workers, scheduler, set(only))
-    except (WrongCall, NoBox) as error:
-        print(f"autograder grade: {error}", file=sys.stderr)
-        return 2
     except Stopped as error:
-        print(f"autograder grade: {error}; nothing was graded", file=sys.stderr)
-        return 1
+        raise Stopped(f"{error}; nothing was graded") from None
     except (SQLAlchemyError, InvalidEntry) as error:
         signs = [why.format(root=root) for sign, why in MACHINE.items() if sign in str(error)]
         why = signs[0] if signs else f"cannot use the gradebook: {reason(error)}"
-        print(
-            f"autograder grade: {why}. What is graded is kept; run it again to go on.",
-            file=sys.stderr,
-        )
-        return 1
+        raise Stopped(f"{why}. What is graded is kept; run it again to go on.") from None
     for row in rows:
         if row["status"] == "failed" and not (stopped and row["error"] == stopped):
             print(f"{plan.one(row['student'])}: {row['error']}", file=sys.stderr)
-    if stopped:
-        print(
-            f"autograder grade: {stopped}. What is graded is kept; run it again to go on.",
-            file=sys.stderr,
-        )
     if json_file:
         try:
             write_json(json_file, [{**row, "details": course.details(row)} for row in rows])
         except OSError as error:
             why = f"cannot write {json_file}: {error.strerror}; the grades are in the gradebook"
-            print(f"autograder grade: {why}", file=sys.stderr)
-            return 1
-    return 1 if stopped or any(row["status"] == "failed" for row in rows) else 0
+            raise Stopped(why) from None
+    if stopped:
+        raise Stopped(f"{stopped}. What is graded is kept; run it again to go on.")
+    return 1 if any(row["status"] == "failed" for row in rows) else 0
 
 
 def _grade(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from pathlib import Path
 
-import jinja2
 import tornado.web
 
 from autograder.course import naming
 from autograder.errors import WrongCall
 from autograder.key.named import Unusable
+from autograder.letter.page import template
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -30,7 +29,9 @@ def handlers(handler: type[tornado.web.RequestHandler]) -> list[tuple]:
                 self.finish(str(problem))
                 return
             shown = {"assignment": course.assignment, "groups": naming.groups(course), **known}
-            self.finish(_page().render(token=self.settings["token"], **shown))
+            self.finish(
+                template(PAGES / "mistakes.html").render(token=self.settings["token"], **shown)
+            )
 
     class Name(handler):
         def put(self, key: str):
@@ -47,9 +48,3 @@ def handlers(handler: type[tornado.web.RequestHandler]) -> list[tuple]:
                 self.finish({"name": asked[0].strip(), "told": len(told)})
 
     return [(r"/mistakes", Page), (r"/mistakes/([0-9a-f]+)", Name)]
-
-
-@lru_cache
-def _page() -> jinja2.Template:
-    loader = jinja2.FileSystemLoader(PAGES)
-    return jinja2.Environment(loader=loader, autoescape=True).get_template("mistakes.html")

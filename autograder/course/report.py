@@ -9,15 +9,12 @@ from __future__ import annotations
 import contextlib
 import json
 import statistics
-import sys
 import warnings
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from nbformat import NotebookNode
 
@@ -27,6 +24,7 @@ from autograder.errors import WrongCall
 from autograder.exam import sanitize, verdict
 from autograder.key import catalogue
 from autograder.key.catalogue import question_id
+from autograder.letter.page import template
 from autograder.plugins import dates, register
 from autograder.plugins.config import permit
 from utils.hand_in.files import replacing
@@ -352,7 +350,7 @@ def says(item: Item, mistake: str) -> str:
 def page(course: Course) -> str:
     """The report as HTML."""
     shown = picture(course)
-    return _template().render(
+    return template(answers.PAGES / "report.html", _duration).render(
         shown=shown,
         flags=flags(course, shown),
         says=says,
@@ -372,16 +370,6 @@ def _now() -> str:
     return datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
-@cache
-def _template() -> jinja2.Template:
-    loader = jinja2.FileSystemLoader(answers.PAGES)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["ago"] = _duration
-    return environment.get_template("report.html")
-
-
 def _duration(late: timedelta) -> str:
     hours, minutes = divmod(int(late.total_seconds()) // 60, 60)
     if hours >= 48:
@@ -390,26 +378,22 @@ def _duration(late: timedelta) -> str:
 
 
 def write(assignment: str, root: Path, target: Path | None = None) -> int:
-    """Write the page; exit status 2, after one line, when there is nothing to report on."""
+    """Write the page. WrongCall where there is nothing to report on."""
     warnings.filterwarnings("ignore", module="nbgrader")
+    course = Course(root, assignment)
+    for change in course.settle():
+        print(change)
+    for student in naming.apply(course):
+        print(f"{student}: mistakes.md names a mistake in another way now")
+    target = target or course.root / "reports" / f"{assignment}.html"
+    made = page(course)
     try:
-        course = Course(root, assignment)
-        for change in course.settle():
-            print(change)
-        for student in naming.apply(course):
-            print(f"{student}: mistakes.md names a mistake in another way now")
-        target = target or course.root / "reports" / f"{assignment}.html"
-        made = page(course)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(target) as unfinished:
-                unfinished.write_text(made, "utf-8")
-            for path in (target, target.parent) if target.is_relative_to(course.root) else ():
-                permit(path, course.shared)
-        except OSError as error:
-            raise WrongCall(f"cannot write {target}: {error.strerror}") from None
-    except (WrongCall, OSError) as error:
-        print(f"autograder report: {error}", file=sys.stderr)
-        return 2
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as unfinished:
+            unfinished.write_text(made, "utf-8")
+        for path in (target, target.parent) if target.is_relative_to(course.root) else ():
+            permit(path, course.shared)
+    except OSError as error:
+        raise WrongCall(f"cannot write {target}: {error.strerror}") from None
     print(target)
     return 0

@@ -4,16 +4,14 @@ import argparse
 import sys
 
 from autograder.desks import command
+from autograder.errors import told
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m autograder.desks", description=__doc__)
     command.add_options(parser)
-    try:
-        return command.run(parser.parse_args())
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    options = parser.parse_args()
+    return told("autograder one", lambda: command.run(options))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from autograder.desks import FORMATS, gradescope, junit, prairielearn
-from autograder.errors import WrongCall, cause
+from autograder.errors import Stopped, WrongCall, cause
 from autograder.letter import language, letter, levels, text
 from utils.hand_in.files import replacing
 
@@ -52,8 +52,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options) -> int:
-    """Grade one submission; 0 when its result was written, whatever the score, 1 when it could not
-    be, 2 when the call was wrong.
+    """Grade one submission; 0 when its result was written, whatever the score. Stopped when it
+    could not be, WrongCall when the call was wrong.
     """
     from autograder.exam import server
 
@@ -67,16 +67,11 @@ def run(options) -> int:
         spoken = language.of(options.language, options.sentences)
         submission = one.found(options.notebook, options.files, options.assignment)
         result = one.grade(submission, options.seed)
-    except WrongCall as error:
-        print(f"autograder one: {error}", file=sys.stderr)
-        return 2
     except NoBox as error:
         why = f"student code cannot be isolated here: {error}"
-        print(f"autograder one: {why}; nothing was graded", file=sys.stderr)
-        return 1
+        raise Stopped(f"{why}; nothing was graded") from None
     except OSError as error:
-        print(f"autograder one: {cause(error)}; nothing was graded", file=sys.stderr)
-        return 1
+        raise Stopped(f"{cause(error)}; nothing was graded") from None
     before = options.tries or 0
     if options.form == "gradescope":
         earlier = gradescope.Earlier.of(options.metadata, submission.digest)
@@ -100,6 +95,5 @@ def run(options) -> int:
         with replacing(options.to) as unfinished:  # a desk reads half a file as a student's error
             unfinished.write_text(written, encoding="utf-8")
     except OSError as error:
-        print(f"autograder one: cannot write {options.to}: {cause(error)}", file=sys.stderr)
-        return 1
+        raise Stopped(f"cannot write {options.to}: {cause(error)}") from None
     return 0

@@ -156,7 +156,7 @@ def _compare_points(assignment: str | None) -> None:
     if refused:
         raise WrongCall(f"{'; '.join(refused)}. `python -m autograder build` makes it anew")
     for said in filter(None, told):
-        print(f"autograder one: {said}", file=sys.stderr)
+        print(said, file=sys.stderr)
 
 
 def _read(path: Path, files: Path | None, assignment: str | None) -> Submission:

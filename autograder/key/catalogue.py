@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-class UnknownQuestion(KeyError):
+class UnknownQuestion(WrongCall, KeyError):
     """There is no question of that id; the message says which there are."""
 
     def __str__(self):

@@ -20,6 +20,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from autograder.errors import Stopped
 from autograder.key import catalogue
 from autograder.key.catalogue import grade_id
 from autograder.plugins.config import ROOT, load_config, scripts_on_path
@@ -34,7 +35,7 @@ from autograder.plugins import incell; incell.grade("{id}")
 ### END HIDDEN TESTS"""
 
 
-class MasterError(Exception):
+class MasterError(Stopped):
     """A master breaks a rule of the format; the message says where and what to do."""
 
 

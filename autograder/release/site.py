@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 
+from autograder.errors import Stopped
 from autograder.release import playground
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,7 +30,7 @@ PAPERS = [
 ]
 
 
-class SiteError(Exception):
+class SiteError(Stopped):
     """A document links to what is not there; the message says where."""
 
 

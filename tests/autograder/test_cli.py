@@ -1,11 +1,14 @@
 """`python -m autograder`: the command line that the contract fixes."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from autograder import errors
+from autograder.errors import Stopped, WrongCall
 from autograder.key import catalogue
 from autograder.release import build
 
@@ -104,3 +107,33 @@ def test_check_reads_a_notebooks_cells_in_order_and_a_stopped_one_costs_nothing_
     assert all(set(row) == fields for row in rows)
     assert [row["passed"] for row in rows] == [True, False, False]
     assert 0 < rows[1]["score"] < 2 and rows[1]["mistake"] and "is empty" in rows[2]["feedback"]
+
+
+ENDS = {
+    WrongCall("no such thing"): (2, "autograder grade: no such thing\n"),
+    Stopped("the disk is full"): (1, "autograder grade: the disk is full\n"),
+    FileNotFoundError(2, "No such file or directory", "a.csv"): (
+        2,
+        "autograder grade: a.csv: No such file or directory\n",
+    ),
+    KeyboardInterrupt(): (130, "interrupted\n"),
+}
+
+
+@pytest.mark.parametrize("error", ENDS, ids=lambda error: type(error).__name__)
+def test_what_ends_a_command_is_one_sentence(error, capsys):
+    def run():
+        raise error
+
+    assert errors.told("autograder grade", run) == ENDS[error][0]
+    assert capsys.readouterr().err == ENDS[error][1]
+
+
+def test_errors_are_caught_and_printed_in_one_place():
+    """Elsewhere a command raises; only scripts that run without this package end by themselves."""
+    alone = {"autograder/release/install.py", "autograder/errors.py"}
+    for path in (build.ROOT / "autograder").rglob("*.py"):
+        name, text = path.relative_to(build.ROOT).as_posix(), path.read_text("utf-8")
+        if name not in alone:
+            assert 'print(f"autograder' not in text, name
+            assert not re.search(r"raise SystemExit\((?!main)|sys\.exit\(f?\"", text), name

@@ -11,7 +11,6 @@ import hmac
 import json
 import re
 import secrets
-import sys
 import tempfile
 import warnings
 import webbrowser
@@ -20,7 +19,6 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import jinja2
 import tornado.web
 from jupyter_core.paths import jupyter_runtime_dir
 from nbgrader.api import MissingEntry
@@ -39,6 +37,7 @@ from autograder.course.answers import (
 from autograder.course.course import Course
 from autograder.course.marking import rubric
 from autograder.errors import WrongCall
+from autograder.letter.page import template
 from autograder.plugins import prose
 
 
@@ -96,7 +95,7 @@ class _Page(_Handler):
         for said in (part for a in answers for part in a.comment.split("\n\n") if part):
             comments[said] = comments.get(said, 0) + 1
         self.finish(
-            _page().render(
+            template(PAGES / "answers.html").render(
                 asked=asked,
                 questions=desk.questions,
                 groups=groups,
@@ -175,12 +174,6 @@ class _Marks(_Handler):
             self.finish({"problem": str(problem), "now": self.desk.find(key)[1].entered})
 
 
-@lru_cache
-def _page() -> jinja2.Template:
-    loader = jinja2.FileSystemLoader(PAGES)
-    return jinja2.Environment(loader=loader, autoescape=True).get_template("answers.html")
-
-
 def application(desk: Desk, token: str, port: int) -> tornado.web.Application:
     """The web application; whoever has the token may read and grade."""
     return tornado.web.Application(
@@ -212,25 +205,19 @@ def listen(desk: Desk, port: int = 0):
 
 
 def serve(assignment: str, root: Path, alike: float = ALIKE, port: int = 0, browser=True) -> int:
-    """Serve until interrupted; exit status 2 when there is nothing to serve."""
+    """Serve until interrupted. WrongCall where there is nothing to serve."""
     warnings.filterwarnings("ignore", module="nbgrader")
-    try:
-        if not 0 < alike <= 1:
-            raise WrongCall("--alike is a similarity above 0 and at most 1")
-        desk = Desk(Course(root, assignment), alike)
-        for change in desk.course.settle():
-            print(change)
-        if not any(desk.answers(name) for name in desk.questions):
-            raise WrongCall(
-                f"no submission of {assignment} is graded yet: "
-                f"`nbgrader autograde {assignment}` first"
-            )
+    if not 0 < alike <= 1:
+        raise WrongCall("--alike is a similarity above 0 and at most 1")
+    desk = Desk(Course(root, assignment), alike)
+    for change in desk.course.settle():
+        print(change)
+    if not any(desk.answers(name) for name in desk.questions):
+        raise WrongCall(
+            f"no submission of {assignment} is graded yet: `nbgrader autograde {assignment}` first"
+        )
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_forever(desk, port, browser))
-    except (WrongCall, OSError) as error:
-        print(f"autograder answers: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print()
     return 0
 
 

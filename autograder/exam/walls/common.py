@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from autograder.errors import WrongCall
+
 UIDS = range(60100, 61100)  # of no account on any usual system
 START_SECONDS = 20.0
 TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
@@ -38,7 +40,7 @@ def environment(home: str, scratch: str, kit: Path) -> dict[str, str]:
     return {**ENVIRONMENT, **places}
 
 
-class NoBox(Exception):
+class NoBox(WrongCall):
     """This machine cannot isolate student code; the message says what failed and what to do."""
 
 

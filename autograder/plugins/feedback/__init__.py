@@ -8,7 +8,6 @@ import json
 from functools import cache
 from pathlib import Path
 
-import jinja2
 from nbgrader import preprocessors as stock
 from nbgrader import utils as nbgrader_utils
 from nbgrader.api import Gradebook
@@ -21,6 +20,7 @@ from autograder.exam import sanitize, verdict
 from autograder.key import catalogue
 from autograder.letter import language, levels, reread, text, told
 from autograder.letter import letter as letters
+from autograder.letter.page import template
 from autograder.plugins import execute, late, prose, tries
 from autograder.plugins.feedback import folded
 
@@ -96,7 +96,7 @@ class WritePage(NbGraderPreprocessor):
 
     def preprocess(self, nb, resources):
         letter = resources["letter"]
-        resources["page"] = _template().render(
+        resources["page"] = template(Path(__file__).parent / "letter.html.j2").render(
             letter=letter,
             say=letter.language.say,
             student=resources["nbgrader"]["student"],
@@ -106,15 +106,6 @@ class WritePage(NbGraderPreprocessor):
             cells=folded.cells(nb, letter),
         )
         return nb, resources
-
-
-@cache
-def _template() -> jinja2.Template:
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("letter.html.j2")
 
 
 class ShowResults(NbGraderPreprocessor):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from traitlets.config import Config
 
+from autograder import cli
 from autograder.course import answers, marking
 from autograder.key import catalogue
 from autograder.plugins import prose
@@ -225,7 +226,8 @@ SPOILT = {
 def test_a_wrong_call_is_one_line(own_class, capsys, says):
     SPOILT[says](own_class / "gradebook.db")
     assignment = "nothing" if "nothing" in says else "vae"
-    assert marking.serve(assignment, own_class, browser=False) == 2
+    words = ["answers", assignment, "--no-browser", "--course-dir", str(own_class)]
+    assert cli.main(words) == 2
     said = capsys.readouterr().err.strip()
     assert says in said and "\n" not in said
 

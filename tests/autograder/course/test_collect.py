@@ -16,6 +16,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder import cli
 from autograder.course import collect
 from autograder.course.intake import files as intake
 from autograder.course.ledger import NAME as LEDGER
@@ -65,11 +66,17 @@ def packed(files, when=(2026, 3, 1, 12, 0, 0)):
     return stream.getvalue()
 
 
+def collected(released, path, *options):
+    """The exit status of the command."""
+    words = ["collect", "vae", path, "--course-dir", released.root, *options]
+    return cli.main([*map(str, words)])
+
+
 def run(released, capsys, files, roster=None, **about):
     """(exit status, what was said) of collecting such a zip."""
     path = released.root.parent / "download.zip"
     path.write_bytes(packed(files, **about))
-    status = collect.collect("vae", released.root, path, roster)
+    status = collected(released, path, *(("--roster", roster) if roster else ()))
     told = capsys.readouterr()
     return status, (told.out + told.err).strip()
 
@@ -449,7 +456,7 @@ def test_any_other_folder_by_a_pattern(released, capsys, pattern, name):
     (folder / name).write_bytes(released("bob"))
     assert collect.collect("vae", released.root, folder, pattern=pattern) == 0, capsys.readouterr()
     assert handed_in(released, "bob")["vae.ipynb"] == released("bob")
-    assert collect.collect("vae", released.root, folder, pattern="{file}") == 2
+    assert collected(released, folder, "--pattern", "{file}") == 2
     assert "must say whose a file is" in capsys.readouterr().err
 
 
@@ -500,10 +507,10 @@ def test_columns_can_be_named_and_a_roster_of_nobody_is_refused(released, capsys
     named = ["number=A", "id=b"]
     assert collect.collect("vae", released.root, path, roster, columns=named) == 0
     assert handed_in(released, "jan2")["vae.ipynb"] == released("2")
-    assert collect.collect("vae", released.root, path, roster, columns=["number=Z"]) == 2
+    assert collected(released, path, "--roster", roster, "--columns", "number=Z") == 2
     assert "has no column 'Z'" in capsys.readouterr().err
     roster.write_text("A,B\n1,nobody\n")
-    assert collect.collect("vae", released.root, path, roster) == 2
+    assert collected(released, path, "--roster", roster) == 2
     assert "names nobody of the gradebook" in capsys.readouterr().err
 
 
@@ -564,6 +571,6 @@ def test_a_changed_submission_zip_is_collected_and_said(released, capsys):
 def test_another_file_is_refused_in_a_line(released, capsys, data, says):
     path = released.root / "x.zip"
     path.write_bytes(data)
-    assert collect.collect("vae", released.root, path) == 2
+    assert collected(released, path) == 2
     said = capsys.readouterr().err.strip()
     assert says in said and "\n" not in said and not (released.root / "submitted").exists()

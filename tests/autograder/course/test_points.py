@@ -8,7 +8,7 @@ import pytest
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
-from autograder.course import grading
+from autograder import cli
 from autograder.course.course import Course as Graded
 from autograder.desks import one
 from autograder.errors import WrongCall
@@ -118,7 +118,7 @@ def test_grade_says_so_in_one_line_and_touches_nothing(two, tmp_path, capsys):
     root = copy(two, tmp_path / "course")
     notebook_says(root, 5)
     notebook_says(root, 4, "vae-beta_0")
-    assert grading.grade("vae", root) == 2 and not times(root)
+    assert cli.main(["grade", "vae", "--course-dir", str(root)]) == 2 and not times(root)
     [line] = capsys.readouterr().err.splitlines()
     assert "vae.kl_gaussian is worth 5" in line and "vae.beta_0 is worth 4" in line
 

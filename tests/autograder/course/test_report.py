@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from autograder import cli
 from autograder.course import report
 from autograder.release import build
 from tests.autograder import classroom
@@ -76,6 +77,7 @@ def test_a_gradebook_of_another_kit_is_refused_in_a_line(own_class, capsys):
         book.add_grade_cell("vae-old_question", "vae", "vae", max_score=2, cell_type="code")
         asks = build.TEST_CELL.format(what="An old question", id="vae.old_question")
         book.add_source_cell("vae-old_question", "vae", "vae", source=asks, cell_type="code")
-    assert report.write("vae", own_class) == 2
-    assert "vae.old_question, which this version" in capsys.readouterr().err
+    assert cli.main(["report", "vae", "--course-dir", str(own_class)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "vae.old_question, which this version" in line
     assert not (own_class / "reports").exists()
