@@ -145,7 +145,7 @@ def main(argv: list[str] | None = None) -> int:
         help="of the roster, where they are not found: number, id, name",
     )
     collecting.add_argument(
-        "--pattern", help="how names are made, such as '{last}_{first}_{id}/{file}'"
+        "--pattern", help="how names are made, such as '{last}_{first}_{id}/{file}' or '{id}.ipynb'"
     )
     collecting.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     collecting.set_defaults(run=run_collect)

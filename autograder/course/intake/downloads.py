@@ -107,25 +107,28 @@ FIELDS = {
     "first": r"(?P<first>[^/]+?)",
     "last": r"(?P<last>[^/]+?)",
     "number": r"(?P<key>\d+)",
+    "attempt": r"(?P<attempt>\d+)",
     "file": r"(?P<file>.+)",
     "any": r"[^/]*?",
 }
 
 
 def form_of(pattern: str) -> Form:
-    """The form that a template such as `{last}_{first}_{id}/{file}` describes."""
-    template = pattern if "{file}" in pattern else f"{pattern.rstrip('/')}/{{file}}"
-    parts = re.split(r"\{(\w+)\}", template)
+    """The form that a template such as `{last}_{first}_{id}/{file}` describes; one without
+    `{file}` is the name of a folder, or of the file itself.
+    """
+    parts = re.split(r"\{(\w+)\}", pattern.rstrip("/"))
     unknown = [part for part in parts[1::2] if part not in FIELDS]
     doubled = {part for part in parts[1::2] if parts[1::2].count(part) > 1} - {"any"}
     if unknown or doubled or not {"id", "name", "last", "number"} & set(parts[1::2]):
         raise WrongCall(
             f"the pattern {pattern!r} must say whose a file is, each field once: "
             f"{', '.join(f'{{{name}}}' for name in FIELDS)}; such as "
-            "'{last}_{first}_{id}/{file}'"
+            "'{last}_{first}_{id}/{file}' or '{id}.ipynb'"
         )
     made = "".join(FIELDS[p] if i % 2 else re.escape(p) for i, p in enumerate(parts))
-    return Form(f"the pattern {pattern}", re.compile(made))
+    made += "" if "file" in parts[1::2] else "(?:/(?P<file>.+))?"
+    return Form(f"the pattern {pattern}", re.compile(_ABOVE + made))
 
 
 def entries(
@@ -144,8 +147,8 @@ def entries(
         some = ", ".join(printable(upload.name) for upload in uploads[:3]) or "nothing"
         what = form.platform if pattern else "a download of " + ", ".join(f.platform for f in forms)
         raise WrongCall(
-            f"this does not look like {what}: it holds {some} …; "
-            "--pattern '{id}/{file}' says how its names are made"
+            f"this does not look like {what}: it holds {some} …; --pattern says how its names are "
+            "made, such as '{id}/{file}' or '{id}.ipynb'"
         )
     found, texts = _grouped(form, uploads, zone)
     for key, text in texts.items():
@@ -184,18 +187,21 @@ def _grouped(form: Form, uploads, zone) -> tuple[dict[str, Entry], dict[str, Upl
             continue  # what was typed into the platform's own text field
         time = _time(told.get("time", ""), form.time, zone)
         time = time or _time(told.get("stamp", ""), "%Y%m%d%H%M%S", zone) or upload.time
-        made = Upload(told["file"], upload.open, upload.size, time)
-        attempts[who][told.get("time", "")].append(made)
+        file = told["file"] or PurePosixPath(upload.name).name
+        made = Upload(file, upload.open, upload.size, time)
+        attempts[who][told.get("attempt") or told.get("time", "")].append(made)
     for who, tried in attempts.items():
-        last = max(tried, key=lambda when: max(_seconds(upload) for upload in tried[when]))
+        last = max(tried, key=lambda which: _order(which, tried[which]))
         found[who].uploads = tried[last]
         if len(tried) > 1:
             found[who].notes.append(f"the latest of {len(tried)} attempts counts")
     return found, texts
 
 
-def _seconds(upload: Upload) -> float:
-    return upload.time.timestamp() if upload.time else 0.0
+def _order(which: str, uploads: list[Upload]) -> tuple[int, float]:
+    """Later attempts are larger: by their number where they have one, then by time."""
+    times = [upload.time.timestamp() for upload in uploads if upload.time]
+    return int(which) if which.isdecimal() else 0, max(times, default=0.0)
 
 
 def _time(text: str, form: str, zone: tzinfo | None) -> datetime | None:

@@ -26,8 +26,10 @@ from autograder.exam.verdict import printable
 MEBI = 2**20
 LARGEST = 512 * MEBI  # of one submission, unpacked
 LISTED = 50_000  # files that one archive may list
+JOINERS = "\u200c\u200d"  # within words of Persian and Hindi, and within emoji
 NAME = 200  # bytes of one part of a path; file systems end at 255
 COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}  # tars
+ZIPS = (".zip", ".ipynb", ".rar", ".7z")  # names that zips have been given
 TAR = re.compile(r"\.(tar(\.(gz|bz2|xz))?|tgz|tbz2?|txz)$")
 # What systems and editors leave behind; nobody handed it in.
 SYSTEM = {"__MACOSX", ".ipynb_checkpoints", "__pycache__", ".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -81,7 +83,7 @@ class Upload:
         except (zipfile.BadZipFile, OSError, NotImplementedError, EOFError, ValueError) as error:
             raise LeftOut(f"{self.name!r} is damaged ({cause(error)})") from None
         except Exception as error:  # zlib.error, lzma.LZMAError
-            raise LeftOut(f"{self.name!r} is damaged ({type(error).__name__})") from None
+            raise LeftOut(f"{self.name!r} is damaged ({cause(error)})") from None
 
 
 def source(path: Path, zone: tzinfo | None = None) -> list[Upload]:
@@ -135,7 +137,9 @@ def is_archive(upload: Upload) -> bool:
     weights is a zip inside, and stays as it is.
     """
     name = upload.name.lower()
-    if name.endswith((".zip", ".ipynb")) or TAR.search(name):
+    if "." not in name and "/" not in name:  # a name that lost its ending
+        return upload.begins(b"PK")
+    if name.endswith(ZIPS) or TAR.search(name):
         return name.endswith(".tar") or any(map(upload.begins, (b"PK", *COMPRESSED)))
     return False
 
@@ -231,6 +235,13 @@ def systems(name: str) -> bool:
     return not SYSTEM.isdisjoint(path.parts) or path.name.startswith("._")
 
 
+def shortened(name: str) -> str:
+    """A name that a file can have here, for one that is told by its content."""
+    above, slash, own = name.rpartition("/")
+    own = printable(" ".join(own.split())).encode()[-NAME:].decode("utf-8", "ignore")
+    return above + slash + own
+
+
 def checked(name: str) -> str:
     """A relative path that stays in its folder. Unusable for one that no honest archive holds,
     LeftOut for one that is merely no name for a file here.
@@ -242,6 +253,6 @@ def checked(name: str) -> str:
         raise Unusable(f"{shown} is no name for a file")
     if max(len(part.encode("utf-8", "replace")) for part in path.parts) > NAME:
         raise LeftOut(f"{shown} has a name over {NAME} bytes")
-    if printable(name) != name or "\n" in name or "\t" in name or len(name) > 1000:
+    if printable(name, keep=JOINERS) != name or "\n" in name or "\t" in name or len(name) > 1000:
         raise LeftOut(f"{shown} is no name for a file")
     return str(path)

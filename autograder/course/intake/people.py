@@ -10,7 +10,18 @@ from collections.abc import Iterable
 from autograder.course.intake.downloads import Entry
 from autograder.course.intake.files import Unusable
 
-ANONYMOUS = re.compile(r"\W*participant\W*|teilnehmer(/in)?|participante|deelnemer", re.I)
+# Moodle's "Participant", in its languages and without what it takes out of a file's name.
+ANONYMOUS = re.compile(
+    r"participante?|teilnehmer/?(in)?|partecipante|deelnemer|deltager|deltagare|deltaker|"
+    r"osallistuja|uczestnik|účastník|résztvevő|katılımcı|участник|учасник|συμμετέχων|مشارك|"
+    r"参与者|参加者|참가자",
+    re.I,
+)
+# Letters that are no letter with an accent on it, and how they are written without.
+PLAIN = str.maketrans({"ı": "i", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "đ": "d", "Đ": "d"})
+SPELLED = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe"}
+)
 TEST_STUDENT = "studenttest"  # Canvas' own, as its downloads name it
 
 
@@ -20,6 +31,7 @@ class People:
     def __init__(self, students: Iterable):
         self._ids: dict[str, set[str]] = defaultdict(set)
         self._names: dict[str, set[str]] = defaultdict(set)
+        self._spelled: dict[str, set[str]] = defaultdict(set)
         self._numbers: dict[str, set[str]] = defaultdict(set)
         for student in students:
             first, last = student.first_name or "", student.last_name or ""
@@ -29,14 +41,18 @@ class People:
             for name in (first + last, last + first):
                 if name.strip():
                     self._names[letters(name)].add(student.id)
+                    self._spelled[letters(spelled(name))].add(student.id)
 
     def by_id(self, text: str) -> set[str]:
         """Who has this id, email or number."""
         return self._ids.get(_id(text), set())
 
     def by_name(self, text: str) -> set[str]:
-        """Who has this name, whatever its order, accents and case."""
-        return self._names.get(letters(text), set())
+        """Who has this name, whatever its order, accents and case; or else its spelling without
+        umlauts.
+        """
+        found = self._names.get(letters(text))
+        return found or self._spelled.get(letters(spelled(text)), set())
 
     def learn(self, number: str, student: str) -> None:
         """A roster says that the platform's number means this student."""
@@ -64,8 +80,13 @@ class People:
 
 def letters(name: str) -> str:
     """Letters and digits without accents or case: platforms keep no more of a name."""
-    plain = unicodedata.normalize("NFKD", name)
+    plain = unicodedata.normalize("NFKD", name).translate(PLAIN)
     return "".join(c for c in plain if c.isalnum()).casefold()
+
+
+def spelled(name: str) -> str:
+    """A name as a login or a system without such letters has it: Müller as Mueller."""
+    return unicodedata.normalize("NFC", name).casefold().translate(SPELLED)
 
 
 def _id(text) -> str:

@@ -12,7 +12,6 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import PurePosixPath
 
 from autograder.course.intake import files
@@ -80,26 +79,36 @@ def _opened(uploads: Iterable[Upload], budget: Budget, notes: list[str]) -> dict
     found: dict[str, Upload] = {}
     waiting = deque((upload, "", 0) for upload in uploads)
     programs: dict[str, int] = {}
+    copies = 0
     while waiting:
         if len(waiting) + len(found) > files.LISTED:
             raise Unusable(f"it has more than {files.LISTED:,} files")
         upload, above, depth = waiting.popleft()
         if files.systems(upload.name):
+            copies += upload.name.endswith("-checkpoint.ipynb")
             continue
         owner = next((p for p in PurePosixPath(upload.name).parts if p in PROGRAMS), None)
         if owner:
             programs[owner] = programs.get(owner, 0) + 1
             continue
         try:
-            name = above + files.checked(upload.name)
+            told = upload.name
+            if told.lower().endswith(".ipynb"):  # it becomes vae.ipynb, whatever its name
+                told = files.shortened(told)
+            name = above + files.checked(told)
             if files.is_archive(upload) and depth < 2:
                 waiting.extend((m, f"{name}/", depth + 1) for m in files.unpacked(upload, budget))
                 continue
         except LeftOut as problem:
             notes.append(f"left out: {problem}")
             continue
-        found.setdefault(name, upload)
+        if name in found:
+            notes.append(f"{name!r} is there twice; the later counts")
+        if name not in found or _seconds(upload) >= _seconds(found[name]):
+            found[name] = upload
     notes += [f"left out: {name}/ ({count:,} files)" for name, count in programs.items()]
+    if copies and not any(name.lower().endswith(".ipynb") for name in found):
+        notes.append("left out: a copy in .ipynb_checkpoints, and there is no notebook beside it")
     return found
 
 
@@ -123,9 +132,11 @@ def _chosen(found, wanted, budget: Budget, notes: list[str]) -> dict[str, str]:
         mine = [n for n in mine if n.lower().endswith(".ipynb")] or mine
         if not mine:
             continue
-        mine.sort(key=lambda name: _order(name, notebook, found[name].time))
+        mine.sort(key=lambda name: _order(name, notebook, found[name]))
         best = mine[-1]
         chosen[notebook] = best
+        if not cells.get(best):
+            notes.append(f"{best!r} holds no cell of {notebook} by its name: look at it")
         if PurePosixPath(best).name != f"{notebook}.ipynb":
             notes.append(f"{best!r} taken as {notebook}.ipynb")
         older = [repr(name) for name in mine if name != best]
@@ -156,15 +167,19 @@ def _attempt(name: str, notebook: str) -> int | None:
     return int(number[1]) if number and rest.strip() == notebook else None
 
 
-def _order(name: str, notebook: str, time: datetime | None):
+def _order(name: str, notebook: str, upload: Upload):
     """Later attempts are larger: by the LMS's number on the zip or the notebook, then by time, then
     the right name first.
     """
     attempt = _attempt(name, notebook)
     top = PurePosixPath(name).parts[0]
     whole = AGAIN.search(PurePosixPath(top).stem) if top != name else None
-    known = time.timestamp() if time else 0.0
+    known = _seconds(upload)
     return (int(whole[1]) if whole else 0, attempt or 0, known, attempt is not None, name)
+
+
+def _seconds(upload: Upload) -> float:
+    return upload.time.timestamp() if upload.time else 0.0
 
 
 def _places(found, root: PurePosixPath, notebooks: set[str], notes: list[str]) -> dict[str, str]:
