@@ -195,7 +195,13 @@ class _Export(ExportPlugin):
             return self._read.named[title]
         like = re.compile(rf"(?:.*:)?\s*{re.escape(title)}\s*(?:\([^()]*\))?\s*", re.I)
         heads = enumerate(self._read.table.fields)
-        return next((i for i, head in heads if like.fullmatch(head)), None)
+        found = [i for i, head in heads if like.fullmatch(head)]
+        # Moodle may have it in points, in per cent and in letters
+        return next(filter(self._holds_points, found), found[0] if found else None)
+
+    def _holds_points(self, place: int) -> bool:
+        cells = self._read.table.column(place)
+        return all(rosters.value(cell) is not None for cell in cells if cell not in ("", "-"))
 
     def _compare(self, title: str, told: str, points: float) -> None:
         """Say so where the LMS has another maximum than the gradebook."""

@@ -4,18 +4,40 @@ decimal points or commas. What is written goes back in the same form.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.errors import WrongCall, cause
 from utils.hand_in.files import replacing
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
+# Of two that cut a line into as many cells the first counts: names hold commas.
+DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
+UNICODE = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "utf-32": "UTF-32"}
+OLDER = {  # encodings that nothing in a file tells apart; Latin-1 reads, and gives back, any byte
+    "cp1252": "Windows-1252",
+    "cp1250": "Windows-1250",
+    "cp1254": "Windows-1254",
+    "cp1251": "Windows-1251",
+    "mac-roman": "Mac Roman",
+    "gb18030": "GB 18030",
+    "shift-jis": "Shift JIS",
+    "euc-kr": "EUC-KR",
+    "big5": "Big5",
+    "latin-1": "Latin-1",
+}
+NO_TABLE = {  # how a file begins that is none: what it is
+    b"PK": "a spreadsheet: save it as CSV",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet: save it as CSV",
+    b"%PDF": "a PDF file: export it as CSV",
+    b"<": "a web page or XML: export it as CSV",
+}
+TITLES = 10  # lines that may stand above the header
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)\s*%?")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet runs when a cell begins with it
 
@@ -39,7 +61,7 @@ class Table:
     def form(self) -> str:
         """How it is written, in words."""
         decimals = ", decimal commas" if self.comma else ""
-        return f"{ENCODINGS[self.encoding]}, {DELIMITERS[self.delimiter]}{decimals}"
+        return f"{(UNICODE | OLDER)[self.encoding]}, {DELIMITERS[self.delimiter]}{decimals}"
 
     def column(self, number: int) -> list[str]:
         """The cells of one column, without the white space around them."""
@@ -58,13 +80,29 @@ class Table:
 
 def read(path: Path, what: str = "table") -> Table:
     """Read a table with a header; WrongCall, in a sentence, where there is none to read."""
+    return next(readings(path, what))
+
+
+def readings(path: Path, what: str = "table") -> Iterator[Table]:
+    """What a file may say: one table where it tells its encoding, else one for each older encoding
+    that fits, likelier ones first.
+    """
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise WrongCall(f"the {what} {path} cannot be read: {cause(error)}") from None
-    text, encoding = _decoded(data)
-    if data.startswith(b"PK"):
-        raise WrongCall(f"the {what} {path} is a spreadsheet: save it as CSV")
+    other = next((said for begin, said in NO_TABLE.items() if data.lstrip().startswith(begin)), "")
+    if other:
+        raise WrongCall(f"the {what} {path} is {other}")
+    encodings = _encodings(data)
+    errors = "strict" if len(encodings) > 1 else "replace"
+    for encoding in encodings:
+        with contextlib.suppress(UnicodeDecodeError):
+            yield _parsed(data.decode(encoding, errors), encoding, Path(path), what)
+
+
+def _parsed(text: str, encoding: str, path: Path, what: str) -> Table:
+    text = text.removeprefix("\ufeff")
     told = re.match(r"sep=(.)\r?\n", text)  # Excel's own first line
     text = text[told.end() :] if told else text
     delimiter = told[1] if told and told[1] in DELIMITERS else _delimiter(text)
@@ -75,31 +113,41 @@ def read(path: Path, what: str = "table") -> Table:
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     if not rows:
         raise WrongCall(f"the {what} {path} is empty")
-    width = len(rows[0])
-    body = [(row + [""] * width)[:width] for row in rows[1:]]
-    return Table(Path(path), rows[0], body, encoding, delimiter)
+    # lines of a title may stand on top
+    top = next((i for i, row in enumerate(rows[:TITLES]) if len(row) > 1), 0)
+    width = len(rows[top])
+    body = [(row + [""] * width)[:width] for row in rows[top + 1 :]]
+    return Table(path, rows[top], body, encoding.removesuffix("-le").removesuffix("-be"), delimiter)
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
+def _encodings(data: bytes) -> list[str]:
+    """What a file is written in; several where it does not tell."""
+    if data.startswith(BOM_UTF32_LE):
+        return ["utf-32"]
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace"), "utf-16"
-    if b"\0" in data[:200]:  # UTF-16 without its mark
-        order = "utf-16-be" if data[:1] == b"\0" else "utf-16-le"
-        return data.decode(order, "replace"), "utf-16"
+        return ["utf-16"]
+    if data[:200].count(0) > len(data[:200]) / 4:  # UTF-16 without its mark
+        return ["utf-16-be" if data[:1] == b"\0" else "utf-16-le"]
     if data.startswith(BOM_UTF8):
-        return data.decode("utf-8-sig", "replace"), "utf-8-sig"
+        return ["utf-8-sig"]
     try:
-        return data.decode("utf-8"), "utf-8"
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", "replace"), "cp1252"
+        return list(OLDER)
+    return ["utf-8"]
 
 
 def _delimiter(text: str) -> str:
-    """What cuts the first line into the most cells."""
-    first = text.lstrip("\r\n")[:20_000]
+    """What cuts the first line that can be cut into the most cells."""
+    begin = text.lstrip("\r\n")[:20_000]
 
-    def cells(delimiter: str) -> int:
-        return len(next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter), []))
+    def cells(delimiter: str) -> tuple[int, int]:
+        rows = csv.reader(io.StringIO(begin, newline=""), delimiter=delimiter)
+        with contextlib.suppress(csv.Error):
+            for number, row in zip(range(TITLES), rows, strict=False):
+                if len(row) > 1:
+                    return -number, len(row)
+        return -TITLES, 0
 
     return max(DELIMITERS, key=cells)
 

@@ -17,6 +17,7 @@ from autograder.plugins import tables
 
 IDENTIFIER = re.compile(r"(\D+?)\s*(\d+)")  # "Participant 8000", "Teilnehmer/in8000"
 IDS = "sis login id,sis user id,id,id number,username,email address,email,sid,login".split(",")
+WORDS = {"", "student", "name", *IDS}  # of a header, should a student be called so
 # "Grade" in Moodle's languages, for worksheets whose maximum does not give the column away.
 GRADES = (
     "grade,bewertung,note,calificación,qualificació,nota,valutazione,beoordeling,cijfer,karakter,"
@@ -38,11 +39,20 @@ class Roster:
         numbers: Iterable[str] = (),
         named: dict[str, str] | None = None,
     ):
-        self.table, self.people = tables.read(path, "roster"), people
+        self.people = people
+        # of encodings that nothing tells apart, the one in which most people are known
+        self.table = max(tables.readings(path, "roster"), key=self._known)
         self.named = {role: self._named(role, head) for role, head in (named or {}).items()}
+        heads = [head for head in self.table.fields if head.strip().casefold() not in WORDS]
+        told = [head for head in heads if people.by_id(head) or people.by_name(head)]
+        if told:
+            raise WrongCall(
+                f"the first line of the roster {path} is about {told[0]!r}, a student: put a line "
+                "with the names of the columns on top, such as id;name"
+            )
         columns = [self.table.column(i) for i in range(len(self.table.fields))]
-        self.ids = self._ids(columns)
         self.names = self._names(columns)
+        self.ids = self._ids(columns)
         self.numbers = self._numbers(columns, set(numbers))
         if not self.ids and not self.names and self.table.rows:
             raise WrongCall(
@@ -50,6 +60,17 @@ class Roster:
                 f"{', '.join(map(repr, self.table.fields))}. --columns id=HEADER says which one "
                 "holds ids or emails"
             )
+
+    def _known(self, table: tables.Table) -> int:
+        pairs = [pair for row in table.rows for pair in zip(row, [*row[1:], ""], strict=True)]
+        return sum(bool(self.people.by_name(one + two)) for one, two in pairs) + sum(
+            bool(self.people.by_name(one)) for one, _ in pairs
+        )
+
+    def _who(self, cell: str) -> set[str]:
+        """Whose id or email this is; Brightspace puts a # before it, spreadsheets an apostrophe."""
+        found = self.people.by_id(cell)
+        return found or self.people.by_id(cell.strip().strip("#='\""))
 
     def _named(self, role: str, header: str) -> int:
         column = self.table.find(header)
@@ -61,19 +82,22 @@ class Roster:
         return column
 
     def _ids(self, columns) -> list[int]:
-        """Columns of ids or emails, those that tell most people apart first."""
+        """Columns of ids or emails, those that tell most people apart first; first names may look
+        like ids, and come last.
+        """
         if "id" in self.named:
             return [self.named["id"]]
-        found = {}
+        found, names = {}, {number for place in self.names for number in place}
         for number, cells in enumerate(columns):
             filled = [cell for cell in cells if cell]
-            hits = [next(iter(self.people.by_id(cell)), None) for cell in filled]
+            hits = [next(iter(self._who(cell)), None) for cell in filled]
             hits = [hit for hit in hits if hit]
             known = self.table.fields[number].strip().casefold() in IDS
             likely = known or (len(hits) > len(filled) / 2 and len(set(hits)) == len(hits))
             if hits and likely:
-                found[number] = len(set(hits))
-        return sorted(found, key=lambda number: -found[number])
+                sure = known or "@" in filled[0]
+                found[number] = number not in names, sure, len(set(hits))
+        return sorted(found, key=found.__getitem__, reverse=True)
 
     def _names(self, columns) -> list[tuple[int, ...]]:
         """Columns, or two neighbours, that hold names."""
@@ -99,7 +123,7 @@ class Roster:
     def owner(self, row: list[str]) -> str | None:
         """Which student of the gradebook a row is about; None for nobody, or more than one."""
         for number in self.ids:
-            found = self.people.by_id(row[number])
+            found = self._who(row[number])
             if len(found) == 1:
                 return next(iter(found))
         for place in self.names:
@@ -126,7 +150,7 @@ class Roster:
         for number in set(range(len(self.table.fields))) - people:
             told = [IDENTIFIER.fullmatch(cell) for cell in self.table.column(number)]
             words = {match[1].strip() for match in told if match}
-            if told and all(told) and len(words) == 1 and "@" not in words.pop():
+            if told and all(told) and len(words) == 1 and words.pop().replace("/", "").isalpha():
                 return number
         return None
 

@@ -125,6 +125,18 @@ def test_moodles_grading_worksheet_comes_back_with_grades_and_nothing_else_chang
         export(Moodle, gradebook, tmp_path, roster=str(sheet), questions=True)
 
 
+def test_points_go_into_the_column_of_points(gradebook, tmp_path):
+    roster = tmp_path / "moodle.csv"
+    roster.write_text(
+        "Vorname;Nachname;E-Mail-Adresse;vae (Prozentsatz);vae (Buchstabe);vae (Punkte)\n"
+        'Åsa;Öhman;asa@example.org;"25,00 %";F;"1,25"\n'
+        "Chloé;Dupont;chloe@example.org;-;-;-\n",
+        encoding="utf-8",
+    )
+    rows = export(Moodle, gradebook, tmp_path, roster=str(roster))
+    assert [row["vae (Punkte)"] for row in rows] == ["1,25", ""]
+
+
 def test_an_empty_gradebook_exports_nothing(tmp_path):
     build.scripts_on_path()
     with Gradebook(f"sqlite:///{tmp_path / 'empty.db'}") as book:

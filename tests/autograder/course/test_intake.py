@@ -1,0 +1,184 @@
+"""Names, patterns, rosters and odd files as the world has them, without a course folder."""
+
+import io
+import zipfile
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from autograder.course.intake import downloads, submission
+from autograder.course.intake.files import Unusable, Upload
+from autograder.course.intake.people import People
+from autograder.course.intake.rosters import Roster
+from autograder.errors import WrongCall
+
+CLASS = {  # id: first name, last name
+    "aa1": ("Anna", "Ångström"),
+    "bob": ("Bob", "O'Hara, Jr."),
+    "jm7": ("Jürgen", "Müller-Lüdenscheidt"),
+    "zi3": ("Zeynep", "Işık-Öztürk"),
+    "fx2": ("François-Xavier", "Lefèvre"),
+    "lw9": ("伟", "李"),
+    "anna": ("Ben", "Kjær"),
+}
+NOTEBOOK = b'{"cells": [{"metadata": {"nbgrader": {"grade_id": "vae-elbo"}}}]}'
+WANTED = {"vae": {"vae-elbo"}}
+
+
+def people():
+    return People(
+        SimpleNamespace(
+            id=id, first_name=first, last_name=last, email=f"{id}@example.org", lms_user_id=None
+        )
+        for id, (first, last) in CLASS.items()
+    )
+
+
+def uploads(files, hour=12):
+    """Uploads of {name: content}, each an hour later than the one before."""
+    return [
+        Upload(
+            name, lambda data=data: io.BytesIO(data), len(data), datetime(2026, 3, 1, h, tzinfo=UTC)
+        )
+        for h, (name, data) in enumerate(files.items(), hour)
+    ]
+
+
+def zipped(*files):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in files:
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "told, student",
+    [
+        ("ZEYNEP IŞIK-ÖZTÜRK", "zi3"),
+        ("Zeynep Isik-Ozturk", "zi3"),
+        ("Juergen Mueller-Luedenscheidt", "jm7"),
+        ("Müller-Lüdenscheidt, Jürgen", "jm7"),
+        ("Ben Kjaer", "anna"),
+        ("李 伟", "lw9"),
+        ("Group 3-Anna Angstrom", "aa1"),
+    ],
+)
+def test_a_name_is_found_as_systems_write_it(told, student):
+    assert people().find(downloads.Entry(told)) == student
+
+
+@pytest.mark.parametrize(
+    "told", ["Participant", "Teilnehmerin", "Katılımcı", "Participante", "参加者"]
+)
+def test_a_participant_without_a_name_is_anonymous(told):
+    with pytest.raises(Unusable, match="is anonymous"):
+        people().find(downloads.Entry(told))
+
+
+@pytest.mark.parametrize(
+    "pattern, files, file",
+    [
+        ("{id}.ipynb", {"bob.ipynb": b"x"}, "bob.ipynb"),
+        (
+            "{any} - {name}.ipynb",
+            {"vae - Bob O'Hara, Jr..ipynb": b"x"},
+            "vae - Bob O'Hara, Jr..ipynb",
+        ),
+        ("vae-{id}", {"week 1/vae-bob/vae.ipynb": b"x"}, "vae.ipynb"),
+        (
+            "Submitted files/{name}/{any}/{file}",
+            {"A/Submitted files/bob/w/vae.ipynb": b"x"},
+            "vae.ipynb",
+        ),
+        (
+            "{id}/Version {attempt}/{file}",
+            {"bob/Version 10/vae.ipynb": b"x", "bob/Version 9/vae.ipynb": b"old"},
+            "vae.ipynb",
+        ),
+    ],
+)
+def test_a_pattern_names_a_file_a_folder_or_an_attempt(pattern, files, file):
+    (entry,) = downloads.entries(uploads(files), pattern)[1]
+    found = people().by_name(entry.name) or people().by_id(next(iter(entry.ids), entry.name))
+    assert found == {"bob"} and [upload.name for upload in entry.uploads] == [file]
+    assert entry.uploads[0].open().read() == b"x"
+
+
+@pytest.mark.parametrize(
+    "files, said",
+    [
+        ({"vae": zipped(("vae/vae.ipynb", NOTEBOOK))}, ""),
+        ({"vae.rar": zipped(("vae.ipynb", NOTEBOOK))}, ""),
+        ({"v" * 250 + ".ipynb": NOTEBOOK}, "taken as vae.ipynb"),
+        ({"a\u202eb\n.ipynb": NOTEBOOK}, "taken as vae.ipynb"),
+        ({"می\u200cخواهم/vae.ipynb": NOTEBOOK, "می\u200cخواهم/a.png": b"x"}, ""),
+        ({"vae.ipynb": NOTEBOOK.replace(b"vae-", b"xyz-")}, "holds no cell of vae by its name"),
+        ({"vae.zip": zipped(("vae.ipynb", b"{}"), ("vae.ipynb", NOTEBOOK))}, "is there twice"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_notebook_counts_whatever_it_is_called(files, said):
+    kept, notes = submission.taken(uploads(files), WANTED)
+    assert kept["vae.ipynb"].startswith(NOTEBOOK[:40]) and said in "; ".join(notes)
+
+
+def test_a_checkpoint_alone_is_named():
+    files = {"vae/.ipynb_checkpoints/vae-checkpoint.ipynb": NOTEBOOK}
+    with pytest.raises(Unusable, match="a copy in .ipynb_checkpoints"):
+        submission.taken(uploads(files), WANTED)
+
+
+def roster(tmp_path, text, encoding="utf-8", **named):
+    path = tmp_path / "roster.csv"
+    path.write_bytes(text.encode(encoding))
+    found = Roster(path, people(), (), named)
+    return found, [found.owner(row) for row in found.table.rows]
+
+
+@pytest.mark.parametrize(
+    "text, encoding",
+    [
+        ("Nom;Prénom\nLefèvre;François-Xavier\n", "mac-roman"),
+        ("Soyadı;Adı\nIşık-Öztürk;Zeynep\n", "cp1254"),
+        ("姓名,成绩\n李伟,\n", "gb18030"),
+        ("Nom;Prénom\nLefèvre;François-Xavier\n", "utf-32"),
+        ("Nom\tPrénom\nLefèvre\tFrançois-Xavier\n", "utf-16-be"),
+    ],
+)
+def test_a_roster_of_an_older_encoding_is_read_as_its_people_are_known(tmp_path, text, encoding):
+    found, owners = roster(tmp_path, text, encoding)
+    assert owners[0] in CLASS and len(owners) == 1
+    assert found.table.fields == text.splitlines()[0].replace(";", ",").replace("\t", ",").split(
+        ","
+    )
+
+
+@pytest.mark.parametrize(
+    "text, owners",
+    [
+        ("Kurs: Generative Modelle\nStand: 1.3.2026\n\nLogin;Name\nbob;x\njm7;y\n", ["bob", "jm7"]),
+        ("OrgDefinedId,Grade,End-of-Line Indicator\n#bob,,#\n#jm7,,#\n", ["bob", "jm7"]),
+        ('Login,x\n"=""bob""",1\n\'jm7,2\n', ["bob", "jm7"]),
+        # a first name that is somebody else's id
+        ("First name,Email\nAnna,aa1@example.org\n", ["aa1"]),
+        ("First name,Surname,Code,Email\nAnna,Ångström,7,aa1@example.org\n", ["aa1"]),
+    ],
+)
+def test_a_row_is_about_whom_it_names(tmp_path, text, owners):
+    assert roster(tmp_path, text)[1] == owners
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("bob;Bob O'Hara, Jr.\njm7;x\n", "put a line with the names of the columns on top"),
+        ("<html><table></table></html>", "a web page"),
+        ("%PDF-1.7", "a PDF"),
+        ("", "is empty"),
+    ],
+)
+def test_what_is_no_roster_is_said(tmp_path, text, said):
+    with pytest.raises(WrongCall, match=said):
+        roster(tmp_path, text)
