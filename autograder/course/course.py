@@ -12,7 +12,6 @@ import re
 import shutil
 import sqlite3
 import tempfile
-import unicodedata
 import warnings
 from copy import deepcopy
 from pathlib import Path
@@ -115,7 +114,7 @@ class Course:
 
     def problem(self, student: str) -> str | None:
         """Why there is nothing to grade in what a student handed in."""
-        problem = unusable_id(student) or self._other_accents(student)
+        problem = unusable_id(student) or patches.other_accents(student, self.known)
         if problem:
             return problem
         folder = self.submitted(student)
@@ -128,17 +127,6 @@ class Course:
             found = verdict.printable(f", but {found}") if found else ""
             return f"{folder.relative_to(self.root)} holds no {wanted}{found}"
         return None
-
-    def _other_accents(self, student: str) -> str | None:
-        """Systems write é in two ways; whoever is graded under the wrong one is somebody else."""
-        same = [
-            known
-            for known in self.known - {student}
-            if unicodedata.normalize("NFC", known) == unicodedata.normalize("NFC", student)
-        ]
-        if student in self.known or not same:
-            return None
-        return f"the gradebook writes {same[0]!r} with other characters for the accents: rename it"
 
     def content(self, student: str) -> str:
         """Hash of everything in a submission."""

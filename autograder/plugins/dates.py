@@ -10,10 +10,11 @@ import math
 import os
 import re
 import stat
+import warnings
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from pathlib import Path
 
-from dateutil import tz
+from dateutil import parser, tz
 
 from autograder.errors import WrongCall
 from autograder.plugins import tables
@@ -46,17 +47,21 @@ def zone_named(name: str) -> tzinfo:
     return found
 
 
+class NoTime(ValueError):
+    """A text is no time, or names a zone that nobody knows; the message says which."""
+
+
 def parse(text: str, where: tzinfo | None = UTC, day_ends: bool = False) -> datetime:
     """A time such as `2026-03-01 12:00 Europe/Berlin`, in UTC and without a zone as nbgrader has
     it.
 
     where: the zone of a time that names none (None: this machine's), and the one whose
     abbreviations are known. day_ends: whether a day alone means its last second, as due dates do.
-    Raises ValueError, whose message says why, for what is no time or names a zone nobody knows.
+    Raises NoTime.
     """
     told = _STAMP.fullmatch(text.strip())
     if not told:
-        raise ValueError(f"{text.strip()[:80]!r} is no time such as 2026-03-01 12:00 Europe/Berlin")
+        raise NoTime(f"{text.strip()[:80]!r} is no time such as 2026-03-01 12:00 Europe/Berlin")
     day, clock, named = told.groups()
     try:
         date = datetime.strptime(day, "%Y-%m-%d").date()
@@ -66,7 +71,24 @@ def parse(text: str, where: tzinfo | None = UTC, day_ends: bool = False) -> date
             where = _zone_of(named, moment, where)
         return _aware(moment, where).astimezone(UTC).replace(tzinfo=None)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text.strip()[:80]!r}: {error}") from None
+        raise NoTime(f"{text.strip()[:80]!r}: {error}") from None
+
+
+def parse_any(text: str) -> datetime:
+    """A time as `parse` reads it, or in another of the forms that nbgrader takes, such as
+    `1 March 2026 12:00`; without a zone it is in UTC, as nbgrader has it. Raises NoTime.
+    """
+    if _STAMP.fullmatch(text.strip()):
+        return parse(text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", parser.UnknownTimezoneWarning)
+            moment = parser.parse(text)
+        return _aware(moment, moment.tzinfo or UTC).astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError, parser.UnknownTimezoneWarning) as error:
+        why = "it names a zone that is not known" if isinstance(error, Warning) else error
+        told = f"{text.strip()[:80]!r}: {why}; write it as 2026-03-01 12:00 Europe/Berlin"
+        raise NoTime(told) from None
 
 
 def stamp(folder: str | os.PathLike) -> datetime | None:

@@ -35,6 +35,7 @@ class Exporter(NotebookExporter):
             raise NbGraderException(str(error)) from None
         self._compare_points()
         patches.copy_plain_files(self.parent)
+        patches.know_students(self.parent)
         patches.doubt_timestamps(self.parent)
         patches.log_printable(self.parent)
 

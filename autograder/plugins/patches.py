@@ -4,14 +4,16 @@
 `find_at_once`: it asks the gradebook for every grade and every comment by itself.
 `commit_once`: it commits after every cell, so that a kill leaves half of a notebook's grades.
 `copy_plain_files`: it copies what a link points to, were it the gradebook.
+`know_students`: it makes a second student of a folder whose name writes é in another way.
 `doubt_timestamps`: it waits for ever at a pipe, and fails at a date that is none.
+`read_dates`: it takes an unknown zone of a due date for UTC, and +0200 for 200 seconds.
 `log_printable`: it logs names of files as students chose them.
 `tell_of_skipped`: it skips a release that exists, and registers nothing.
 
-All but the last are put on one object, or for as long as a `with` lasts. `VERSION` is the nbgrader
-that they were written for; `tests/autograder/plugins/test_patches.py` fails with another one, so
-that whoever pins it anew looks at each. Outside this module nothing of nbgrader is replaced; the
-package itself (`autograder/__init__.py`) keeps a slow import of jsonschema's away.
+All but `read_dates` and the last are put on one object, or for as long as a `with` lasts. `VERSION`
+is the nbgrader that they were written for; `tests/autograder/plugins/test_patches.py` fails with
+another one, so that whoever pins it anew looks at each. Outside this module nothing of nbgrader is
+replaced; the package itself (`autograder/__init__.py`) keeps a slow import of jsonschema's away.
 """
 
 from __future__ import annotations
@@ -20,13 +22,17 @@ import contextlib
 import glob
 import json
 import os
-from collections.abc import Callable, Iterator
+import sys
+import unicodedata
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from types import SimpleNamespace
 
 import jsonschema
+from nbgrader import utils
 from nbgrader.api import BaseCell, Comment, Grade, Gradebook
 from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import NbGraderException
 
 from autograder.exam import sanitize, verdict
 from autograder.plugins import dates
@@ -126,6 +132,35 @@ def copy_plain_files(converter) -> None:
     converter.init_assignment = copy_plain_files
 
 
+def know_students(converter) -> None:
+    """Have a folder refused whose name is a student's of the gradebook in other characters."""
+    if converter is None or not hasattr(converter, "init_assignment"):
+        return
+    begin, course = converter.init_assignment, converter.coursedir
+
+    def know_students(assignment, student):
+        with Gradebook(course.db_url, course.course_id) as gradebook:
+            problem = other_accents(student, {known.id for known in gradebook.students})
+        if problem:
+            converter.log.error("%s: nothing was graded: %s", student, problem)
+            raise NbGraderException(problem)
+        begin(assignment, student)
+
+    converter.init_assignment = know_students
+
+
+def other_accents(student: str, known: Collection[str]) -> str | None:
+    """Systems write é in two ways; whoever is graded under the wrong one is somebody else. What to
+    do then; None for a name that is known, or new.
+    """
+    same = [
+        k for k in known if unicodedata.normalize("NFC", k) == unicodedata.normalize("NFC", student)
+    ]
+    if student in same or not same:
+        return None
+    return f"the gradebook writes {same[0]!r} with other characters for the accents: rename it"
+
+
 def doubt_timestamps(converter) -> None:
     """Have a `timestamp.txt` that cannot be read taken for none."""
     course = getattr(converter, "coursedir", None)
@@ -140,6 +175,31 @@ def doubt_timestamps(converter) -> None:
             return None
 
     course.get_existing_timestamp = timestamp
+
+
+_parse_utc = utils.parse_utc
+
+
+@cache
+def read_dates() -> None:
+    """Have due dates in zones that are not known refused, by `nbgrader db` in a line."""
+
+    def parse_utc(ts):
+        return dates.parse_any(ts) if isinstance(ts, str) else _parse_utc(ts)
+
+    def told(start):
+        def start_and_tell(self):
+            try:
+                start(self)
+            except dates.NoTime as error:
+                self.fail(f"the due date {error}")
+
+        return start_and_tell
+
+    utils.parse_utc = parse_utc
+    apps = sys.modules.get("nbgrader.apps.dbapp")  # only where it is the command that runs
+    for name in ("DbAssignmentAddApp", "DbAssignmentImportApp") if apps else ():
+        getattr(apps, name).start = told(getattr(apps, name).start)
 
 
 def log_printable(converter) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import nbformat
@@ -191,6 +192,18 @@ def test_links_are_not_followed(course):
     assert course.autograde("links")["success"]
     assert course.score("links") == 2
     assert sorted(p.name for p in (course.root / "autograded/links/vae").iterdir()) == ["vae.ipynb"]
+
+
+def test_a_name_in_another_form_of_unicode_makes_no_second_student(course):
+    with Gradebook(f"sqlite:///{course.root}/gradebook.db", "vae-course") as book:
+        book.add_student(unicodedata.normalize("NFC", "josé"))
+        before = {student.id for student in book.students}
+    other = unicodedata.normalize("NFD", "josé")
+    course.hand_in(other, course.solved())
+    outcome = course.autograde(other)
+    assert not outcome["success"] and "with other characters for the accents" in outcome["log"]
+    with Gradebook(f"sqlite:///{course.root}/gradebook.db", "vae-course") as book:
+        assert {student.id for student in book.students} == before
 
 
 def test_a_linked_notebook_is_not_read(course):

@@ -3,6 +3,8 @@
 import ast
 import inspect
 import os
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,6 +51,42 @@ def test_nothing_of_nbgraders_is_replaced_anywhere_else():
                 if isinstance(target, ast.Attribute) and getattr(above, "id", None) in theirs:
                     replaced.add(name)
     assert replaced == {"autograder.plugins.patches"}
+
+
+@pytest.mark.parametrize(
+    "told, hour",
+    [
+        ("2027-03-01 12:00 UTC", 12),
+        ("2027-03-01 12:00", 12),
+        ("2027-03-01 12:00 +0200", 10),
+        ("2027-03-01T12:00:00.000001 +0200", 10),
+        ("2027-03-01 12:00 Asia/Kolkata", 6),
+        ("1 March 2027 12:00 +01:00", 11),
+        ("2027-07-01 12:00 Europe/Berlin", 10),
+        ("2027-03-01 12:00 CEST", None),
+        ("2027-03-01 12:00 IST", None),
+        ("1 March 2027 12:00 CEST", None),
+        ("soon", None),
+    ],
+)
+def test_a_due_date_is_understood_or_refused(told, hour):
+    patches.read_dates()
+    with Gradebook("sqlite://") as gradebook:
+        if hour is None:
+            with pytest.raises(ValueError, match="2027|soon"):
+                gradebook.add_assignment("vae", duedate=told)
+        else:
+            assert gradebook.add_assignment("vae", duedate=told).duedate.hour == hour
+
+
+def test_nbgrader_db_refuses_a_due_date_in_a_line(tmp_path):
+    (tmp_path / "nbgrader_config.py").write_text((ROOT / "nbgrader_config.py").read_text("utf-8"))
+    command = [sys.executable, "-m", "nbgrader", "db", "assignment", "add", "vae"]
+    done = subprocess.run(
+        [*command, "--duedate=2027-03-01 12:00 CEST"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "no zone 'CEST' is known" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_nbgrader_asks_for_its_engine_where_it_is_replaced_and_gets_it_back(own_class):
