@@ -8,6 +8,8 @@ not needed here: it takes a second to load, and most desks have none.
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import json
 import os
 import stat
@@ -49,12 +51,43 @@ def read(path: str | os.PathLike) -> NotebookNode:
         raise Unreadable("is empty: it was handed in with no content")
     if size > LARGEST:
         raise Unreadable(f"has {size / 2**20:.0f} MiB, more than the {LARGEST / 2**20:.0f} allowed")
+    notes: list[str] = []
+    with open(path, "rb") as stream:
+        raw = _parsed(_decoded(stream.read(), notes), notes)
     try:
-        with open(path, encoding="utf-8-sig") as stream:
-            text = stream.read()
-        raw = json.loads(text)
+        if isinstance(raw, dict) and raw.get("nbformat") in (1, 2, 3):
+            raw = nbformat.convert(nbformat.from_dict(raw), 4)
+        cells = raw["cells"]
+        if not isinstance(cells, list):
+            raise TypeError
+    except Exception:
+        raise Unreadable("is not a notebook: it has no list of cells") from None
+    if len(cells) > CELLS:
+        raise Unreadable(f"is not a notebook with at most {CELLS} cells")
+    rebuilt = [_rebuilt(number, cell, notes) for number, cell in enumerate(cells)]
+    about = {**_python(), **({KEY: {"notes": notes}} if notes else {})}
+    return nbformat.v4.new_notebook(cells=[cell for cell in rebuilt if cell], metadata=about)
+
+
+def _decoded(data: bytes, notes: list[str]) -> str:
+    """A file's text, also of an editor or a shell that writes another encoding than UTF-8."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode("utf-16")
+        raise Unreadable("is not a notebook: it is not text in UTF-8")
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Unreadable("is not a notebook: it is not text in UTF-8") from None
+        if b"\0" in data:
+            raise Unreadable("is not a notebook: it is not text in UTF-8") from None
+        notes.append("The file is not in UTF-8; other letters than those of English may be wrong")
+        return data.decode("cp1252", "replace")
+
+
+def _parsed(text: str, notes: list[str]):
+    """The JSON that a file begins with."""
+    try:
+        raw, end = json.JSONDecoder().raw_decode(text, len(text) - len(text.lstrip()))
     except RecursionError:
         raise Unreadable("is not a notebook: it is nested too deeply") from None
     except ValueError as error:
@@ -64,20 +97,9 @@ def read(path: str | os.PathLike) -> NotebookNode:
                 "two versions that were never put together"
             ) from None
         raise Unreadable(f"is not a notebook: it is not JSON ({error})"[:200]) from None
-    try:
-        if isinstance(raw, dict) and raw.get("nbformat") in (1, 2, 3):
-            raw = nbformat.convert(nbformat.from_dict(raw), 4)
-        cells = raw["cells"]
-        if not isinstance(cells, list) or len(cells) > CELLS:
-            raise Unreadable(f"is not a notebook with at most {CELLS} cells")
-    except Unreadable:
-        raise
-    except Exception:
-        raise Unreadable("is not a notebook: it has no list of cells") from None
-    notes: list[str] = []
-    rebuilt = [_rebuilt(number, cell, notes) for number, cell in enumerate(cells)]
-    about = {**_python(), **({KEY: {"notes": notes}} if notes else {})}
-    return nbformat.v4.new_notebook(cells=[cell for cell in rebuilt if cell], metadata=about)
+    if text[end:].strip():
+        notes.append("The file goes on behind the notebook; what stands there was not read")
+    return raw
 
 
 def _rebuilt(number: int, cell, notes: list[str]) -> NotebookNode | None:
@@ -167,12 +189,15 @@ def restore(nb: NotebookNode, known: Mapping[str, NotebookNode], warn: Callable)
         elif name in kept:
             warn("Cell %r is there more than once", name)
     nb.cells = cells
-    work = None
+    work, written = None, {}  # {what a step defines: its cell}
     for name, official in known.items():
         if is_solution(official) and not is_grade(official):
             work = kept.get(name, work)
+            written |= dict.fromkeys(unlabelled.defines(official.source), kept.get(name))
         elif is_grade(official):
-            _place(nb, kept, name, official, work, warn)
+            own = written.get(name.partition("-")[2])
+            tested = [cell for cell in (work, own) if cell is not None]
+            _place(nb, kept, name, official, tested, warn)
     if notes and not problem_of(nb):
         nb.metadata.setdefault(KEY, NotebookNode())["notes"] = notes
 
@@ -221,14 +246,14 @@ def _restore(cell, name, official, warn) -> None:
         cell.source = official.source
 
 
-def _place(nb, kept, name, official, work, warn) -> None:
+def _place(nb, kept, name, official, tested, warn) -> None:
     """Make sure that a graded cell is there, and a test behind the work that it tests."""
     test = not is_solution(official)
     cell = kept.get(name)
-    if cell is not None and not (test and work is not None):
+    if cell is not None and not (test and tested):
         return
     places = {id(cell): number for number, cell in enumerate(nb.cells)}
-    behind = places[id(work)] if work is not None else len(nb.cells) - 1
+    behind = max((places[id(work)] for work in tested), default=len(nb.cells) - 1)
     if cell is None:
         warn("Cell %r is missing and was put back", name)
         nb.cells.insert(behind + 1 if test else len(nb.cells), official)

@@ -25,7 +25,7 @@ def recognise(cells: list[NotebookNode], known: Mapping[str, NotebookNode], warn
     lost = [name for name in known if name not in there]
     answers = [name for name in known if _is_answer(known[name])]
     if lost:
-        steps = [(cell, _defines(cell.source)) for cell in cells if cell.cell_type == "code"]
+        steps = [(cell, defines(cell.source)) for cell in cells if cell.cell_type == "code"]
         for name in lost:
             if name not in answers:
                 cell, how = _by_text(cells, known, name) or _by_names(steps, known, name)
@@ -62,12 +62,12 @@ def _by_names(steps, known, name):
     """The last cell that defines what this step of the release asks for."""
     if known[name].cell_type != "code" or known[name].metadata.nbgrader.locked:
         return NOTHING
-    asked = _defines(known[name].source)
+    asked = defines(known[name].source)
     own = (cell for cell, names in reversed(steps) if asked & names and _name(cell) not in known)
     return next(((cell, "what it defines") for cell in own), NOTHING)
 
 
-def _defines(source: str) -> set[str]:
+def defines(source: str) -> set[str]:
     return {function or value for function, value in DEFINED.findall(source)}
 
 

@@ -147,3 +147,29 @@ def test_a_merge_conflict_is_called_by_its_name(tmp_path):
     path.write_text('{"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> theirs\n]}')
     with pytest.raises(sanitize.Unreadable, match="merge conflict"):
         sanitize.read(path)
+
+
+@pytest.mark.parametrize(
+    "harm, note",
+    [
+        (lambda text: text.encode("utf-16"), ""),
+        (lambda text: text.encode("cp1252", "replace"), "not in UTF-8"),
+        (lambda text: f"\n{text}\n}}".encode(), "goes on behind the notebook"),
+        (lambda text: (text + text).encode(), "goes on behind the notebook"),
+    ],
+    ids=["a shell's encoding", "an old editor's", "a bracket too many", "twice"],
+)
+def test_a_notebook_that_another_program_wrote_is_read(harm, note, tmp_path):
+    path = tmp_path / "vae.ipynb"
+    path.write_bytes(harm(json.dumps(release("vae"), ensure_ascii=False)))
+    read = sanitize.read(path)
+    assert len(read.cells) == len(release("vae").cells)
+    assert note in "; ".join(sanitize.notes_of(read.metadata))
+
+
+def test_a_step_that_was_moved_to_the_end_is_tested_there(tmp_path):
+    notebook = release("vae")
+    place = next(i for i, c in enumerate(notebook.cells) if named(c) == "kl_gaussian")
+    notebook.cells.append(notebook.cells.pop(place))
+    names = list(restored(notebook, "vae", tmp_path)[0])
+    assert names.index("vae-kl_gaussian") == names.index("kl_gaussian") + 1
