@@ -141,6 +141,8 @@ class _Stream:
 
     def flush(self) -> None: ...
 
+    def close(self) -> None: ...
+
     def isatty(self) -> bool:
         return False
 
@@ -266,9 +268,7 @@ def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
     shell.user_ns["_dh"][:] = [Path.cwd()]  # where `%cd -` leads back to
     shell.db = {}  # what IPython remembers between sessions
     shell.streams = _Stream(shell.outbox, "stdout", 1), _Stream(shell.outbox, "stderr", 2)
-    for name, stream in zip(("stdout", "stderr"), shell.streams, strict=True):
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = shell.streams
     wire.send(to, {"ready": True})
     while True:
         request = wire.receive(fd)
@@ -283,6 +283,7 @@ def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
 def _run(shell: Shell, request: dict) -> dict:
     for stream in shell.streams:  # what came while a question was asked belongs to no cell
         stream.drain(show=False)
+    sys.stdout, sys.stderr = shell.streams
     shell.outbox.start()
     shell.definitions_only = bool(request.get("definitions_only"))
     try:
@@ -295,6 +296,8 @@ def _run(shell: Shell, request: dict) -> dict:
             shell.outbox.error(type(failed).__name__, "", [type(failed).__name__])
     except asking._TooLong as stopped:
         shell.showtraceback((asking._TooLong, stopped, None))
+    finally:  # a cell may leave them closed, or in place of them a file or nothing
+        sys.stdout, sys.stderr = shell.streams
     return shell.outbox.message()
 
 

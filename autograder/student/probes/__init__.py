@@ -63,7 +63,8 @@ def run(name: str, names, inputs) -> dict:
     evidence that the answer had a graph.json computed.
     """
     before = _graphs_computed()
-    with common.seeded(inputs.get("seed", 0)), warnings.catch_warnings():
+    seed = inputs.get("seed", 0)
+    with common.seeded(seed), common.as_torch_starts(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             evidence = find(name)(names, inputs)

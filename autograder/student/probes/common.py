@@ -73,6 +73,20 @@ def seeded(seed: int):
         torch.set_grad_enabled(states[3])
 
 
+@contextlib.contextmanager
+def as_torch_starts():
+    """What a notebook switched for all of torch, for a plot or for good, is off while it is asked:
+    it is about another cell than the question.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def told(error: BaseException) -> str:
     """An exception in one line that a student understands, with the line of their own code."""
     text = (str(error).strip().splitlines() or [""])[0][:300]

@@ -239,8 +239,11 @@ HABITS = {  # what else stands in notebooks
     ],
     "warnings as errors": ["import warnings; warnings.filterwarnings('error')"],
     "float64": ["import torch; torch.set_default_dtype(torch.float64)"],
+    "no gradients": ["import torch; torch.set_grad_enabled(False)"],
     "a shadowed sum": ["sum = 0\nlist = str = 1"],
     "closed output": ["import os; os.close(1); os.close(2)"],
+    "closed streams": ["import sys; sys.stdout.close(); sys.stderr = None; 1 / 0"],
+    "a closed log": ["import sys; sys.stdout = open('log', 'w'); sys.stdout.close(); print(1)"],
 }
 
 
