@@ -80,6 +80,38 @@ def worth(kit, assignment):
         return {cell.name: cell.max_score for n in notebooks for cell in n.grade_cells}
 
 
+def before_upgrade(kit):
+    """A course with changes and a submission of its own, and a new version as the branch `kit`."""
+    git = f"git --git-dir={kit}/.git -c user.name=A -c user.email=a@example.org"
+    run(
+        kit,
+        f"""sed -i '0,/points=2,/s//points=3,/' autograder/key/vae/kl_gaussian.py
+        python -m autograder build vae
+        python -m autograder register vae
+        mkdir -p submitted/ada
+        cp -r assignments/vae submitted/ada/vae
+        python -m autograder grade vae
+        git init -q -b ours
+        {git} --work-tree={ROOT} add -A
+        {git} commit -q -m kit
+        git branch kit
+        git config user.name A
+        git config user.email a@example.org
+        git add -A
+        git commit -q -m ours
+        git worktree add -q ../new kit
+        sed -i '1s/.*/# elbo: a new title/' ../new/autograder/key/vae/elbo.md
+        git -C ../new commit -q -a -m new
+        git worktree remove ../new""",
+    )
+
+
+def upgraded(kit):
+    assert "`kl_gaussian` · 3 points" in text_of(kit, "vae")
+    assert "a new title (" in text_of(kit, "vae")
+    assert worth(kit, "vae")["vae-kl_gaussian"] == 3
+
+
 def points(kit):
     assert "`kl_gaussian` · 3 points" in text_of(kit, "vae")
     assert worth(kit, "vae")["vae-kl_gaussian"] == 3
@@ -135,7 +167,9 @@ THEN = {
     "An ordinary nbgrader assignment beside it": own,
     "The course's name": name,
     "Another language": language,
+    "An upgrade in the middle of a term": upgraded,
 }
+BEFORE = {"An upgrade in the middle of a term": before_upgrade}
 
 
 def test_every_section_that_changes_something_is_carried_out():
@@ -146,5 +180,6 @@ def test_every_section_that_changes_something_is_carried_out():
     "section", [s if s in QUICK else pytest.param(s, marks=pytest.mark.long) for s in THEN]
 )
 def test_a_recipe_does_what_it_says(kit, section):
+    BEFORE.get(section, lambda kit: None)(kit)
     carry_out(kit, section)
     THEN[section](kit)

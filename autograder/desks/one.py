@@ -67,6 +67,12 @@ def found(path: Path, files: Path | None = None, assignment: str | None = None) 
         raise WrongCall(f"no such file: {path}")
     if files is not None and not files.is_dir():
         raise WrongCall(f"no folder {files}")
+    asked = assignment or path.stem
+    if asked not in catalogue.ASSIGNMENTS and (RELEASE / asked / f"{asked}.ipynb").is_file():
+        raise WrongCall(
+            f"{asked} is an ordinary nbgrader assignment, whose tests stand in the notebook: "
+            f"`python -m autograder grade {asked}` runs them"
+        )
     if assignment is not None and assignment not in available():
         raise WrongCall(f"no assignment {assignment!r}; there are {', '.join(available())}")
     submission = _read(path, files, assignment)

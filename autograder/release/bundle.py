@@ -8,6 +8,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
+
 from autograder.key import catalogue
 from autograder.plugins.config import ROOT
 from autograder.release import build
@@ -55,10 +57,23 @@ def _files(root: Path) -> Iterator[Path]:
         yield root / name
 
 
-def _rows(table: re.Match, there: list[str]) -> str:
-    """The table of notebooks with a row for each that there is, in their order."""
+def _rows(table: re.Match, there: list[str], root: Path) -> str:
+    """The table of notebooks with a row for each that there is, in their order; one that the page
+    does not know has its title.
+    """
     rows = {re.match(r"\| `(\w+)`", row)[1]: row for row in table["rows"].splitlines()}
-    return table["head"] + "".join(f"{rows.get(name, f'| `{name}` | | |')}\n" for name in there)
+    new = {name: f"| `{name}` | {_title(root, name)} | – |" for name in there if name not in rows}
+    return table["head"] + "".join(f"{(rows | new)[name]}\n" for name in there)
+
+
+def _title(root: Path, assignment: str) -> str:
+    """The first heading of an assignment's release."""
+    for path in sorted((root / "assignments" / assignment).glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            found = re.search(r"^# (.+)$", cell.source, re.M)
+            if cell.cell_type == "markdown" and found:
+                return found[1].replace("|", "\\|")
+    return ""
 
 
 def _pyproject(root: Path) -> str:
@@ -80,6 +95,6 @@ def _readme(root: Path) -> str:
     """docs/for-students.md with the notebooks that there are, and where the course's page is."""
     text = (root / "docs" / "for-students.md").read_text(encoding="utf-8")
     there = [*catalogue.ASSIGNMENTS, *build.own_assignments(root)]
-    text = NOTEBOOKS.sub(lambda table: _rows(table, there), text)
+    text = NOTEBOOKS.sub(lambda table: _rows(table, there, root), text)
     url = course_url(root)
     return f"{text}\nThe course's page: <{url}>\n" if url else text

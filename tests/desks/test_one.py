@@ -178,6 +178,15 @@ def test_names_of_files_fill_no_result(right, tmp_path):
     assert "more notes" in result["notes"][-1]
 
 
+def test_an_ordinary_assignment_is_left_to_grade(tmp_path, monkeypatch):
+    monkeypatch.setattr(one, "RELEASE", tmp_path)
+    (tmp_path / "warm_up").mkdir()
+    notebook = tmp_path / "warm_up" / "warm_up.ipynb"
+    notebook.write_text("{}")
+    with pytest.raises(WrongCall, match="`python -m autograder grade warm_up` runs them"):
+        one.found(notebook)
+
+
 def test_a_wrong_call_is_said_in_a_sentence(tmp_path):
     with pytest.raises(WrongCall, match="no such file"):
         one.found(tmp_path / "nowhere.ipynb")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from autograder.key import catalogue
 from autograder.release import build, bundle
@@ -149,6 +150,17 @@ def test_the_courses_page_is_linked_only_where_it_is_set(tmp_path):
         settings.write_text(text.replace('url = ""', f'url = "{value}"'), encoding="utf-8")
         with zipfile.ZipFile(bundle.write(tmp_path / "kit.zip", tmp_path)) as archive:
             assert (url in archive.read("vae-course/README.md").decode()) == linked
+
+
+def test_a_notebook_that_the_students_page_does_not_know_has_its_title_there(tmp_path):
+    for name in ("docs/for-students.md", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for folder in ("solutions", "assignments"):
+        (tmp_path / folder / "warm_up").mkdir(parents=True)
+        cells = [new_markdown_cell("# Warm-up: two steps\n\nText")]
+        nbformat.write(new_notebook(cells=cells), tmp_path / folder / "warm_up" / "warm_up.ipynb")
+    assert "| `warm_up` | Warm-up: two steps |" in bundle._readme(tmp_path)
 
 
 @pytest.mark.parametrize("assignment", catalogue.ASSIGNMENTS)
