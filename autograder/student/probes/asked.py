@@ -58,12 +58,13 @@ def calls(names, inputs) -> dict:
     return evidence
 
 
+@common.probe({"{words}": common.TRIED, "{words}.{parts}": common.ARRAY})
 def parts(names, inputs) -> dict:
     """Call a function of the student's, and look at parts of it while it runs.
 
     inputs: source: the code of its cell; name; parts: places of expressions in `ast.walk` of the
         function; args: keys of arrays; words: {label: {word: value}}, a call each.
-    evidence: <label>.<place>: what that expression was last, of those that are numbers.
+    <label>.<place> is what that expression was last, of those that are numbers.
     """
     evidence: dict = {}
     tree = ast.parse(inputs["source"])

@@ -65,6 +65,14 @@ def test_a_probe_sends_what_it_declares(asked):
     assert [got[name] is value for name, value in sent.items()]
 
 
+def test_whatever_looks_like_a_probe_declares_what_it_sends():
+    for name in probes.PACKAGES:
+        module = importlib.import_module(f"autograder.student.probes.{name}")
+        for of in vars(module).values():
+            if inspect.isfunction(of) and not of.__name__.startswith("_"):
+                assert list(inspect.signature(of).parameters) != ["names", "inputs"], of.__name__
+
+
 # Names in the key's own code, each of which some probe declares.
 READERS = {"got", "want", "a", "b", "evidence", "told"}
 MODULES = [
