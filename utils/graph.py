@@ -53,7 +53,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 FORMAT = 1
 IMAGE = (1, 28, 28)
 BATCH = 5  # of the recorded call; recognised in shapes, so not a size that layers tend to have
-calls = 0  # of `run`, in this process: an answer to a question computes by itself, not by a graph
+calls = 0  # of `run` and the like here: an answer to a question computes by itself, not by these
 
 
 class Untraceable(Exception):

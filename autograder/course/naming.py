@@ -7,6 +7,7 @@ generated anew.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 
+from autograder.course import ledger
 from autograder.course.course import Course
 from autograder.errors import WrongCall
 from autograder.exam import verdict
@@ -95,19 +97,42 @@ def names(course: Course) -> list[tuple[str, str, str, int]]:
 
 
 def name(course: Course, key: str, mistake: str, sentence: str) -> list[str]:
-    """Name a group; the students whose record has the name now. Unusable where it cannot be."""
-    group = next((group for group in groups(course) if group.key == key), None)
-    if group is None:
-        raise Unusable("this group has changed meanwhile: load the page again")
-    traces = [answer.trace for answer in group.answers]
-    known = named(course)
-    known.add(group.question, mistake, sentence, traces[0], group.example.code)
-    return apply(course, known)
+    """Name a group; the students whose record has the name now. Unusable where it cannot be,
+    BeingGraded while a run grades.
+    """
+    with _nobody_grades(course):
+        group = next((group for group in groups(course) if group.key == key), None)
+        if group is None:
+            raise Unusable("this group has changed meanwhile: load the page again")
+        traces = [answer.trace for answer in group.answers]
+        known = named(course)
+        known.add(group.question, mistake, sentence, traces[0], group.example.code)
+        return _applied(course, known)
 
 
-def apply(course: Course, known: Named | None = None) -> list[str]:
-    """Give all graded answers the names that the course has now; the students where one changed."""
-    known = named(course) if known is None else known
+def apply(course: Course) -> list[str]:
+    """Give all graded answers the names that the course has now; the students where one changed.
+    BeingGraded while a run grades.
+    """
+    with _nobody_grades(course):
+        return _applied(course, named(course))
+
+
+class BeingGraded(WrongCall):
+    """A run grades the course, and writes the same notebooks."""
+
+
+def _nobody_grades(course: Course):
+    """Holds the ledger, if there is one."""
+    if not (course.root / ledger.NAME).exists():
+        return contextlib.nullcontext()
+    try:
+        return contextlib.closing(ledger.Ledger(course.root, course.shared))
+    except WrongCall as busy:
+        raise BeingGraded(str(busy)) from None
+
+
+def _applied(course: Course, known: Named) -> list[str]:
     changed = []
     for student, path, notebook in _graded(course):
         if any([execute.name(cell, known) for cell in notebook.cells]):
@@ -148,7 +173,7 @@ def _unnamed(student: str, notebook) -> Iterator[Wrong]:
             continue
         if (
             record.get("trace")
-            and not record.get("mistake")
+            and record.get("mistake") in (None, *unnamed.VAGUE)
             and catalogue.known(record["question"])
         ):
             question = catalogue.find(record["question"])

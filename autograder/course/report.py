@@ -383,8 +383,11 @@ def write(assignment: str, root: Path, target: Path | None = None) -> int:
     course = Course(root, assignment)
     for change in course.settle():
         print(change)
-    for student in naming.apply(course):
-        print(f"{student}: mistakes.md names a mistake in another way now")
+    try:
+        for student in naming.apply(course):
+            print(f"{student}: mistakes.md names a mistake in another way now")
+    except naming.BeingGraded as busy:
+        print(f"mistakes.md is not looked at: {busy}")
     target = target or course.root / "reports" / f"{assignment}.html"
     made = page(course)
     try:

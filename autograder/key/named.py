@@ -90,8 +90,9 @@ class Named:
         told = ""
         if mistake:
             told = f"\n  {mistake.says}" + (f" Reread: {mistake.reread}." if mistake.reread else "")
-        trace = {**trace, "feedback": plain}
-        name = mistake.id if mistake else None
+        vague = trace.get("vague", record["mistake"] if "feedback" not in trace else None)
+        trace = {**trace, "feedback": plain, "vague": vague}
+        name = mistake.id if mistake else vague
         return {**record, "mistake": name, "feedback": plain + told, "trace": trace}
 
     def add(self, question_id: str, name: str, sentence: str, trace: dict, code: str) -> None:
@@ -105,7 +106,10 @@ class Named:
         if not sentence or sentence.startswith(("#", "- ")):
             raise Unusable("a sentence for the student is missing, or begins with # or -")
         kept = self._kept(question_id, name)
-        kept["traces"] = [*kept["traces"], {k: v for k, v in trace.items() if k != "feedback"}]
+        kept["traces"] = [
+            *kept["traces"],
+            {k: v for k, v in trace.items() if k not in ("feedback", "vague")},
+        ]
         path = self._path(question_id, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished:
@@ -135,10 +139,12 @@ class Named:
         except (OSError, ValueError, AttributeError):
             return {"traces": []}
 
-    def problems(self) -> list[str]:
-        """Names that can be given to nobody any more, and why."""
+    def problems(self, only: str | None = None) -> list[str]:
+        """Names, of all questions or of one, that can be given to nobody any more, and why."""
         found = []
         for question_id, names in self.said.items():
+            if only not in (None, question_id):
+                continue
             try:
                 now = unnamed.version(catalogue.find(question_id))
             except catalogue.UnknownQuestion:

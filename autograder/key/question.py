@@ -65,12 +65,14 @@ class Question:
     reference: {name: object}, a right answer, with everything that it builds on.
     mistakes: {name: what a student who makes this mistake would have written}; it takes the place
         of the question's own name in the reference.
+    forms: other ways of writing the reference, which slips are looked for in as well.
     goes_with: {name: mistake -> both at once}: mistakes that are tried together with every other.
     builds_on: names of earlier questions whose reference may stand in when the student's own is
         broken.
     alike(a, b, inputs): whether two pieces of evidence show the same behaviour.
     explain(got, want, inputs, failed) -> name, (name, {word: value}) or None: names what no fixed
         code can (a ratio, an unknown architecture); asked when no mistake matches.
+    last: as explain, asked when nothing else has found a name; see `unnamed.VAGUE`.
     examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on
         known inputs, such as a submitted training run; no reference runs beside it. sends: the
         names and kinds of its evidence; by default those that the probe declares.
@@ -88,6 +90,7 @@ class Question:
     reference: Mapping[str, Any]
     checks: tuple[Check, ...]
     mistakes: Mapping[str, Any] = field(default_factory=dict)
+    forms: tuple[Callable, ...] = ()
     goes_with: Mapping[str, Callable] = field(default_factory=dict)
     builds_on: tuple[str, ...] = ()
     extra: bool = False
@@ -96,6 +99,7 @@ class Question:
     goals: Mapping[str, float] = field(default_factory=dict)
     alike: Callable[[Evidence, Evidence, Mapping], bool] | None = None
     explain: Callable[[Evidence, Evidence, Mapping, list], str | tuple | None] | None = None
+    last: Callable[[Evidence, Evidence, Mapping, list], str | tuple | None] | None = None
     examine: Callable[..., dict] | None = None
     sends: Mapping[str, Kind] = field(default_factory=dict)
     images: int = 0
@@ -347,6 +351,7 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
             named = question.explain and question.explain(got, want, inputs, failed)
             named = named or _two_at_once(question, got, inputs)
             named = named or slips.named(question, got, inputs)
+            named = named or question.last and question.last(got, want, inputs, failed)
     except (SentenceError, Undeclared):
         raise
     except Exception:
@@ -362,8 +367,45 @@ def _two_at_once(question, got, inputs) -> tuple[str, dict] | None:
         for second, mistaken in question.mistakes.items():
             made = question.shown({question.names[0]: upon(mistaken)}, inputs)
             if not made.get("error") and question.same(got, made, inputs):
-                said = (question.mistake(name).says for name in (first, second))
-                return "both", dict(zip(("first", "second"), said, strict=True))
+                return _both(question, first, second)
+    for second in question.mistakes if question.goes_with else ():
+        first = scaled(got, evidence(question, inputs, second))
+        if first:
+            return _both(question, f"{first}/beside", second)
+    return None
+
+
+def _both(question, first: str, second: str) -> tuple[str, dict]:
+    said = (question.mistake(name).says for name in (first, second))
+    return "both", dict(zip(("first", "second"), said, strict=True))
+
+
+def scaled(got, made) -> str | None:
+    """The name of what else was done where result and gradients are those of a mistake times one
+    number, or where the results are apart by one number.
+    """
+    keys = sorted(k for k in made if k == "value" or k.startswith("grad."))
+    if "value" not in keys or any(np.shape(got.get(k)) != np.shape(made[k]) for k in keys):
+        return None
+    if any(e[key] is None for key in keys for e in (got, made)):
+        return None
+    mine, other = (
+        np.concatenate([np.ravel(e[k]) for k in keys]).astype(float) for e in (got, made)
+    )
+    if mine.size < 4 or not (np.isfinite(mine).all() and np.isfinite(other).all() and other.any()):
+        return None
+    factor = (mine @ other) / (other @ other)
+    if (
+        factor
+        and abs(factor - 1) > 0.02
+        and np.allclose(mine, factor * other, 1e-3, 1e-4 * abs(other).max())
+    ):
+        return "factor" if factor > 0 else "sign-and-factor"
+    slopes = [key for key in keys if key != "value" and np.any(made[key])]
+    offset = np.ravel(got["value"] - made["value"])
+    if slopes and np.ptp(offset) < 1e-4 * abs(offset).max():
+        if all(close(got[key], made[key], 1e-3, 1e-4) for key in slopes):
+            return "constant-term"
     return None
 
 
@@ -377,12 +419,15 @@ def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
         )
     if error:
         return "\n".join([*lines, f"  {one_line(error)}"])
+    told = set()
     for outcome in outcomes:
         lines.append(
             f"  {'passed' if outcome.passed else 'failed'}: {question.property(outcome.check)}"
         )
-        if outcome.message:
-            lines.append(f"      {one_line(outcome.message)}")
+        message = one_line(outcome.message)
+        if message and message not in told:  # once is enough
+            told.add(message)
+            lines.append(f"      {message}")
     if mistake:
         lines.append(
             f"  {mistake.says}" + (f" Reread: {mistake.reread}." if mistake.reread else "")
@@ -456,7 +501,7 @@ def well_formed(got, want, key: str, what: str) -> str | None:
         return f"{what}: {got[f'{key}.error']}"
     value = got.get(key)
     if value is None:
-        return f"{what}: nothing was received ({got.get(f'{key}.kind', 'None')})."
+        return nothing_tensor(got, key)
     value, wanted = np.asarray(value), np.asarray(want[key])
     if value.dtype.kind not in "fiub":
         return (
@@ -470,6 +515,12 @@ def well_formed(got, want, key: str, what: str) -> str | None:
             "infinite."
         )
     return None
+
+
+def nothing_tensor(got, key: str) -> str:
+    """What is said of a result that is no tensor, wherever one is looked for."""
+    kind = got.get(f"{key}.kind", "NoneType")
+    return f"received {'None' if kind == 'NoneType' else kind} where one tensor is asked for."
 
 
 def number_problem(got, key: str) -> str | None:

@@ -2,10 +2,11 @@
 
 Mistakes that are often made are written down, question by question. Of the others most are one
 slip: a term left out, a sign, another constant, an argument in another's place. So each operator,
-constant, call and name in the reference is changed once, the question is asked of what comes of it,
-and where the evidence is the student's, numbers and gradients, the slip is named. Where no single
-one fits a formula, two at once are tried. Nothing of the reference is told but the arguments that a
-changed part holds.
+constant, call and name in the reference, and in other ways of writing it, is changed once, the
+question is asked of what comes of it, and where the evidence is the student's, numbers and
+gradients, the slip is named. Then the reference itself is asked with arguments that were misread.
+Where no single slip fits a formula, two at once are tried. Nothing of the reference is told but the
+arguments that a changed part holds.
 """
 
 from __future__ import annotations
@@ -62,14 +63,84 @@ def named(asked, got, inputs) -> tuple[str, dict] | None:
     right = asked.reference[asked.names[0]]
     if not inspect.isfunction(right) or not asked.alike:
         return None
-    tree = _tree(right)
-    found = list(itertools.islice(_slips(tree), MOST))
-    for slip in found:
-        if _fits(asked, got, inputs, _function(right, tree, [slip])):
-            return slip.name, dict(slip.values)
+    written = []
+    for function in (right, *asked.forms):
+        tree = _tree(function)
+        found = list(itertools.islice(_slips(tree), MOST))
+        for slip in found:
+            if _fits(asked, got, inputs, _function(function, tree, [slip])):
+                return slip.name, dict(slip.values)
+        written.append((function, tree, found[:PAIRED]))
     if asked.probe in FORMULAS:
-        return _two(asked, got, inputs, right, tree, found[:PAIRED])
+        misread = _misread(asked, got, inputs, right)
+        return misread or next(
+            filter(None, (_two(asked, got, inputs, *one) for one in written)), None
+        )
     return None
+
+
+MISREAD = {  # what a tensor, or a number, is mistaken for
+    "twice": lambda v: 2 * v,
+    "half": lambda v: v / 2,
+    "quarter": lambda v: v / 4,
+    "fourfold": lambda v: 4 * v,
+    "negative": lambda v: -v,
+    "exponential": torch.exp,
+    "logarithm": torch.log,
+    "square": torch.square,
+    "root": torch.sqrt,
+    "absolute": torch.abs,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softplus": torch.nn.functional.softplus,
+    "cut-off": torch.relu,
+    "more": lambda v: v + 1,
+    "less": lambda v: v - 1,
+    "rounded": torch.round,
+    "argument-unused/zeros": lambda v: 0 * v,
+    "argument-unused/ones": lambda v: 0 * v + 1,
+    "first-row": lambda v: v[:1].expand_as(v) if v.ndim else v,
+    "batch-mean": lambda v: v.mean(0, keepdim=True).expand_as(v) if v.ndim else v,
+}
+
+
+def _misread(asked, got, inputs, right) -> tuple[str, dict] | None:
+    """The argument, or kind of argument (`mu1` and `mu2`), that was taken for something else."""
+    given = [*inputs["args"], *inputs.get("kwargs", {}).values()]
+    kinds: dict[str, list[str]] = {name.rstrip("0123456789"): [] for name in given}
+    for name in given:
+        kinds[name.rstrip("0123456789")].append(name)
+    for group in (*([name] for name in given), *(k for k in kinds.values() if len(k) > 1)):
+        told = {"argument": " and ".join(f"`{name}`" for name in group)}
+        for name, change in MISREAD.items():
+            if _fits(asked, got, inputs, _asked_with(right, group, change)):
+                return name if "/" in name else f"argument-changed/{name}", told
+    for name, other in itertools.permutations(given, 2):
+        if np.shape(inputs[name]) == np.shape(inputs[other]):
+            if _fits(asked, got, inputs, _asked_with(right, [name], other)):
+                told = {"argument": f"`{name}`", "wrong": f"`{other}`"}
+                return "argument-changed/other", told
+    return None
+
+
+def _asked_with(right, group, change) -> Callable:
+    """The reference, asked with some arguments changed, or with another in the place of one."""
+    signature = inspect.signature(right)
+
+    def misread(*args, **kwargs):
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        values = bound.arguments
+        for name in group:
+            if isinstance(change, str):
+                values[name] = values[change]
+            elif isinstance(values[name], torch.Tensor):
+                values[name] = change(values[name])
+            else:
+                values[name] = float(change(torch.tensor(float(values[name]))))
+        return right(*bound.args, **bound.kwargs)
+
+    return misread
 
 
 def _two(asked, got, inputs, right, tree, found) -> tuple[str, dict] | None:

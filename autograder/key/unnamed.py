@@ -27,15 +27,17 @@ from autograder.key.question import Exam, Question, Result
 from autograder.student import probes
 
 SEED = 18  # of the inputs; it counts for no points, so that nobody gains by knowing it
+VAGUE = "part-wrong", "spread-other"  # say where an answer is wrong, and not what its mistake is
 LARGEST = 16_384  # numbers of an array that are kept: every second, third … of a larger one
 PLACE = re.compile(r",? at line \d+ of your code.*$")  # how code is written tells no mistakes apart
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def traced(exam: Exam, question_id: str) -> Result:
-    """Grade a question; a wrong answer without a name gets its trace."""
+    """Grade a question; a wrong answer without a name, or with a vague one, gets its trace."""
     result = exam.grade(question_id)
-    if not (result.passed or result.mistake or result.trace):
+    named = result.mistake and result.mistake not in VAGUE
+    if not (result.passed or named or result.trace):
         with contextlib.suppress(ArithmeticError, LookupError, TypeError, ValueError):
             result.trace = trace(exam.lookup(question_id), exam.student, result)
     return result

@@ -3,7 +3,7 @@
 The reference must pass; each mistake must lose points, be named, and be told apart from every
 other; the answers of `tests/bank` must be judged as it says; the visible check must accept the
 reference and say of the stub that it is still to be written; no sentence may give a number away;
-notebook and key must agree.
+notebook and key must agree; and what the course itself has named can still be told.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from autograder.key import catalogue
 from autograder.key import question as questions
 from autograder.key.evidence import Evidence
+from autograder.key.named import Named, Unusable
 from autograder.key.question import Question, Result
 from autograder.release import build
 from autograder.student import probes
@@ -63,6 +64,7 @@ def selftest(asked: Sequence[str], seeds: Sequence[int] = (0,)) -> Iterator[tupl
             for seed in seeds:
                 found += reference(question, seed) or mistakes(question, seed)
             found += visible(question)
+        found += own_names(question.id)
         told, counts["answers"] = bank(question, seeds)
         yield question.id, _once(found + told), counts
 
@@ -128,6 +130,15 @@ def visible(question: Question) -> list[Finding]:
         if "still to be written" not in said.lower():
             return [Finding(question.id, "visible check", f"says of the stub: {said}")]
     return []
+
+
+def own_names(question_id: str) -> list[Finding]:
+    """Mistakes that this course has named and that nobody can be told any more."""
+    try:
+        problems = Named(build.ROOT).problems(question_id)
+    except Unusable as problem:
+        problems = [str(problem)]
+    return [Finding(question_id, "the course's names", problem) for problem in problems]
 
 
 def bank(question: Question, seeds: Sequence[int]) -> tuple[list[Finding], int]:

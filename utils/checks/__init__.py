@@ -180,6 +180,18 @@ def model(build, name: str, nz: int):
     return made
 
 
+def moved_by(steps: float) -> str:
+    """Advice where three batches moved a weight by so many steps instead of three."""
+    if abs(steps - 6) < 0.3:  # 1 + 2 + 3
+        return "Gradients add up unless they are cleared, once for every batch."
+    if steps > 3:
+        return "Is the loss a mean over the batch, and is there one step for every batch?"
+    return (
+        "Every batch should move it once, by its whole gradient: is one left out, or is a gradient "
+        "clipped, scaled or cleared too early?"
+    )
+
+
 def falls(curve, what: str) -> list[float]:
     """`curve` as floats, once it is finite and ends lower than it began."""
     numbers = [float(v) for v in curve]

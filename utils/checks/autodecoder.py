@@ -12,6 +12,7 @@ from utils.checks import (
     close,
     device_of,
     model,
+    moved_by,
     require,
     shown,
     tensor,
@@ -668,7 +669,7 @@ def _moved(net, name):
     require(
         abs(weights - 3) < 0.15,
         f"Three nearly equal batches should move the decoder by 3 steps, but moved it by "
-        f"{weights:.3g}. Gradients add up unless they are cleared, once for every batch.",
+        f"{weights:.3g}. {moved_by(weights)}",
     )
     require(bool(moved.any()), "The latents did not move: z must be taken from `model.latents`.")
     require(

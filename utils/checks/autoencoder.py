@@ -4,7 +4,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from utils.checks import CheckFailed, attached, check, close, falls, model, require, shown, tensor
+from utils.checks import (
+    CheckFailed,
+    attached,
+    check,
+    close,
+    falls,
+    model,
+    moved_by,
+    require,
+    shown,
+    tensor,
+)
 
 LARGE = (
     100.0  # inputs so strong that biases do not decide the sign of an untrained network's output
@@ -116,7 +127,7 @@ def train_epoch(train_epoch):
     require(
         abs(moved - 3) < 1e-3,
         f"Three batches with the same gradient should move the weight by 3 steps, but it moved by "
-        f"{moved:.3g}. Gradients add up unless they are cleared: once for every batch.",
+        f"{moved:.3g}. {moved_by(moved)}",
     )
     wanted = [float(x.mean()) - 0.1 * i for i, (x, _) in enumerate(batches)]
     require(

@@ -16,11 +16,14 @@ def batch_rmse_score(x, x_rec):
 
 
 def _images(rng):
-    """Two batch sizes; and pairs that broadcast, or hold equally many numbers, in other shapes."""
+    """Two batch sizes, their images rebuilt more or less well; and pairs that broadcast, or hold
+    equally many numbers, in other shapes.
+    """
     x, y = rng.uniform(0, 255, (6, 1, 28, 28)), rng.uniform(0, 255, (3, 1, 28, 28))
+    noise = rng.permutation(np.linspace(15, 65, 6))[:, None, None, None]
     return {
         "x": x,
-        "x_rec": np.clip(x + rng.normal(0, 40, x.shape), 0, 255),
+        "x_rec": np.clip(x + noise * rng.normal(0, 1, x.shape), 0, 255),
         "y": y,
         "y_rec": np.clip(y + rng.normal(0, 60, y.shape), 0, 255),
         "w": rng.uniform(0, 255, (4, 1, 14, 20)),

@@ -14,6 +14,11 @@ def rsample_exponential(log_rate, u):
     return -torch.log1p(-u) / log_rate.exp()
 
 
+def _by_scale(log_rate, u):
+    scale = (-log_rate).exp()
+    return -(1 - u).log() * scale
+
+
 def kl_exponential(log_rate):
     """KL of Exp(rate) to Exp(1)."""
     return (log_rate - 1 + (-log_rate).exp()).sum(1)
@@ -34,6 +39,7 @@ SAMPLE = sampler(
     noise="u",
     draw=_exponentials,
     reference=rsample_exponential,
+    forms=(_by_scale,),
     tails=(0.0, np.inf),
     mistakes={
         "scale-for-rate": lambda log_rate, u: -torch.log1p(-u) * log_rate.exp(),
@@ -58,6 +64,11 @@ SAMPLE = sampler(
 )
 
 
+def _by_rate(log_rate):
+    rate = log_rate.exp()
+    return (rate.log() - 1 + 1 / rate).sum(1)
+
+
 def _exponential_terms(s):
     return s - 1 + (-s).exp()
 
@@ -72,6 +83,7 @@ DIVERGENCE = formula(
         "weights": rng.uniform(0.5, 2, 5),
     },
     reference=kl_exponential,
+    forms=(_by_rate,),
     mistakes={
         "rate-inverted": lambda s: (-s - 1 + s.exp()).sum(1),
         "rate-for-inverse": lambda s: (s - 1 + s.exp()).sum(1),

@@ -27,6 +27,27 @@ def kl_full_gaussian(mu, tril):
     return 0.5 * (trace + mu.pow(2).sum(1) - mu.shape[1] - log_det)
 
 
+def _sampled_written_out(mu, tril, eps):
+    diagonal = tril.diagonal(dim1=-2, dim2=-1).exp()
+    factor = tril.tril(-1) + torch.diag_embed(diagonal)
+    return mu + (factor @ eps[:, :, None])[:, :, 0]
+
+
+def _written_out(mu, tril):
+    log_diagonal = tril.diagonal(dim1=-2, dim2=-1)
+    below = tril.tril(-1).square().sum((1, 2))
+    trace = below + (2 * log_diagonal).exp().sum(1)
+    return 0.5 * (trace + (mu**2).sum(1) - mu.shape[1]) - log_diagonal.sum(1)
+
+
+def _by_covariance(mu, tril):
+    log_diagonal = tril.diagonal(dim1=-2, dim2=-1)
+    factor = tril.tril(-1) + torch.diag_embed(log_diagonal.exp())
+    covariance = factor @ factor.mT
+    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(1)
+    return 0.5 * (trace + (mu**2).sum(1) - mu.shape[1] - 2 * log_diagonal.sum(1))
+
+
 def _full_gaussians(rng):
     """The upper triangle holds numbers too: what is not asked for must not matter."""
     tril = rng.normal(0, 0.5, (5, 4, 4))
@@ -86,6 +107,7 @@ SAMPLE = sampler(
         **normal(rng, (5, 4)),
     },
     reference=rsample_full_gaussian,
+    forms=(_sampled_written_out,),
     extra=True,
     mistakes={
         **{name: _sampled_with(factor) for name, factor in _FACTORS.items()},
@@ -117,6 +139,7 @@ DIVERGENCE = formula(
     grad=("mu", "tril"),
     draw=lambda rng: {**_full_gaussians(rng), "weights": rng.uniform(0.5, 2, 5)},
     reference=kl_full_gaussian,
+    forms=(_written_out, _by_covariance),
     extra=True,
     mistakes={
         "determinant-of-root": lambda mu, t: kl_full_gaussian(mu, t) + 0.5 * _diagonal(t).sum(1),

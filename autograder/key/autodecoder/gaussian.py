@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from torch.nn import functional as F
+
 from autograder.key.kinds.sampler import normal, sampler
 from autograder.key.vae import kl_gaussian
 
@@ -11,6 +13,12 @@ from autograder.key.vae import kl_gaussian
 def rsample_gaussian(mu, logvar, eps):
     """mu + sigma * eps, eps from N(0, I)."""
     return mu + (0.5 * logvar).exp() * eps
+
+
+def _by_variance(mu, logvar, eps):
+    variance = logvar.exp()
+    std = variance.sqrt()
+    return mu + std * eps
 
 
 def _gaussians(rng):
@@ -29,6 +37,7 @@ SAMPLE = sampler(
     noise="eps",
     draw=_gaussians,
     reference=rsample_gaussian,
+    forms=(_by_variance,),
     mistakes={
         "variance-as-std": lambda mu, logvar, eps: mu + logvar.exp() * eps,
         "exponent-quartered": lambda mu, logvar, eps: mu + (logvar / 4).exp() * eps,
@@ -41,6 +50,7 @@ SAMPLE = sampler(
         "no-noise": lambda mu, logvar, eps: mu + 0 * logvar,
         "no-noise/2": lambda mu, logvar, eps: mu + (0.5 * logvar).exp(),
         "unit-noise": lambda mu, logvar, eps: mu + eps + 0 * logvar,
+        "softplus-as-std": lambda mu, logvar, eps: mu + F.softplus(logvar) * eps,
         "mean-times-spread": lambda mu, logvar, eps: mu * (0.5 * logvar).exp() * eps,
         "shared-batch": lambda mu, logvar, eps: rsample_gaussian(mu, logvar, eps[:1]),
         "shared-dims": lambda mu, logvar, eps: rsample_gaussian(mu, logvar, eps[:, :1]),

@@ -20,6 +20,11 @@ def rsample_laplace(mu, log_scale, u):
     return mu - log_scale.exp() * v.sign() * torch.log1p(-2 * v.abs())
 
 
+def _by_cases(mu, log_scale, u):
+    low, high = (2 * u).log(), -(2 - 2 * u).log()
+    return mu + log_scale.exp() * torch.where(u < 0.5, low, high)
+
+
 def kl_laplace(mu, log_scale):
     """KL of Laplace(mu, scale) to Laplace(0, 1)."""
     scale, distance = log_scale.exp(), mu.abs()
@@ -46,6 +51,7 @@ SAMPLE = sampler(
     noise="u",
     draw=_laplaces,
     reference=rsample_laplace,
+    forms=(_by_cases,),
     tails=(-np.inf, np.inf),
     mistakes={
         "sign-missing": lambda mu, s, u: mu - s.exp() * torch.log1p(-2 * (u - 0.5).abs()),

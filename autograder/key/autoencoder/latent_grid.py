@@ -71,8 +71,13 @@ def _grid_default(got, want, inputs):
     problem = output_problem(got, "default", want["default"].shape)
     if problem:
         return f"without n and span: {problem}"
-    if not close(_as_pixels(got["default"]), want["default"], 1e-3, 1e-3):
-        return "without n and span the picture is not the one of the defaults."
+    if got.get("explicit") is None or not close(got["default"], got["explicit"], 1e-3, 1e-3):
+        return "without n and span the picture is not the one with 21 and 4."
+    codes = got.get("default latents")
+    if codes is None or np.shape(codes) != (21 * 21, 2):
+        return "without n and span the decoder is not given 441 codes of two numbers."
+    if not close([codes.min(), codes.max()], [-4, 4], 1e-3, 1e-3):
+        return "without n and span the codes do not go from -4 to 4."
     return None
 
 

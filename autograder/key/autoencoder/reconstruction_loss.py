@@ -15,6 +15,10 @@ def reconstruction_loss(logits, x):
     return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
 
 
+def _by_softplus(logits, x):
+    return (F.softplus(logits) - x * logits).sum((1, 2, 3)).mean()
+
+
 def _loss_inputs(rng):
     far = rng.choice([-200.0, -120.0, 120.0, 200.0], (4, 1, 28, 28))
     x = rng.uniform(0.02, 0.98, (5, 1, 28, 28))
@@ -51,6 +55,7 @@ QUESTION = formula(
     weights=(0.15, 0.4, 0.25, 0.1),
     more=(Check("stable", 0.1, _stable),),
     explain=unstable,
+    forms=(_by_softplus,),
     mistakes={
         "sign": lambda logits, x: -reconstruction_loss(logits, x),
         "mean-not-sum": lambda logits, x: _bce(logits, x).mean(),

@@ -9,6 +9,7 @@ from autograder.key.interpolation.walks import (
     ends,
     forms,
     lerp,
+    lerp_by_steps,
     named_walk,
     on_walks,
     same_walks,
@@ -41,6 +42,7 @@ QUESTION = Question(
     probe="interpolation.walks",
     draw=_draw_walks,
     reference={"lerp": lerp},
+    forms=(lerp_by_steps,),
     checks=(
         Check("form", 0.2, forms(("usual", "odd", "two"))),
         Check("ends", 0.35, on_walks(("usual", "odd", "two"), ends)),

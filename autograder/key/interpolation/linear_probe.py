@@ -82,6 +82,9 @@ def _draw_probe(rng):
 # and naive Bayes 0.09 in "twins"; neighbours, kernels and forests 0.29 in both; a test part that is
 # standardised by itself 0.09 below in "traded".
 PROBE_MARGIN = 0.05
+# What learned from the training part reaches at most 0.86 of the test part of "traded"; on the
+# training part linear classifiers reach 0.90 to 0.91 there and 0.76 in "twins", others 0.95 up.
+REACHED = 0.875
 GUESSED = 0.42  # class 2 alone is a third of a test part
 
 
@@ -169,6 +172,8 @@ def _named_score(got, want, inputs, failed):
             return "count"
     if max(scores) < GUESSED and min(scores) >= 0:
         return "guessing"
+    if REACHED < scores[0] < 1.01:
+        return "scored-on-train" if scores[1] < REACHED else "scored-on-fitted"
     traded, twins = (s - r for s, r in zip(scores, right, strict=True))
     if max(scores) < 1.01 and twins > PROBE_MARGIN and (traded > 0.2 or traded < PROBE_MARGIN):
         return "not-linear"

@@ -18,6 +18,10 @@ def lerp(z0, z1, steps):
     return (1 - t) * z0 + t * z1
 
 
+def lerp_by_steps(z0, z1, steps):
+    return torch.stack([z0 + (z1 - z0) * i / (steps - 1) for i in range(steps)])
+
+
 def slerp(z0, z1, steps):
     """Equal angles on a great circle, the length going evenly from one end's to the other's."""
     length0, length1 = z0.norm(), z1.norm()
@@ -156,11 +160,30 @@ def named_walk(got, want, inputs, failed):
     if rows is not None and rows.shape == want[labels[0]].shape:
         if np.ptp(rows, axis=0).max() < 1e-6:
             return "constant/in-place"
+        timed = failed and rows.ndim == 2 and _timed_wrongly(rows, want[labels[0]])
+        if timed:
+            return timed
         if failed == ["between"] and np.linalg.matrix_rank(rows - rows[0], tol=1e-3) == 1:
             return "uneven/straight"
     if failed == ["manners"]:
         return "in-place"
     return None
+
+
+def _timed_wrongly(rows, right):
+    """The name of a walk on the line through the ends that is there at other times."""
+    z0, z1 = right[0], right[-1]
+    times = (rows - z0) @ (z1 - z0) / ((z1 - z0) @ (z1 - z0))
+    even = close(np.diff(times, 2), np.zeros(len(times) - 2), 0, 1e-3)
+    if not close(rows, z0 + times[:, None] * (z1 - z0), 1e-3, 1e-3) or not even:
+        return None
+    if close(times[0], 0, 0, 1e-3):
+        return (
+            "stops-early/anywhere"
+            if 0 < times[-1] < 1
+            else ("beyond-the-end/anywhere" if times[-1] > 1 else "wrong-way")
+        )
+    return "first-missing/anywhere" if close(times[-1], 1, 0, 1e-3) else "ends-elsewhere"
 
 
 def rows_asked(inputs, label):

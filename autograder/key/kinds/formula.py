@@ -14,7 +14,9 @@ from autograder.key.question import (
     differs,
     has_form,
     matches,
+    nothing_tensor,
     same_arrays,
+    scaled,
     well_formed,
 )
 from autograder.key.sentences import UNWRITTEN, Sentences
@@ -35,6 +37,8 @@ def gradients_match(keys: tuple[str, ...], rtol=1e-3, atol=1e-4):
     def test(got, want, inputs):
         if got.get("grad.error"):
             return f"asking for a gradient failed: {got['grad.error']}"
+        if not got.get("value.dtype"):
+            return nothing_tensor(got, "value")
         if not got.get("value.attached"):
             return (
                 "the result carries no gradient: it was detached, taken through numpy or "
@@ -101,11 +105,12 @@ def named_by_values(got, want, inputs, failed):
     alone = got.get("single")
     if alone is not None and np.shape(alone) == (1,) and not close(value[:1], alone, 1e-3, 1e-4):
         return "alone-differs"
+    if right.size == 1:
+        return scaled(got, want)
     usable = np.abs(value) > 1e-6
     ratio = right[usable] / value[usable]
     if (
         usable.any()
-        and right.size > 1
         and np.ptp(ratio) < 1e-3 * abs(ratio.mean())
         and abs(ratio.mean() - 1) > 0.02  # or it is no factor but an inaccuracy
     ):
@@ -114,6 +119,29 @@ def named_by_values(got, want, inputs, failed):
     if right.size > 2 and np.ptp(offset) < 1e-4 * np.abs(offset).max():
         return "constant-term"
     return None
+
+
+def named_by_part(got, want, inputs, failed):
+    """Where no name was found: the arguments at which an answer is wrong, by its gradients."""
+    keys = inputs.get("grad", ())
+    slopes = {k: got.get(f"grad.{k}") for k in keys}
+    if not got.get("value.attached") or any(
+        v is None or np.shape(v) != np.shape(want[f"grad.{k}"]) or not np.isfinite(v).all()
+        for k, v in slopes.items()
+    ):
+        return None
+    right = [k for k in keys if close(slopes[k], want[f"grad.{k}"], 1e-3, 1e-4)]
+    unused = [k for k in keys if not np.any(slopes[k]) and k not in right]
+    if unused:
+        return "argument-unused", {"argument": _listed(unused)}
+    if right and len(right) < len(keys):
+        wrong = [k for k in keys if k not in right]
+        return "part-wrong", {"wrong": _listed(wrong), "right": _listed(right)}
+    return None
+
+
+def _listed(names) -> str:
+    return " and ".join(f"`{name}`" for name in names)
 
 
 def _named_by_shape(value, right):
@@ -218,13 +246,14 @@ def formula(
     rtol: float = 1e-4,
     args2: tuple[str, ...] = (),
     explain: Callable | None = None,
+    forms: tuple[Callable, ...] = (),
     sentences: Sentences = UNWRITTEN,
 ) -> Question:
     """A Question about one function call.
 
     per_image: whether the result is one value per image, or one number.
     args2: arguments of a second call, whose result `more` tests as "second".
-    explain: as in Question; asked before `named_by_values`. sentences: as in Question.
+    explain: as in Question; asked before `named_by_values`. forms, sentences: as in Question.
     weights: of form, values, gradients, manners (gradients 0 without `grad`); `more` the rest.
     """
     name = id.split(".")[1]
@@ -252,10 +281,12 @@ def formula(
         reference={name: reference, **(upstream or {})},
         checks=(*checks, *more),
         mistakes=mistakes,
+        forms=forms,
         goes_with={"sign": _negated},
         builds_on=tuple(upstream or ()),
         extra=extra,
         sentences=sentences,
         alike=lambda a, b, inputs: same_arrays(a, b),
         explain=lambda *case: (explain and explain(*case)) or named_by_values(*case),
+        last=named_by_part,
     )

@@ -90,6 +90,8 @@ def network_free(got, want, inputs):
     if got.get("structure.error") or got.get("instances.error"):
         return got.get("structure.error") or got.get("instances.error")
     squashed = _squashed(got)
+    if squashed and not (_random(got, inputs) or _takes_over(got)):
+        return "how far its outputs go cannot be seen: its layers are not registered."
     if squashed:
         return f"the output is confined to {squashed[2]}."
     if got["bend"] < 1e-3:

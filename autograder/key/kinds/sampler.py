@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.key.kinds.formula import inputs_unchanged, named_by_values
+from autograder.key.kinds.formula import inputs_unchanged, named_by_part, named_by_values
 from autograder.key.question import Check, Question, close, same_arrays, well_formed
 
 
 def sampler(
-    id, *, points, params, noise, draw, reference, mistakes=None, tails=None, extra=False
+    id, *, points, params, noise, draw, reference, mistakes=None, tails=None, extra=False, forms=()
 ) -> Question:
     """A question about a sample made from given noise.
 
@@ -31,7 +31,7 @@ def sampler(
         arguments = {"name": name, "args": [*params, noise], "grad": list(params)}
         return {**arguments, "variations": again, **draw(rng)}
 
-    def forms(want):
+    def either(want):
         """The right evidence, and that for mirrored noise."""
         return want, {k[7:]: v for k, v in want.items() if k.startswith("mirror.")}
 
@@ -44,7 +44,7 @@ def sampler(
             return problem
         if got.get("again.value") is not None and not close(got["value"], got["again.value"]):
             return "the same noise gave two different samples."
-        if not any(close(got["value"], right["value"]) for right in forms(want)):
+        if not any(close(got["value"], right["value"]) for right in either(want)):
             return "the samples differ from the right ones."
 
     def gradients(got, want, inputs):
@@ -52,7 +52,7 @@ def sampler(
             return f"asking for a gradient failed: {got['grad.error']}"
         if not got.get("value.attached"):
             return "the sample carries no gradient."
-        kinds = [r for r in forms(want) if close(got.get("value", ()), r["value"])] or forms(want)
+        kinds = [r for r in either(want) if close(got.get("value", ()), r["value"])] or either(want)
         for key in params:
             value = got.get(f"grad.{key}")
             if value is None or not any(close(value, r[f"grad.{key}"], 1e-3, 1e-4) for r in kinds):
@@ -71,23 +71,27 @@ def sampler(
         return inputs_unchanged(got, want, inputs)
 
     def alike(a, b, inputs):
-        return any(same_call(a, other, inputs) for other in forms(b))
+        return any(same_call(a, other, inputs) for other in either(b))
 
     def explain(got, want, inputs, failed):
         value, again = got.get("value"), got.get("again.value")
         if value is not None and again is not None and not close(value, again):
             return "noise-redrawn", {"noise": noise}
-        for right in forms(want):
+        for right in either(want):
             named = named_by_values(got, right, inputs, failed)
             if named and (named != "factor" or np.size(right["value"]) > 2):
                 return named
-        for right in (r["value"] for r in forms(want)):
+        for right in (r["value"] for r in either(want)):
             reduced = (f(right, axis) for f in (np.sum, np.mean) for axis in (0, 1, None))
             if any(close(value, part, 1e-3) for part in reduced if value is not None):
                 return "reduced"
         if failed == ["tails"]:
             return "not-finite-at-the-edge"
         return None
+
+    def last(got, want, inputs, failed):
+        named = (named_by_part(got, right, inputs, failed) for right in either(want))
+        return next(filter(None, named), None)
 
     checks = [
         Check("form", 0.15, form),
@@ -105,9 +109,11 @@ def sampler(
         reference={name: reference},
         checks=tuple(checks),
         mistakes=mistakes or {},
+        forms=forms,
         extra=extra,
         alike=alike,
         explain=explain,
+        last=last,
     )
 
 

@@ -14,6 +14,16 @@ def bernoulli_log_likelihood(x, logits):
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
 
+def _by_softplus(x, logits):
+    return (x * logits - F.softplus(logits)).sum((1, 2, 3))
+
+
+def _by_logsigmoid(x, logits):
+    ink = x * F.logsigmoid(logits)
+    paper = (1 - x) * F.logsigmoid(-logits)
+    return (ink + paper).sum((1, 2, 3))
+
+
 def pictures(rng):
     """Grey pixels (a rule for 0 and 1 alone would pass on binary ones) and logits to both sides."""
     return {
@@ -72,5 +82,6 @@ QUESTION = formula(
     weights=(0.15, 0.4, 0.25, 0.1),
     more=(STABLE,),
     explain=unstable,
+    forms=(_by_softplus, _by_logsigmoid),
     mistakes=WRONG_LIKELIHOODS,
 )

@@ -12,6 +12,16 @@ def kl_between(mu1, logvar1, mu2, logvar2):
     return 0.5 * (spread - 1 - logvar1 + logvar2).sum(1)
 
 
+def _by_fraction(mu1, logvar1, mu2, logvar2):
+    distance = (mu1 - mu2) ** 2
+    return 0.5 * (logvar2 - logvar1 + (logvar1.exp() + distance) / logvar2.exp() - 1).sum(1)
+
+
+def _by_stds(mu1, logvar1, mu2, logvar2):
+    std1, std2 = (logvar1 / 2).exp(), (logvar2 / 2).exp()
+    return ((std2 / std1).log() + (std1**2 + (mu1 - mu2) ** 2) / (2 * std2**2) - 1 / 2).sum(1)
+
+
 def _two_gaussians(rng):
     second = {"mu2": rng.normal(0, 1.3, (5, 7)), "logvar2": rng.uniform(-1.5, 1.5, (5, 7))}
     first = gaussians(rng)
@@ -36,9 +46,16 @@ QUESTION = formula(
     weights=(0.15, 0.4, 0.25, 0.1),
     more=(EXTREME,),
     explain=overflows,
+    forms=(_by_fraction, _by_stds),
     reference=kl_between,
     mistakes={
         "reversed": lambda m1, v1, m2, v2: kl_between(m2, v2, m1, v1),
+        "half-on-one-term": lambda m1, v1, m2, v2: (
+            0.5 * ((v1 - v2).exp() + (m1 - m2) ** 2 / v2.exp() - 1).sum(1) + (v2 - v1).sum(1)
+        ),
+        "half-on-one-term/2": lambda m1, v1, m2, v2: (
+            (v1 - v2).exp() + (m1 - m2) ** 2 / v2.exp() - 1 + 0.5 * (v2 - v1)
+        ).sum(1),
         "half-missing": lambda m1, v1, m2, v2: 2 * kl_between(m1, v1, m2, v2),
         "log-std": lambda m1, v1, m2, v2: kl_between(m1, 2 * v1, m2, 2 * v2),
         "distance-not-scaled": lambda m1, v1, m2, v2: (

@@ -12,6 +12,16 @@ def kl_gaussian(mu, logvar):
     return 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar).sum(1)
 
 
+def _by_variance(mu, logvar):
+    variance = logvar.exp()
+    return -0.5 * (1 + variance.log() - mu**2 - variance).sum(1)
+
+
+def _by_std(mu, logvar):
+    std = (logvar / 2).exp()
+    return (-std.log() + (std**2 + mu**2) / 2 - 1 / 2).sum(1)
+
+
 def gaussians(rng):
     """Spread-out posteriors: no mean at 0, no variance at 1, B != nz."""
     return {
@@ -74,6 +84,7 @@ QUESTION = formula(
     weights=(0.15, 0.4, 0.25, 0.1),
     more=(EXTREME,),
     explain=overflows,
+    forms=(_by_variance, _by_std),
     reference=kl_gaussian,
     mistakes=WRONG_KLS,
 )

@@ -152,12 +152,33 @@ def _built(got, inputs):
     return None
 
 
+PARTS = {"encode": ("mu", "logvar"), "forward": ("logits", "mu", "logvar")}
+
+
+def _wrong_parts(got, method, tag=None) -> str | None:
+    """What is said of a method that gives something else than its parts; without a tag, for the
+    first nz that was tried.
+    """
+    if tag is None:
+        counts = [key for key in got if key.startswith(method) and key.endswith(".count")]
+        if not counts:
+            return None
+        tag = counts[0][len(method) : -len(".count")]
+    count, parts = got.get(f"{method}{tag}.count"), PARTS[method]
+    if count is None or count == len(parts):
+        return None
+    asked = f"{', '.join(parts[:-1])} and {parts[-1]}"
+    if got.get(f"{method}{tag}.kind") in ("tuple", "list"):
+        return f"{method} gave {count} things, not {asked}."
+    kind = got.get(f"{method}{tag}.kind")
+    return f"{method} gave {'None' if kind == 'NoneType' else kind}, not a tuple of {asked}."
+
+
 def _model_encode(got, want, inputs):
     problem = _built(got, inputs)
     for tag, nz, images, _ in _cases(inputs):
         problem = problem or got.get(f"encode{tag}.error")
-        if not problem and got.get(f"encode{tag}.count") != 2:
-            problem = f"encode gave {got.get(f'encode{tag}.count')} things, not mu and logvar."
+        problem = problem or _wrong_parts(got, "encode", tag)
         for i, part in enumerate(("mu", "logvar")):
             problem = problem or _shaped(got, f"encode{tag}.{i}", (images, nz), part)
     if problem:
@@ -197,10 +218,7 @@ def _model_forward(got, want, inputs):
     problem = _built(got, inputs)
     for tag, nz, images, _ in _cases(inputs):
         problem = problem or got.get(f"forward{tag}.error")
-        if not problem and got.get(f"forward{tag}.count") != 3:
-            problem = (
-                f"forward gave {got.get(f'forward{tag}.count')} things, not logits, mu and logvar."
-            )
+        problem = problem or _wrong_parts(got, "forward", tag)
         shapes = (images, 1, 28, 28), (images, nz), (images, nz)
         for i, part in enumerate(("logits", "mu", "logvar")):
             problem = problem or _shaped(got, f"forward{tag}.{i}", shapes[i], f"{part} of forward")
@@ -237,6 +255,9 @@ def _unsteady(got):
 
 
 def _model_sampling(got, want, inputs):
+    apart = _wrong_parts(got, "forward") or _wrong_parts(got, "encode")
+    if apart:
+        return apart
     for mode in ("train", "eval"):
         if got.get(f"samples.{mode}.error"):
             return got[f"samples.{mode}.error"]
@@ -284,7 +305,7 @@ def _model_reconstruct(got, want, inputs):
 
 
 def _model_trainable(got, want, inputs):
-    problem = untrainable(got)
+    problem = _wrong_parts(got, "forward") or untrainable(got)
     if problem:
         return problem
     for part in ("image", "mu"):

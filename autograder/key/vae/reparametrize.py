@@ -189,6 +189,9 @@ def _named_sampler(got, want, inputs, failed):
     e = _standard(got, inputs)
     if not np.isfinite(e).all():
         return "not-finite"
+    alone = _shared_named(e)
+    if alone:
+        return alone
     if failed == ["shape"] and e.std() > 0:
         return "light-tails" if ((e - e.mean()) ** 4).mean() < 3 * e.var() ** 2 else "heavy-tails"
     if failed == ["independent"] and np.shape(got.get("second")) == e.shape:
@@ -199,7 +202,33 @@ def _named_sampler(got, want, inputs, failed):
     if "spread" in failed and not {"centre", "shape", "independent"} & set(failed):
         if not noise.spread(e / e.std(), by=inputs["logvar"]):
             return "noise-scaled"
-    return _noise_named(e, inputs) or _both_named(got, inputs)
+    named = _noise_named(e, inputs) or _both_named(got, inputs)
+    return named or _spread_named(e, inputs, failed)
+
+
+def _shared_named(e):
+    """The name of noise that is the same number for all images, all dimensions, or both; where a
+    sample is made of one row, no statistic of it is that of another row.
+    """
+    images, dimensions = np.ptp(e, 0).max() < 1e-3, np.ptp(e, 1).max() < 1e-3
+    if e.std() < 1e-4 or images and dimensions:
+        return "one-number" if abs(e.mean()) > 1e-3 else None
+    return "shared-batch" if images else "shared-dims" if dimensions else None
+
+
+def _spread_named(e, inputs, failed):
+    """The name of good noise whose spread is another function of logvar."""
+    if not {"spread"} <= set(failed) <= {"spread", "gradients"}:
+        return None
+    order = np.argsort(inputs["logvar"], axis=None)
+    parts = np.array_split(e.ravel()[order], 24)
+    ratios = np.array([part.std() for part in parts])
+    widths = np.exp([0.5 * p.mean() for p in np.array_split(inputs["logvar"].ravel()[order], 24)])
+    right = np.abs(ratios - 1) < noise.SIGMAS / np.sqrt(2 * len(parts[0]))
+    flat = (ratios * widths)[~right]
+    if 2 < right.sum() < 22 and len(flat) > 2 and np.ptp(flat) < 0.2 * flat.mean():
+        return "spread-clamped"
+    return "spread-other"
 
 
 def _noise_named(e, inputs):
@@ -235,6 +264,7 @@ STDS = {
     "inverse-std": lambda lv: (-0.5 * lv).exp(),
     "half-outside": lambda lv: 0.5 * lv.exp(),
     "unit-noise": lambda lv: torch.ones_like(lv),
+    "softplus-as-std": torch.nn.functional.softplus,
 }
 NOISES = {
     "uniform": torch.rand_like,
@@ -291,7 +321,9 @@ QUESTION = Question(
         **{name: _sampled(eps=eps) for name, eps in NOISES.items()},
         "uniform/2": _sampled(eps=lambda mu: 2 * torch.rand_like(mu) - 1),
         "uniform/3": _sampled(eps=lambda mu: (2 * torch.rand_like(mu) - 1) * 3**0.5),
-        "laplace": _sampled(eps=lambda mu: torch.distributions.Laplace(0.0, 1.0).sample(mu.shape)),
+        "heavy-tails": _sampled(
+            eps=lambda mu: torch.distributions.Laplace(0.0, 1.0).sample(mu.shape)
+        ),
         "fixed-seed": _seeded,
         "detached": lambda mu, logvar: reparametrize(mu, logvar).detach(),
         "logvar-detached": lambda mu, logvar: reparametrize(mu, logvar.detach()) + 0 * logvar,

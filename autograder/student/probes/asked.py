@@ -153,4 +153,5 @@ def _argument(value, before, names):
 
 
 def _loss(model, x):
-    return nn.functional.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / len(x)
+    """A loss that answers no question."""
+    return (model(x) - x).square().mean()

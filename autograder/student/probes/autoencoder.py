@@ -396,13 +396,19 @@ def sampling(names, inputs) -> dict:
         "grid latents": ARRAY,  # what the decoder was given, in order
         "default": RESULT,
         "default latents": ARRAY,
+        "explicit": RESULT,
+        "explicit latents": ARRAY,
     }
 )
 def gridding(names, inputs) -> dict:
-    """Call `latent_grid(decoder, n, span)`, and with its defaults."""
+    """Call `latent_grid(decoder, n, span)`, with its defaults, and with these written out."""
     grid = common.lookup(names, "latent_grid")
     evidence: dict = {}
-    for key, arguments in (("grid", (int(inputs["n"]), float(inputs["span"]))), ("default", ())):
+    for key, arguments in (
+        ("grid", (int(inputs["n"]), float(inputs["span"]))),
+        ("default", ()),
+        ("explicit", (21, 4.0)),
+    ):
         painter = _Painter(inputs["paint"]).eval()
         common.attempt(
             evidence,

@@ -57,7 +57,7 @@ def test_a_group_is_named_at_once_and_points_stay(wrong_class):
     for student in ("anna", "chloé"):
         mistake, said = feedback_of(wrong_class, student)
         assert mistake == "cubed" and said.endswith("Your mean is cubed.")
-    assert feedback_of(wrong_class, "jan")[0] is None
+    assert feedback_of(wrong_class, "jan")[0] == "part-wrong"
     page = (wrong_class / "feedback" / "anna" / "vae" / "vae.html").read_text("utf-8")
     assert "Your mean is cubed." in page
     assert not (wrong_class / "feedback" / "chloé").exists()

@@ -32,7 +32,7 @@ def asked(question, source):
         (
             "(((mu2 - mu1).abs() + logvar1.exp()) / logvar2.exp() - 1 + logvar2 - logvar1)"
             ".sum(1) / 2",
-            None,  # an absolute value is no slip of a square
+            "part-wrong",  # an absolute value is no slip of a square
         ),
         (
             "0.5 * (((mu1 + mu2) ** 2 + logvar1.exp()) / logvar2.exp() - 1 + logvar2 - logvar1)"

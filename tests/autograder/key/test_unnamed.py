@@ -56,6 +56,17 @@ def test_what_has_a_name_or_is_right_leaves_no_trace():
     assert traced(HALF_NAMED).mistake == "half-missing"
 
 
+def test_a_vague_name_leaves_a_trace_and_gives_way_to_a_better_one(tmp_path):
+    result = traced(CUBED)
+    record = {**result.as_json(), "trace": result.trace}
+    known = Named(tmp_path)
+    assert record["mistake"] in unnamed.VAGUE and known.applied(record) == record
+    known.add("vae.kl_gaussian", "cubed", "Cubed.", result.trace, CUBED)
+    named = known.applied(record)
+    assert named["mistake"] == "cubed" and named["feedback"].endswith("Cubed.")
+    assert Named(tmp_path / "other").applied(named)["mistake"] == record["mistake"]
+
+
 def test_a_trace_of_another_version_of_the_question_is_no_match(kl):
     trace = traced(CUBED).trace
     assert not unnamed.same(kl, trace, {**trace, "version": "of last year"})

@@ -259,6 +259,8 @@ WRONG = [
     (visible.VAE, make(order=lambda a, mu, lv: (a, lv, mu)), "in this order"),
     (visible.VAE, make(order=lambda a, mu, lv: a), "forward should return"),
     (visible.train_epoch, loop("backward step"), "unless they are cleared"),
+    (visible.train_epoch, loop(sign=-9), "mean over the batch"),  # as a sum over it would
+    (visible.train_epoch, loop(sign=-0.1), "clipped, scaled"),
     (visible.train_epoch, loop("backward clear step"), "did not move"),
     (visible.train_epoch, loop(mode=False), "eval mode"),
     (visible.train_epoch, loop(sign=1), "worse with every step"),

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from utils import data, runs
+from utils import data, graph, runs
 
 HERE = Path(__file__).parent
 SCRIPTS = (  # in an order in which each finds what it imports
@@ -126,6 +126,7 @@ def used(graph):
 
 def code_tensors(run, images):
     """codes.mu, for a VAE codes.logvar, and codes.score: log p(x|z) of one z for each image."""
+    graph.calls += 1  # with a run made up for it, this would answer a question
     generator = torch.Generator().manual_seed(0)
     mu, logvar = run.posterior(images) if run.kind == "vae" else (run.encode(images), None)
     z = mu
