@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch.nn import functional as F
 
 from autograder.key.kinds.formula import STABLE, formula
@@ -12,6 +13,19 @@ def rsample_uniform(low_logit, width_logit, u):
     """A point at the fraction u of an interval that lies inside (0, 1)."""
     width = width_logit.sigmoid()
     return low_logit.sigmoid() * (1 - width) + width * u
+
+
+def _by_ends(low_logit, width_logit, u):
+    width = width_logit.sigmoid()
+    low = low_logit.sigmoid() * (1 - width)
+    high = low + width
+    return (1 - u) * low + u * high
+
+
+def _by_lerp(low_logit, width_logit, u):
+    width = width_logit.sigmoid()
+    low = low_logit.sigmoid() * (1 - width)
+    return torch.lerp(low, low + width, u)
 
 
 def kl_uniform(low_logit, width_logit):
@@ -35,6 +49,7 @@ SAMPLE = sampler(
     noise="u",
     draw=_intervals,
     reference=rsample_uniform,
+    forms=(_by_ends, _by_lerp),
     tails=(-1e-6, 1 + 1e-6),
     extra=True,
     mistakes={

@@ -98,7 +98,13 @@ def _grid_named(got, want, inputs, failed):
         return "default"
     if "corners" not in failed and "pixels" not in failed:
         return "uneven-steps"
-    return None
+    codes, wanted = got.get("grid latents"), want["grid latents"]
+    if codes is None:
+        return None
+    every = [np.unique(np.round(c, 3), axis=0) for c in (codes, wanted)]
+    if every[0].shape != every[1].shape or not close(*every, 1e-3, 2e-3):
+        return "other-codes"
+    return "tiles-misplaced" if "layout" in failed and "pixels" not in failed else None
 
 
 def _grid_of(flip=(), swap=False, turn=False, order=(0, 2, 1, 3), steps=None, pixels=torch.sigmoid):
@@ -135,6 +141,7 @@ QUESTION = Question(
     explain=_grid_named,
     mistakes={
         "inverted": _grid_of(pixels=lambda logits: torch.sigmoid(-logits)),
+        "tanh-for-sigmoid": _grid_of(pixels=torch.tanh),
         "no-sigmoid": _grid_of(pixels=lambda logits: logits),
         "upside-down": _grid_of(flip=("down",)),
         "mirrored": _grid_of(flip=("across",)),

@@ -68,6 +68,8 @@ QUESTION = formula(
         "ink-only": lambda logits, x: -(x * F.logsigmoid(logits)).sum() / len(x),
         "terms-mixed": lambda logits, x: reconstruction_loss(-logits, x),
         "binarised": lambda logits, x: reconstruction_loss(logits, (x > 0.5).to(x)),
+        "one-of-many": lambda logits, x: F.cross_entropy(logits.flatten(1), x.flatten(1)),
+        "one-of-many/2": lambda logits, x: F.cross_entropy(logits, x, reduction="sum") / len(x),
         "squared-error": lambda logits, x: (logits.sigmoid() - x).pow(2).sum() / len(x),
         "squared-error/2": lambda logits, x: (logits.sigmoid() - x).pow(2).mean(),
         "squared-error/3": lambda logits, x: 0.5 * (logits.sigmoid() - x).pow(2).sum() / len(x),

@@ -9,9 +9,11 @@ from autograder.key.interpolation.walks import (
     WALKS,
     forms,
     lerp,
+    named_by_rows,
     named_walk,
     same_walks,
     slerp,
+    turned,
     walk_problem,
 )
 from autograder.key.kinds.formula import inputs_unchanged
@@ -188,7 +190,9 @@ QUESTION = Question(
         "flattened": lambda *args: interpolate(*args).flatten(1),
         **{name: _walked(walk) for name, walk in WALKS.items() if name not in ONE_END},
         "on-the-sphere": _walked(slerp),
+        "on-the-sphere/2": _walked(turned),
     },
     alike=same_walks,
     explain=_named,
+    last=named_by_rows,
 )

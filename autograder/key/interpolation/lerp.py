@@ -10,11 +10,13 @@ from autograder.key.interpolation.walks import (
     forms,
     lerp,
     lerp_by_steps,
+    named_by_rows,
     named_walk,
     on_walks,
     same_walks,
     slerp,
     straight,
+    turned,
 )
 from autograder.key.kinds.formula import inputs_unchanged
 from autograder.key.question import Check, Question
@@ -57,8 +59,10 @@ QUESTION = Question(
         "joined": lambda z0, z1, steps: lerp(z0, z1, steps).flatten(),
         "one-point": lambda z0, z1, steps: (z0 + z1) / 2,
         "on-the-sphere": lambda z0, z1, steps: slerp(z0, z1, steps),
+        "on-the-sphere/2": turned,
         "unit-length": lambda z0, z1, steps: torch.nn.functional.normalize(lerp(z0, z1, steps)),
     },
     alike=same_walks,
     explain=named_walk,
+    last=named_by_rows,
 )

@@ -12,10 +12,12 @@ from autograder.key.interpolation.walks import (
     lengths_kept,
     lerp,
     like_lerp,
+    named_by_rows,
     named_walk,
     on_walks,
     same_walks,
     slerp,
+    slerp_by_cosine,
     turning,
 )
 from autograder.key.kinds.formula import inputs_unchanged
@@ -139,6 +141,7 @@ QUESTION = Question(
     probe="interpolation.walks",
     draw=_draw_turns,
     reference={"slerp": slerp, "lerp": lerp},
+    forms=(slerp_by_cosine,),
     builds_on=("lerp",),
     extra=True,
     checks=(
@@ -179,4 +182,5 @@ QUESTION = Question(
     },
     alike=_same_turns,
     explain=_named_turn,
+    last=named_by_rows,
 )

@@ -33,6 +33,25 @@ def slerp(z0, z1, steps):
     return ((1 - t) * length0 + t * length1) * turned / angle.sin()
 
 
+def turned(z0, z1, steps):
+    """Shoemake's weights on latents as they are, whose lengths differ."""
+    angle = (torch.dot(z0, z1) / (z0.norm() * z1.norm())).clamp(-1, 1).arccos()
+    t = torch.linspace(0, 1, steps, dtype=z0.dtype)[:, None]
+    return (((1 - t) * angle).sin() * z0 + (t * angle).sin() * z1) / angle.sin()
+
+
+def slerp_by_cosine(z0, z1, steps):
+    length0, length1 = z0.norm(), z1.norm()
+    cosine = torch.dot(z0, z1) / (length0 * length1)
+    angle = cosine.clamp(-1, 1).acos()
+    if angle.sin() < 1e-4:
+        return lerp(z0, z1, steps)
+    u0, u1 = z0 / length0, z1 / length1
+    t = torch.linspace(0, 1, steps, dtype=z0.dtype)[:, None]
+    direction = (((1 - t) * angle).sin() * u0 + (t * angle).sin() * u1) / angle.sin()
+    return ((1 - t) * length0 + t * length1) * direction
+
+
 def walk_problem(got, want, label, what) -> str | None:
     """What is wrong with the form of one walk: not a tensor, a wrong shape, NaN."""
     if got.get(f"{label}.error"):
@@ -168,6 +187,14 @@ def named_walk(got, want, inputs, failed):
     if failed == ["manners"]:
         return "in-place"
     return None
+
+
+def named_by_rows(got, want, inputs, failed):
+    """Where no name was found: the shape itself is wrong."""
+    shapes = [
+        (np.shape(got[k]), np.shape(want[k])) for k in inputs["walks"] if got.get(k) is not None
+    ]
+    return "wrong-shape" if any(a != b for a, b in shapes) else None
 
 
 def _timed_wrongly(rows, right):

@@ -124,6 +124,9 @@ def named_by_values(got, want, inputs, failed):
 def named_by_part(got, want, inputs, failed):
     """Where no name was found: the arguments at which an answer is wrong, by its gradients."""
     keys = inputs.get("grad", ())
+    value = got.get("value")
+    if keys and value is not None and not got.get("value.attached"):
+        return "argument-unused", {"argument": _listed(keys)}
     slopes = {k: got.get(f"grad.{k}") for k in keys}
     if not got.get("value.attached") or any(
         v is None or np.shape(v) != np.shape(want[f"grad.{k}"]) or not np.isfinite(v).all()
@@ -159,6 +162,13 @@ def _named_by_shape(value, right):
     if rest and value.shape[: right.ndim] == right.shape and close(value.sum(rest), right, 1e-3):
         return "no-sum"
     return None
+
+
+def named_by_wrong_shape(got, want, inputs, failed):
+    """Where no name was found: the shape itself is wrong."""
+    value = got.get("value")
+    wrong = value is not None and np.shape(value) != np.shape(want["value"])
+    return "wrong-shape" if wrong else None
 
 
 def _named_by_ratio(ratio, inputs):
@@ -288,5 +298,5 @@ def formula(
         sentences=sentences,
         alike=lambda a, b, inputs: same_arrays(a, b),
         explain=lambda *case: (explain and explain(*case)) or named_by_values(*case),
-        last=named_by_part,
+        last=lambda *case: named_by_wrong_shape(*case) or named_by_part(*case),
     )

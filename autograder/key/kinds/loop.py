@@ -133,6 +133,10 @@ def loop_named(got, want, inputs, failed):
         return "returns-nothing"
     if got["kind"] in ("Tensor", "ndarray") and np.ndim(got.get("result")) > 0:
         return "keeps-graph" if got.get("alive") else "tensors"
+    if got["kind"] in ("list", "tuple") and np.size(got.get("result")) == 0:
+        return "list-empty"
+    if got["steps"] and not got["gradients"]:
+        return "no-backward"
     if "dict" in (got["kind"], *got.get("kinds", ())):
         return "dictionary"
     seen, given = list(got.get("sizes") or ()), list(inputs["batches"])
@@ -169,7 +173,7 @@ def _first_right(got, want) -> bool:
 def _same_way(update, right) -> bool:
     """Whether the parameters move nearly the right way, and not as far."""
     lengths = np.linalg.norm(update), np.linalg.norm(right)
-    return bool(0 < lengths[0] and update @ right > 0.8 * lengths[0] * lengths[1])
+    return bool(0 < lengths[0] < lengths[1] and update @ right > 0.8 * lengths[0] * lengths[1])
 
 
 def _rounded(got, want) -> bool:

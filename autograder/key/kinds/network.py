@@ -204,6 +204,8 @@ def _form_named(got, inputs, expected):
         return "nz-ignored"
     if a.size == np.prod(wanted) and a.shape != wanted:
         return "not-flattened"
+    if len(wanted) == 4 and a.ndim == 4 and a.shape != wanted:
+        return "channels" if a.shape[2:] == wanted[2:] else "image-size"
     if a.shape == wanted and alone is not None and alone.shape != expected(1, first):
         if alone.size == np.prod(expected(1, first)):
             return "squeezed-batch"

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograder.key.kinds.formula import inputs_unchanged, named_by_part, named_by_values
+from autograder.key.kinds.formula import (
+    inputs_unchanged,
+    named_by_part,
+    named_by_values,
+    named_by_wrong_shape,
+)
 from autograder.key.question import Check, Question, close, same_arrays, well_formed
 
 
@@ -90,8 +95,8 @@ def sampler(
         return None
 
     def last(got, want, inputs, failed):
-        named = (named_by_part(got, right, inputs, failed) for right in either(want))
-        return next(filter(None, named), None)
+        named = [named_by_part(got, right, inputs, failed) for right in either(want)]
+        return named_by_wrong_shape(got, want, inputs, failed) or next(filter(None, named), None)
 
     checks = [
         Check("form", 0.15, form),

@@ -49,6 +49,12 @@ QUESTION = formula(
     forms=(_by_fraction, _by_stds),
     reference=kl_between,
     mistakes={
+        "symmetrised": lambda m1, v1, m2, v2: (
+            0.5 * (kl_between(m1, v1, m2, v2) + kl_between(m2, v2, m1, v1))
+        ),
+        "symmetrised/2": lambda m1, v1, m2, v2: (
+            kl_between(m1, v1, m2, v2) + kl_between(m2, v2, m1, v1)
+        ),
         "reversed": lambda m1, v1, m2, v2: kl_between(m2, v2, m1, v1),
         "half-on-one-term": lambda m1, v1, m2, v2: (
             0.5 * ((v1 - v2).exp() + (m1 - m2) ** 2 / v2.exp() - 1).sum(1) + (v2 - v1).sum(1)

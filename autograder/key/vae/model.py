@@ -262,9 +262,11 @@ def _model_sampling(got, want, inputs):
         if got.get(f"samples.{mode}.error"):
             return got[f"samples.{mode}.error"]
     if not _varies(got, "train"):
-        return "in train mode, forward gives one image the same logits every time."
+        return "in train mode, forward gives all copies of one image in a batch the same logits."
     if not _varies(got, "eval"):
-        return "in evaluation mode, forward gives one image the same logits every time."
+        return (
+            "in evaluation mode, forward gives all copies of one image in a batch the same logits."
+        )
     if _unsteady(got):
         return "in evaluation mode, the posterior of one image is another one every time."
     if not _same_spread(got["sampled.eval"], got["candidate.0.eval"]):

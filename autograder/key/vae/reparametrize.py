@@ -192,6 +192,8 @@ def _named_sampler(got, want, inputs, failed):
     alone = _shared_named(e)
     if alone:
         return alone
+    if failed == ["centre"] and abs(e.mean()) > 0.05 and not noise.level(e - e.mean()):
+        return "not-centred"
     if failed == ["shape"] and e.std() > 0:
         return "light-tails" if ((e - e.mean()) ** 4).mean() < 3 * e.var() ** 2 else "heavy-tails"
     if failed == ["independent"] and np.shape(got.get("second")) == e.shape:

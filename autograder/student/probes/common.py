@@ -91,7 +91,9 @@ def told(error: BaseException) -> str:
     """An exception in one line that a student understands, with the line of their own code."""
     text = (str(error).strip().splitlines() or [""])[0][:300]
     no_gpu = NO_GPU.search(text)
-    if isinstance(error, NotImplementedError) and not no_gpu:
+    raised = traceback.extract_tb(error.__traceback__)[-1:]
+    of_torch = any("site-packages" in frame.filename for frame in raised)
+    if isinstance(error, NotImplementedError) and not (no_gpu or of_torch):
         return f"This is still to be written: {error or 'NotImplementedError'}."
     if isinstance(error, RecursionError):
         return "Your code calls itself without end (RecursionError)."

@@ -27,6 +27,13 @@ def train_epoch(model, loader, loss_fn, optimizer):
         seen += len(x)
     return {}
 """
+GRID = """
+@torch.no_grad()
+def latent_grid(decoder, n=21, span=4.0):
+    s = {}
+    rows = [[decoder(torch.stack([{}])[None]).sigmoid()[0, 0] for j in range(n)] for i in range(n)]
+    return torch.cat([torch.cat(row, 1) for row in rows])
+"""
 WALK = "def lerp(z0, z1, steps):\n    return torch.stack([{} for i in range(steps)])"
 
 
@@ -105,6 +112,17 @@ def kl(text):
             "autoencoder.train_epoch",
             EPOCH.format("nn.utils.clip_grad_norm_(model.parameters(), 1.0)", "1", "losses"),
             "other-step-length",
+        ),
+        ("autoencoder.train_epoch", EPOCH.format("", "1", "losses[:0]"), "list-empty"),
+        (
+            "autoencoder.latent_grid",
+            GRID.format("torch.linspace(-span, span, n)", "s[i], s[(i + j) % n]"),
+            "tiles-misplaced",
+        ),
+        (
+            "autoencoder.latent_grid",
+            GRID.format("torch.linspace(-span, 0.7 * span, n)", "s[j], s.flip(0)[i]"),
+            "other-codes",
         ),
         # walks
         ("interpolation.lerp", WALK.format("z0 + (z1 - z0) * i / (steps + 1)"), "stops-early"),
