@@ -12,7 +12,7 @@ from PIL import Image
 from tests.utils.conftest import ROOT
 from utils import plots, runs
 from utils.hand_in import answers, notebook, report
-from utils.hand_in.report import page, paper, prose
+from utils.hand_in.report import formulas, page, paper, prose
 
 
 def png(size=(60, 40), noise=False):
@@ -151,7 +151,7 @@ ODD = {
 @pytest.fixture(scope="module")
 def odd():
     """A report with every odd answer in it."""
-    prose.formula.cache_clear()
+    formulas.formula.cache_clear()
     yield report.Report(
         "Odd",
         "",
@@ -160,7 +160,7 @@ def odd():
             for name, answer in ODD.items()
         ],
     )
-    prose.formula.cache_clear()
+    formulas.formula.cache_clear()
 
 
 def test_odd_answers_are_printed(odd):
@@ -191,8 +191,8 @@ def test_every_formula_of_a_notebook_is_typeset(assignment):
     nb = notebook.read(ROOT / f"assignments/{assignment}/{assignment}.ipynb")
     text = "\n\n".join(cell.source for cell in nb.cells if cell.kind == "markdown")
     found = [match[0] for match in re.finditer(prose.FORMULA, text, re.S)]
-    prose.formula.cache_clear()
-    bad = [f for f in dict.fromkeys(found) if prose.formula(f.strip("$").strip()) is None]
+    formulas.formula.cache_clear()
+    bad = [f for f in dict.fromkeys(found) if formulas.formula(f.strip("$").strip()) is None]
     assert bad == []
 
 
@@ -217,16 +217,34 @@ def test_a_pasted_picture_of_20_mb_is_scaled_down(course):
     assert len(paper.pdf(made)) < 8e6
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        r"f(x) = \begin{cases} x & \text{if } x > 0 \\ 0 & \text{otherwise} \end{cases}",
+        r"\Sigma = \begin{pmatrix} \sigma_1^2 & 0 \\[2pt] 0 & \sigma_2^2 \end{pmatrix}, \mu = 0",
+        r"\begin{bmatrix} 1 \\ 2 \end{bmatrix}^T \begin{vmatrix} a & b \\ c & d \end{vmatrix}",
+        r"A = \left(\begin{array}{c|c} 1 & 2 \\ \hline 3 & 4 \end{array}\right)",
+        r"\begin{equation*} \begin{aligned} a &= b \\ &= \begin{cases} 1 & c \\ 2 & d \end{cases} "
+        r"\end{aligned} \end{equation*}",
+        r"\begin{alignat}{2} a &= b &\quad c &= d \\ e &= f \end{alignat}",
+    ],
+)
+def test_tables_of_formulas_are_typeset(source):
+    formulas.formula.cache_clear()
+    assert formulas.formula(source).height > 1.5 * formulas.formula("x = y").height
+    assert formulas.formula(source.replace(r"\end{", r"\ned{")) is None  # shown as it was written
+
+
 def test_formulas_are_drawn_or_shown_as_they_were_written():
-    prose.formula.cache_clear()
-    drawn = prose.formula(r"\tfrac12 \mu^2 + \log \sigma \,\|\, \text{prior}")
+    formulas.formula.cache_clear()
+    drawn = formulas.formula(r"\tfrac12 \mu^2 + \log \sigma \,\|\, \text{prior}")
     assert drawn.png.startswith(b"\x89PNG") and 0 < drawn.depth < drawn.height < 40
-    alone = prose.formula(r"\log p(x) \ge \mathbb E_q[\log p(x \mid z)]")
+    alone = formulas.formula(r"\log p(x) \ge \mathbb E_q[\log p(x \mid z)]")
     aligned = r"\log p &\ge \mathcal N(0, I) \\ &\le \frac1k, a \implies b"
     aligned = rf"\begin{{aligned}} {aligned} \end{{aligned}}"
-    assert prose.formula(aligned).height > 1.5 * alone.height
+    assert formulas.formula(aligned).height > 1.5 * alone.height
     for source in (r"\undefined", "{", r"\hspace{99999}", "x" * 1000):
-        assert prose.formula(source) is None
+        assert formulas.formula(source) is None
     (paragraph,) = prose.tree("a $x_1*y*z_2$ b")
     kinds = [child["type"] for child in paragraph["children"][0]["children"]]
     assert kinds == ["text", "math", "text"]  # Markdown left the _ and * alone

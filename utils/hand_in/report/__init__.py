@@ -309,9 +309,9 @@ def make(folder=None, to=None, name: str = "") -> list[Path] | None:
     """
     if os.environ.get("NBGRADER_EXECUTION") == "autograde":
         return None
-    from utils.hand_in.report import page, paper, prose
+    from utils.hand_in.report import formulas, page, paper
 
-    prose.formula.cache_clear()  # it counts how many were drawn
+    formulas.formula.cache_clear()  # it counts how many were drawn
     folder = course_folder(folder)
     report = collect(folder, name)
     target = Path(to) if to is not None else folder

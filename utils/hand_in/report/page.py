@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from utils.hand_in.report import prose
+from utils.hand_in.report import formulas, prose
 from utils.hand_in.report.content import Note, Picture, Report, Table, Written
 
 HEAD = """<!doctype html>
@@ -120,11 +120,11 @@ def _token(token: dict, pictures: dict) -> str:
 
 
 def _math(token: dict) -> str:
-    drawn, source = prose.formula(token["raw"]), escape(token["raw"])
+    drawn, source = formulas.formula(token["raw"]), escape(token["raw"])
     if drawn is None:
         return f"<code>{source}</code>"
-    size = f"height: {drawn.height / prose.SIZE:.2f}em; vertical-align: "
-    size += f"{-drawn.depth / prose.SIZE:.2f}em"
+    size = f"height: {drawn.height / formulas.SIZE:.2f}em; vertical-align: "
+    size += f"{-drawn.depth / formulas.SIZE:.2f}em"
     image = f'<img class="formula" alt="{source}" style="{size}" src="{drawn.uri}">'
     return f'<div class="display">{image}</div>' if token["display"] else image
 

@@ -18,7 +18,7 @@ from fpdf.enums import XPos, YPos
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-from utils.hand_in.report import prose
+from utils.hand_in.report import formulas, prose
 from utils.hand_in.report.content import Note, Picture, Report, Table, Written
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -244,7 +244,7 @@ def _inline(paper: Paper, tokens, style: str, pictures: dict, backwards=False) -
 
 
 def _math(paper: Paper, token: dict) -> None:
-    drawn = prose.formula(token["raw"])
+    drawn = formulas.formula(token["raw"])
     if drawn is None:
         paper.text_style(size=TEXT - 1, family="Mono")
         paper.write(LINE, paper.printable(token["raw"]))
