@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import os
 import platform
 import struct
@@ -74,17 +75,18 @@ def limit(limits: dict) -> None:
 
 
 # System calls that no homework needs and that reach beyond the box: other namespaces, keyrings,
-# memory that no limit counts (memfd, System V), other processes, and the usual ways into the
-# kernel.
+# memory that no limit counts (memfd, System V, Landlock's rules), what a user or the whole machine
+# has only so many of (inotify, aio), other processes, and the usual ways into the kernel.
 FORBIDDEN = """
     acct add_key adjtimex bpf chroot clock_adjtime clock_settime delete_module fanotify_init
-    finit_module fsconfig fsmount fsopen fspick init_module io_uring_enter io_uring_register
-    io_uring_setup kcmp kexec_file_load kexec_load keyctl listmount lookup_dcookie memfd_create
-    memfd_secret migrate_pages mount mount_setattr move_mount move_pages msgget
+    finit_module fsconfig fsmount fsopen fspick init_module inotify_add_watch inotify_init
+    inotify_init1 io_setup io_uring_enter io_uring_register io_uring_setup kcmp kexec_file_load
+    kexec_load keyctl landlock_add_rule landlock_create_ruleset listmount lookup_dcookie
+    memfd_create memfd_secret migrate_pages mount mount_setattr move_mount move_pages msgget
     name_to_handle_at open_by_handle_at open_tree perf_event_open personality pidfd_getfd
     pivot_root process_madvise process_mrelease process_vm_readv process_vm_writev ptrace
-    quotactl quotactl_fd reboot request_key setdomainname sethostname setns settimeofday shmat
-    shmctl shmget statmount swapoff swapon syslog umount2 unshare userfaultfd
+    quotactl quotactl_fd reboot request_key semget setdomainname sethostname setns settimeofday
+    shmat shmctl shmget statmount swapoff swapon syslog umount2 unshare userfaultfd
 """.split()
 # Where files, users and what processes send each other are shared with the rest of the machine, as
 # they are behind Landlock, which knows of none of these. Ended well without being done, because
@@ -94,20 +96,21 @@ PRETENDED = """
     chmod chown fchmod fchmodat fchmodat2 fchown fchownat fremovexattr fsetxattr futimesat
     lchown lremovexattr lsetxattr removexattr sched_setaffinity setxattr utime utimensat utimes
 """.split()
-# Refused there: sockets, messages with open files in them, queues and semaphores of the user,
-# watching folders, other processes' priorities.
+# Refused there: sockets and names for them, messages with open files in them, queues and
+# semaphores of the user, other processes' priorities.
 SHARED = """
-    connect inotify_add_watch inotify_init inotify_init1 ioprio_set mq_getsetattr mq_notify
-    mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgrcv msgsnd sched_setattr
-    sched_setparam sched_setscheduler semctl semget semop semtimedop sendmmsg sendmsg
-    setpriority
+    bind connect ioprio_set listen mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend
+    mq_unlink msgctl msgrcv msgsnd sched_setattr sched_setparam sched_setscheduler semctl semop
+    semtimedop sendmmsg sendmsg setpriority
 """.split()
 AF_UNIX, AF_NETLINK = 1, 16  # not the internet's, nor AF_VSOCK, which leads out of a machine
 STREAM, SEQPACKET = 1, 5
 BUFFER_SIZES = (7, 8, 32, 33)  # of sockets; SO_SNDBUF, SO_RCVBUF and their forced forms
 # That a signal be sent to somebody when a file is ready, leases, watches, larger pipes
 FCNTL = (8, 10, 15, 1024, 1026, 1031)
+LOCKS = (6, 7, 37, 38)  # on parts of a file: as many as one likes, and counted by nothing
 IOCTL = (0x8901, 0x8902, 0x5412, 0x541C)  # the same for sockets; typing into a terminal
+CORE = 4  # RLIMIT_CORE, see `exam.walls.common.Limits`
 NAMESPACES = NEW_NS | NEW_CGROUP | NEW_UTS | NEW_IPC | NEW_USER | NEW_PID | NEW_NET
 
 
@@ -146,24 +149,27 @@ def program(shared: bool = False, itself: int | None = None) -> bytes:
         rules += _always(CALLS[name][column], REFUSE | errno.EPERM)
     # clone3 hides its flags in memory: say that there is none, and the C library uses clone.
     rules += _always(CALLS["clone3"][column], REFUSE | errno.ENOSYS)
-    rules += _where(CALLS["clone"][column], 0, ANY_BIT, [NAMESPACES])
-    rules += _where(CALLS["ioctl"][column], 1, EQUAL, IOCTL)
-    rules += _where(CALLS["prctl"][column], 0, EQUAL, [PR_SET_DUMPABLE])  # hides what it uses
-    rules += _where(CALLS["setsockopt"][column], 2, EQUAL, BUFFER_SIZES, REFUSE)  # pretended
+    rules += _of(CALLS["clone"][column], _where(0, ANY_BIT, [NAMESPACES]))
+    rules += _of(CALLS["ioctl"][column], _where(1, EQUAL, IOCTL))
+    rules += _of(CALLS["prctl"][column], _where(0, EQUAL, [PR_SET_DUMPABLE]))  # hides what it uses
+    rules += _of(CALLS["setsockopt"][column], _where(2, EQUAL, BUFFER_SIZES, REFUSE))  # pretended
     families = [] if shared else [AF_UNIX, AF_NETLINK]
     no_family = REFUSE | errno.EAFNOSUPPORT
-    rules += _unless(CALLS["socket"][column], 0, families, no_family)
+    rules += _of(CALLS["socket"][column], _unless(0, families, no_family))
+    rules += _of(CALLS["setrlimit"][column], _where(0, EQUAL, [CORE]))
+    of_others = _unless(0, [0]) if shared else []
+    rules += _of(CALLS["prlimit64"][column], _where(1, EQUAL, [CORE]), of_others)
+    signals = _where(1, EQUAL, FCNTL) if shared else []
+    rules += _of(CALLS["fcntl"][column], _where(1, EQUAL, LOCKS, REFUSE), signals)  # pretended
     if shared:
         for name in PRETENDED:
             rules += _always(CALLS[name][column], REFUSE)
         # Datagrams can be sent to an address; the low four bits are the kind, "raw" means datagrams
         kinds = [STREAM, SEQPACKET]
-        rules += _unless(CALLS["socketpair"][column], 1, kinds, REFUSE | errno.EPERM, 0xF)
-        rules += _unless(CALLS["prlimit64"][column], 0, [0])
-        rules += _where(CALLS["fcntl"][column], 1, EQUAL, FCNTL)
+        rules += _of(CALLS["socketpair"][column], _unless(1, kinds, mask=0xF))
     if itself is not None:
         for name in ("kill", "tgkill"):
-            rules += _unless(CALLS[name][column], 0, [itself])
+            rules += _of(CALLS[name][column], _unless(0, [itself]))
         for name in ("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"):
             rules += _always(CALLS[name][column], REFUSE | errno.EPERM)
         for name in ("setsid", "setpgid"):
@@ -180,36 +186,30 @@ def _always(call: int | None, verdict: int) -> list[tuple]:
     return [] if call is None else [(EQUAL, 0, 1, call), (GIVE, 0, 0, verdict)]
 
 
-def _where(
-    call: int | None, place: int, test: int, values, verdict: int | None = None
-) -> list[tuple]:
-    """Give the verdict where the argument in that place passes the test with any of the values."""
-    verdict = REFUSE | errno.EPERM if verdict is None else verdict
-    checks = [(LOAD, 0, 0, 16 + 8 * place)]
-    for value in values:
-        checks += [(test, 0, 1, value), (GIVE, 0, 0, verdict)]
-    return _only(call, checks)
-
-
-def _unless(
-    call: int | None, place: int, values, verdict: int | None = None, mask: int = 0
-) -> list[tuple]:
-    """Give the verdict where the argument in that place is none of the values."""
-    verdict = REFUSE | errno.EPERM if verdict is None else verdict
-    checks = [(LOAD, 0, 0, 16 + 8 * place)] + ([(AND, 0, 0, mask)] if mask else [])
-    for value in values:
-        checks += [(EQUAL, 0, 1, value), (GIVE, 0, 0, ALLOW)]
-    return _only(call, [*checks, (GIVE, 0, 0, verdict)])
-
-
-def _only(call: int | None, checks: list[tuple]) -> list[tuple]:
+def _of(call: int | None, *checks: list[tuple]) -> list[tuple]:
     """Checks of one call, which is allowed where none of them gives a verdict; nothing where this
     processor has no such call.
     """
     if call is None:
         return []
-    checks = [*checks, (GIVE, 0, 0, ALLOW)]
-    return [(EQUAL, 0, len(checks), call), *checks]
+    whole = [*itertools.chain(*checks), (GIVE, 0, 0, ALLOW)]
+    return [(EQUAL, 0, len(whole), call), *whole]
+
+
+def _where(place: int, test: int, values, verdict: int = REFUSE | errno.EPERM) -> list[tuple]:
+    """Give the verdict where the argument in that place passes the test with any of the values."""
+    checks = [(LOAD, 0, 0, 16 + 8 * place)]
+    for value in values:
+        checks += [(test, 0, 1, value), (GIVE, 0, 0, verdict)]
+    return checks
+
+
+def _unless(place: int, values, verdict: int = REFUSE | errno.EPERM, mask: int = 0) -> list[tuple]:
+    """Give the verdict where the argument in that place is none of the values, else allow."""
+    checks = [(LOAD, 0, 0, 16 + 8 * place)] + ([(AND, 0, 0, mask)] if mask else [])
+    for value in values:
+        checks += [(EQUAL, 0, 1, value), (GIVE, 0, 0, ALLOW)]
+    return [*checks, (GIVE, 0, 0, verdict)]
 
 
 def _check(result: int, what: str) -> None:

@@ -42,8 +42,8 @@ def guard(order: dict, box: int, folder: int, wire: int, told: int) -> None:
         if pid == 0:
             os.close(told)
             os.close(box)
-            if order["rung"] == "landlock" and not alone:
-                os.setsid()
+            if not alone:
+                os.setsid()  # or a signal to its own group would reach this process's parent
             _become_student(order, folder, wire, alone)
         with contextlib.suppress(OSError):
             os.write(likely, b"0")

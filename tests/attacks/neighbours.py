@@ -177,3 +177,130 @@ if os.fork() == 0:
         if os.fork(): os._exit(0)
 """,
 }
+
+# What the kernel keeps for processes and counts for nobody, or for a whole user or machine at once.
+_KEPT = {
+    "semaphores of the machine": "if CDLL.semget(0, 32000, 0o1600) >= 0: found('semaphores')",
+    "the machine's slots for reading ahead": """
+if CDLL.syscall(206, 60000, ctypes.byref(ctypes.c_ulong(0))) == 0: found('slots')
+""",
+    "rules of a domain of one's own": """
+about = (ctypes.c_uint64 * 3)(0, 3, 0)
+if CDLL.syscall(444, about, ctypes.c_size_t(16), 0) >= 0: found('rules')
+""",
+    "the user's watches of folders": "if CDLL.inotify_init1(0) >= 0: found('instance')",
+    "locks on single bytes": """
+import fcntl
+f = open('locked', 'w+')
+for n in range(10**5, 0, -2): fcntl.lockf(f, fcntl.LOCK_EX, 1, n)
+if os.fork() == 0:
+    try: fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 2)
+    except OSError: os._exit(3)
+    os._exit(0)
+if os.wait()[1]: found('locks')
+""",
+    "locks of open files": """
+import fcntl, struct
+f, g = open('locked', 'w+'), open('locked', 'r+')
+lock = struct.pack('hhqqi', fcntl.F_WRLCK, 0, 2, 1, 0)
+fcntl.fcntl(f, 37, lock)
+try: fcntl.fcntl(g, 37, lock)
+except OSError: found('locks')
+""",
+    "timers of the user": """
+made = 0
+for _ in range(5000): made += CDLL.timer_create(0, None, ctypes.byref(ctypes.c_void_p())) == 0
+if made > 2000: found(made)
+""",
+    "what the machine does with a crash": """
+import resource
+try: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+except (OSError, ValueError): pass
+try: CDLL.prlimit(0, 4, (ctypes.c_uint64 * 2)(0, 0), None)
+except OSError: pass
+for line in open('/proc/self/limits'):
+    if line.startswith('Max core') and line.split()[4:6] != ['1', '1']: found(line)
+""",
+    "the name of a service": """
+import socket
+a, b = socket.socketpair()
+a.bind('\\0org.freedesktop.DBus')
+if os.path.exists('{course}'): found('named')
+""",
+    "a name by an address that is chosen": """
+import socket
+a, b = socket.socketpair()
+size = ctypes.c_short(1)
+if CDLL.bind(a.fileno(), ctypes.byref(size), 2) == 0 and os.path.exists('{course}'): found('named')
+""",
+    "stop whoever waits for this": "os.kill(0, 19)",
+    "end the group": "os.killpg(0, 9)",
+    "end all groups": "for n in range(1, 2000):\n    try: os.killpg(n, 9)\n    except OSError: pass",
+    "a signal to the grader's group": "[os.killpg(os.getpgid({host}), 0), found('signalled')]",
+    "memory behind a first thread that has ended": """
+import threading, time
+for _ in range(9):
+    if os.fork() == 0:
+        def hold():
+            x = bytearray(b'x' * (4 * 10**8)); time.sleep(20)
+        threading.Thread(target=hold).start(); CDLL.syscall(60, 0)
+time.sleep(6)
+""",
+    "files that only a mapping holds": """
+import time
+CDLL.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+for n in range(9):
+    with open(f'{{n}}', 'w+b') as f:
+        f.write(bytes(15 * 2**20)); f.flush(); CDLL.mmap(None, 4096, 1, 1, f.fileno(), 0)
+    os.unlink(f'{{n}}')
+time.sleep(3)
+""",
+    "files that a thread of its own holds": """
+import time
+stack = ctypes.create_string_buffer(2**16)
+for n in range(9):
+    f = open(f'{{n}}', 'wb'); os.unlink(f'{{n}}'); f.write(bytes(15 * 2**20)); f.flush()
+    CDLL.clone(ctypes.cast(CDLL.pause, ctypes.c_void_p), ctypes.byref(stack, 2**15), 0x10900, None)
+    f.close()
+time.sleep(3)
+""",
+    "arguments without end": """
+import subprocess
+for _ in range(300): subprocess.run(['true', *['x' * 10**5] * 15], env={{'a': 'x' * 10**5}})
+""",
+    "holes in files": """
+for n in range(400):
+    fd = os.open(f'{{n}}', os.O_RDWR | os.O_CREAT)
+    os.posix_fallocate(fd, 0, 15 * 2**20); CDLL.fallocate(fd, 3, ctypes.c_long(0), ctypes.c_long(2**20))
+""",
+    "a directory descriptor sent in a message": """
+import socket
+a, b = socket.socketpair()
+socket.send_fds(a, [b'x'], [os.open('/', os.O_PATH)])
+found(os.listdir(f"/proc/self/fd/{{socket.recv_fds(b, 9, 1)[1][0]}}{course}"))
+""",
+    "listen for the machine's services": """
+for line in open('/proc/self/net/unix'):
+    if '{course}' in line: found(line)
+""",
+    "the machine's mounts": """
+for line in open('/proc/self/mountinfo'):
+    if '{course}' in line: found(line)
+""",
+    "memory of another by one call": """
+import struct
+if CDLL.syscall(310, {host}, (ctypes.c_uint64 * 2)(0, 8), 1, (ctypes.c_uint64 * 2)(4096, 8), 1, 0) > 0: found('read')
+if CDLL.syscall(311, {host}, (ctypes.c_uint64 * 2)(0, 8), 1, (ctypes.c_uint64 * 2)(4096, 8), 1, 0) > 0: found('written')
+""",
+    "faults handled by oneself": "if CDLL.syscall(323, 1) >= 0: found('userfaultfd')",
+    "a handle in place of a name": """
+buffer = (ctypes.c_uint32 * 40)(128)
+if CDLL.syscall(303, -100, b'/', buffer, ctypes.byref(ctypes.c_int()), 0) == 0: found('handle')
+""",
+    "events of a whole file system": "if CDLL.syscall(300, 0, 0) >= 0: found('fanotify')",
+    "secret memory": "if CDLL.syscall(447, 0) >= 0: found('secret')",
+    "a key of the session": "if CDLL.syscall(248, b'user', b'x', b'y', 1, -3) > 0: found('key')",
+    "calls of tomorrow": "for n in range(463, 1000):\n    if CDLL.syscall(n, 0, 0, 0, 0, 0) != -1: found(n)",
+    "calls of another kind of processor": "for n in (0x40000000 + 57, 0x40000000 + 101): \n    if CDLL.syscall(n, 0, 0, 0, 0) != -1: found(n)",
+}
+NEIGHBOURS |= _KEPT

@@ -9,7 +9,7 @@ import select
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -80,6 +80,8 @@ class Limits:
 
         AS bounds page tables, which take a 512th of the addresses and are counted by nothing else;
         NOFILE keeps what all sockets may hold in the kernel, uncounted too, below `memory`.
+        SIGPENDING is about timers, of which a user has only so many. CORE is 1, since 0 does not
+        keep a crash from starting the program, of root's, that some systems have for crashes.
         """
         return {
             "DATA": self.memory,
@@ -88,7 +90,8 @@ class Limits:
             "NOFILE": max(32, min(self.open_files, self.memory // self.processes // _buffer())),
             "FSIZE": self.file,
             "CPU": self.cpu_seconds,
-            "CORE": 0,
+            "CORE": 1,
+            "SIGPENDING": 1024,
             "MSGQUEUE": 0,
             "MEMLOCK": 2**20,
         }
@@ -149,7 +152,9 @@ def usage_of(pids: Iterable[int | str], most: int) -> Usage:
             stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             cpu += sum(int(field) for field in stat[11:15]) / TICK
             if stat[0] == "Z":
-                continue
+                if (thread := going_on(pid)) is None:
+                    continue
+                pid = thread
             memory += _resident(pid)
             processes += 1
             living.append(pid)
@@ -157,6 +162,18 @@ def usage_of(pids: Iterable[int | str], most: int) -> Usage:
     if memory > most:
         memory = sum(_shared_out(pid) for pid in living)
     return Usage(memory, cpu, processes, queued)
+
+
+def going_on(pid) -> str | None:
+    """A thread of a process that seems dead since its first thread has ended, None if all have.
+    What /proc tells of the thread is true of the process.
+    """
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError):
+            stat = Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2]
+            if stat.split()[0] not in "ZX":
+                return thread
+    return None
 
 
 def _resident(pid, wanted=("RssAnon:", "RssShmem:", "VmPTE:")) -> int:
@@ -167,7 +184,8 @@ def _resident(pid, wanted=("RssAnon:", "RssShmem:", "VmPTE:")) -> int:
 def _shared_out(pid) -> int:
     """Like `_resident`, each page divided among those who share it, where one may see that."""
     try:
-        lines = _as_its_user(f"/proc/{pid}/smaps_rollup").splitlines()
+        with as_its_user(pid):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
         pages = [line.split()[1] for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
         return sum(int(size) * 1024 for size in pages) + _resident(pid, ("VmPTE:",))
     except (OSError, ValueError, IndexError):
@@ -176,21 +194,19 @@ def _shared_out(pid) -> int:
         return 0
 
 
-def _as_its_user(path: str) -> str:
-    """A file of a process, which may be for its own user alone: in a container root is not asked.
+@contextlib.contextmanager
+def as_its_user(pid) -> Iterator[None]:
+    """Be the user of a process, who alone sees all of it: in a container root is not asked.
 
     setfsuid(2) is about this thread's opening of files and about nothing else.
     """
+    about, libc = os.stat(f"/proc/{pid}"), ctypes.CDLL(None)
+    before = libc.setfsgid(about.st_gid), libc.setfsuid(about.st_uid)
     try:
-        return Path(path).read_text(encoding="ascii")
-    except PermissionError:
-        about, libc = os.stat(path), ctypes.CDLL(None)
-        before = libc.setfsgid(about.st_gid), libc.setfsuid(about.st_uid)
-        try:
-            return Path(path).read_text(encoding="ascii")
-        finally:
-            libc.setfsuid(before[1])
-            libc.setfsgid(before[0])
+        yield
+    finally:
+        libc.setfsuid(before[1])
+        libc.setfsgid(before[0])
 
 
 def parents() -> dict[int, int]:

@@ -26,9 +26,11 @@ from autograder.exam.walls.common import (
     Limits,
     NoBox,
     Usage,
+    as_its_user,
     can_change_user,
     descendants,
     environment,
+    going_on,
     has_capability,
     pythons,
     system,
@@ -38,8 +40,13 @@ from autograder.exam.walls.scratch import Scratch
 from autograder.student import confine, landlock
 
 NAME = "landlock"
+# /proc/self but for what tells of the machine: its mounts, its sockets
+SELF = (
+    "auxv cmdline comm environ exe fd fdinfo io limits maps mem oom_score oom_score_adj smaps "
+    "smaps_rollup stat statm status"
+)
 SYSTEM = (
-    "/proc/self",
+    *(f"/proc/self/{name}" for name in SELF.split()),
     "/proc/cpuinfo",
     "/proc/meminfo",
     "/sys/devices/system/cpu",
@@ -213,7 +220,7 @@ class Place:
         inside = descendants(keeper) if keeper else []
         used = usage_of(inside, self.wall.limits.memory)
         ended = usage_of([keeper] if keeper else [], self.wall.limits.memory)
-        disk = _written(self.folder, inside, self.wall.limits.disk)
+        disk = _written(self.folder, inside, self.wall.limits)
         cpu = used.cpu + ended.cpu
         return Usage(used.memory, cpu, used.processes, used.queued, disk)
 
@@ -259,18 +266,18 @@ def _of(uid: int | None) -> list[int]:
     for name in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError, IndexError, ValueError):
             status = Path("/proc", name, "status").read_text()
-            if int(status.split("\nUid:")[1].split()[0]) == uid and "\nState:\tZ" not in status:
+            if int(status.split("\nUid:")[1].split()[0]) == uid and going_on(name):
                 found.append(int(name))
     return found
 
 
-def _written(folder: Path, pids: list[int], most: int) -> float:
-    """Bytes of all files below a folder, and of those that have no name any more but are open.
+def _written(folder: Path, pids: list[int], limits: Limits) -> float:
+    """Bytes of all files below a folder, and of those that have no name any more.
 
     Infinite where a folder cannot be looked into, which no honest program makes so.
     """
     size, folders = 0, [str(folder)]
-    while folders and size <= most:
+    while folders and size <= limits.disk:
         try:
             with os.scandir(folders.pop()) as entries:
                 for entry in entries:
@@ -282,13 +289,25 @@ def _written(folder: Path, pids: list[int], most: int) -> float:
             continue
         except OSError:
             return math.inf
-    seen = set()
+    return size + _nameless(folder, pids, limits.file)
+
+
+def _nameless(folder: Path, pids: list[int], largest: int) -> int:
+    """Bytes of files that are open or mapped and have no name any more. How large one is that is
+    only mapped is told to nobody but root: it counts as the largest that there may be.
+    """
+    opened, mapped = {}, set()
     for pid in pids:
-        with contextlib.suppress(OSError):
-            for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError), as_its_user(pid):
+            for thread in os.listdir(f"/proc/{pid}/task"):  # each may have open files of its own
                 with contextlib.suppress(OSError):
-                    about = os.stat(f"/proc/{pid}/fd/{name}")
-                    if about.st_nlink == 0 and (about.st_dev, about.st_ino) not in seen:
-                        seen.add((about.st_dev, about.st_ino))
-                        size += about.st_blocks * 512
-    return size
+                    for fd in os.scandir(f"/proc/{pid}/task/{thread}/fd"):
+                        with contextlib.suppress(OSError):
+                            about = fd.stat()
+                            if about.st_nlink == 0:
+                                opened[about.st_ino] = about.st_blocks * 512
+            maps = Path(f"/proc/{going_on(pid)}/maps").read_text("utf-8", "replace")
+            for line in maps.split("\n"):
+                if line.endswith(" (deleted)") and f" {folder}/" in line:
+                    mapped.add(int(line.split()[4]))
+    return sum(opened.values()) + largest * len(mapped - opened.keys())

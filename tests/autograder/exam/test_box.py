@@ -1,7 +1,10 @@
 """What a process in a box can see, reach and use; every line asked of a real one."""
 
+import contextlib
 import json
 import os
+import pathlib
+import time
 
 import pytest
 
@@ -176,6 +179,82 @@ def test_what_it_writes_is_seen_also_when_it_has_no_name(process, only):
     assert process.box.usage().disk - before > 8 * 2**20
     run(process, "import os; os.unlink('x')")
     assert process.box.usage().disk - before > 8 * 2**20
+
+
+def until(condition):
+    """Wait for something to become true; whether it did."""
+    deadline = time.monotonic() + 20
+    while not (held := condition()) and time.monotonic() < deadline:
+        pass
+    return held
+
+
+def headless():
+    """Processes that look dead and go on: their first thread has ended, another has not."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if ") Z " in stat.read_text() and len(os.listdir(stat.parent / "task")) > 1:
+                return True
+    return False
+
+
+def test_what_it_writes_is_seen_also_when_only_a_mapping_holds_it(process, only):
+    only("landlock")
+    before = process.box.usage().disk
+    run(
+        process,
+        """import ctypes, os
+libc = ctypes.CDLL(None)
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+for n in range(2):
+    with open("x", "w+b") as f:
+        f.write(bytes(9 * 2**20)); f.flush(); libc.mmap(None, 4096, 1, 1, f.fileno(), 0)
+    os.unlink("x")
+""",
+    )
+    assert process.box.usage().disk - before >= 18 * 2**20
+
+
+def test_what_it_writes_is_seen_also_when_a_thread_keeps_files_for_itself(process, only):
+    only("landlock")
+    before = process.box.usage().disk
+    run(
+        process,
+        """import ctypes, os
+libc, stack = ctypes.CDLL(None), ctypes.create_string_buffer(2**16)
+f = open("x", "wb"); f.write(bytes(9 * 2**20)); f.flush(); os.unlink("x")
+shares_all_but_open_files = 0x10900
+pause = ctypes.cast(libc.pause, ctypes.c_void_p)
+assert libc.clone(pause, ctypes.byref(stack, 2**15), shares_all_but_open_files, None) > 0
+f.close()
+""",
+    )
+    assert process.box.usage().disk - before > 8 * 2**20
+
+
+def test_a_process_whose_first_thread_has_ended_is_seen(process):
+    before = process.box.usage()
+    run(
+        process,
+        """import ctypes, os, threading, time
+if os.fork() == 0:
+    def hold():
+        x = bytearray(b"x" * (200 * 2**20))
+        time.sleep(60)
+    threading.Thread(target=hold).start()
+    ctypes.CDLL(None).syscall(60, 0)
+""",
+    )
+    assert until(headless)
+    assert until(lambda: process.box.usage().memory - before.memory > 150 * 2**20)
+    assert process.box.usage().processes > before.processes
+
+
+def test_what_the_kernel_keeps_for_files_is_counted(process, only):
+    only("namespaces")
+    before = process.box.usage().memory
+    run(process, "for n in range(40_000): open(f'{n}', 'w').close()")
+    assert process.box.usage().memory - before > 40 * 2**20
 
 
 def test_nothing_of_one_box_is_left_in_the_next(warm, tmp_path):
