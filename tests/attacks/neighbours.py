@@ -214,12 +214,13 @@ if made > 2000: found(made)
 """,
     "what the machine does with a crash": """
 import resource
+def about(): return [line for line in open('/proc/self/limits') if line.startswith('Max core')]
+before = about()
 try: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 except (OSError, ValueError): pass
-try: CDLL.prlimit(0, 4, (ctypes.c_uint64 * 2)(0, 0), None)
-except OSError: pass
-for line in open('/proc/self/limits'):
-    if line.startswith('Max core') and line.split()[4:6] != ['1', '1']: found(line)
+CDLL.syscall(160, 4, (ctypes.c_uint64 * 2)(0, 0))
+CDLL.prlimit(0, 4, (ctypes.c_uint64 * 2)(0, 0), None)
+if about() != before or 'unlimited' in before[0]: found(about())
 """,
     "the name of a service": """
 import socket

@@ -18,6 +18,7 @@ from autograder.errors import WrongCall
 
 UIDS = range(60100, 61100)  # of no account on any usual system
 START_SECONDS = 20.0
+UNSHARED = "VmPTE:", "HugetlbPages:"  # of /proc/PID/status, and in no other line there
 TICK = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 BUFFER = Path("/proc/sys/net/core/wmem_default")  # bytes that one socket may hold in the kernel
 
@@ -176,7 +177,7 @@ def going_on(pid) -> str | None:
     return None
 
 
-def _resident(pid, wanted=("RssAnon:", "RssShmem:", "VmPTE:")) -> int:
+def _resident(pid, wanted=("RssAnon:", "RssShmem:", *UNSHARED)) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(wanted))
 
@@ -187,7 +188,7 @@ def _shared_out(pid) -> int:
         with as_its_user(pid):
             lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
         pages = [line.split()[1] for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))]
-        return sum(int(size) * 1024 for size in pages) + _resident(pid, ("VmPTE:",))
+        return sum(int(size) * 1024 for size in pages) + _resident(pid, UNSHARED)
     except (OSError, ValueError, IndexError):
         with contextlib.suppress(OSError, ValueError, IndexError):
             return _resident(pid)
