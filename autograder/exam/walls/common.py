@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import select
+import struct
 import sys
 import tempfile
 import time
@@ -199,10 +200,16 @@ def _shared_out(pid) -> int:
 def as_its_user(pid) -> Iterator[None]:
     """Be the user of a process, who alone sees all of it: in a container root is not asked.
 
-    setfsuid(2) is about this thread's opening of files and about nothing else.
+    setfsuid(2) is about this thread's opening of files and about nothing else. It takes away
+    capabilities, but who looks into a process needs all that the process has.
     """
     about, libc = os.stat(f"/proc/{pid}"), ctypes.CDLL(None)
     before = libc.setfsgid(about.st_gid), libc.setfsuid(about.st_uid)
+    version3_itself, sets = struct.pack("=Ii", 0x20080522, 0), ctypes.create_string_buffer(24)
+    if libc.capget(version3_itself, sets) == 0:  # effective, permitted, inheritable, twice
+        _, low, low_passed, _, high, high_passed = struct.unpack("=6I", sets.raw)
+        whole = struct.pack("=6I", low, low, low_passed, high, high, high_passed)
+        libc.capset(version3_itself, whole)
     try:
         yield
     finally:
