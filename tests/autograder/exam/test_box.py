@@ -142,6 +142,19 @@ def signalled(pid):
     assert value(process, f"[signalled(pid) for pid in {pids}]") == [False] * 4
 
 
+def test_a_signal_to_its_group_reaches_nobody_outside(process):
+    """Where the system does not keep signals in, its guardian would stop with it, and stay."""
+    told = run(
+        process,
+        """import os
+try: os.kill(0, 0)
+except PermissionError: print(True)
+else: print(os.getpgid(0) == os.getpid())
+""",
+    )
+    assert told == "True\n"
+
+
 def test_its_environment_is_clean(process, monkeypatch):
     names = value(process, "sorted(os.environ)")
     assert not [
