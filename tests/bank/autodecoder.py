@@ -203,7 +203,7 @@ UNIFORM_SAMPLES = (
     _m("noise of the first dimension", "values", "shared-dims", INTERVAL + "return low + w * u[:, :1]"),
     _m("width detached", "gradients", "gradient-cut",
        "w = torch.sigmoid(width_logit).detach()\nreturn torch.sigmoid(low_logit) * (1 - w) + w * u"),
-    _m("width detached in one place", "gradients", None, INTERVAL + "return low + w.detach() * u"),
+    _m("width detached in one place", "gradients", "gradient-part-cut", INTERVAL + "return low + w.detach() * u"),
     _m("scales u in place", "manners", "in-place", INTERVAL + "u.mul_(w.detach())\nreturn low + u * w / w.detach()"),
     _m("summed", "form", "reduced", INTERVAL + "return (low + w * u).sum(dim=1)"),
 )
@@ -492,7 +492,7 @@ return 0.5 * (full.pow(2).sum((1, 2)) + square - nz - log_det)"""),
     _m("per dimension", "values", "mean-not-sum", PARTS + "return 0.5 * (trace + square - nz - log_det) / nz"),
     _m("factor detached", "gradients", "gradient-cut",
        PARTS + "return 0.5 * (trace.detach() + square - nz - log_det.detach())"),
-    _m("trace detached", "gradients", None, PARTS + "return 0.5 * (trace.detach() + square - nz - log_det)"),
+    _m("trace detached", "gradients", "gradient-part-cut", PARTS + "return 0.5 * (trace.detach() + square - nz - log_det)"),
     _m("exponentiates the diagonal in place", "manners", "in-place", PARTS + """
 tril.data.diagonal(dim1=1, dim2=2).exp_()
 return 0.5 * (trace + square - nz - log_det)"""),

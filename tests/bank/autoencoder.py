@@ -280,7 +280,7 @@ NETWORK_MUTANTS = (
     _decoder(
         "29 pixels",
         "form",
-        None,
+        "image-size",
         ("32, 1, 3, stride=2, padding=1, output_padding=1", "32, 1, 3, stride=2"),
     ),
     _decoder("flat pixels", "form", "not-flattened", (LOGITS, "return x.flatten(1)\n")),
@@ -442,7 +442,7 @@ LOSS_MUTANTS = (
         "no-batch-mean",
         f"return {BCE}(logits, x, reduction='none').flatten(1).sum(1)",
     ),
-    _loss_mutant("one value a pixel", "form", None, f"return {BCE}(logits, x, reduction='none')"),
+    _loss_mutant("one value a pixel", "form", "no-sum", f"return {BCE}(logits, x, reduction='none')"),
     _loss_mutant(
         "likelihood, not loss",
         "values",

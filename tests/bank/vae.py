@@ -130,7 +130,7 @@ SAMPLE_MUTANTS = _mutants(
     (
         "Laplace noise",
         "shape",
-        "laplace",
+        "heavy-tails",
         "return D.Laplace(mu, torch.exp(0.5 * logvar)).rsample()",
     ),
     (
@@ -882,7 +882,7 @@ ELBO_MUTANTS = tuple(
         (
             "batch size written into it",
             "values",
-            None,
+            "factor",
             f"return ({REC} - beta * {KLD}).sum() / 128",
         ),
         ("no return", "form", "returns-nothing", f"({REC} - beta * {KLD}).mean()"),

@@ -203,6 +203,11 @@ def fit_latents(fit):
             "mode: switch the decoder to eval mode first"
         )
         raise CheckFailed(f"`{name}` of the decoder is not what it was: {why}.")
+    require(
+        all(p.requires_grad for p in decoder.parameters()),
+        "The decoder's weights do not require a gradient any more: whoever trains it next would "
+        "train nothing. Leave them alone: the optimizer is given the latents only.",
+    )
     require(torch.equal(x, x_before), "The images were changed in place.")
     require(
         errors[60] < errors[3],

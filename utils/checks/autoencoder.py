@@ -57,6 +57,15 @@ def Decoder(decoder):
         f"No output is below 0 (they run from {logits.min():.2g} to {logits.max():.2g}). A decoder "
         "returns logits, which may be any number: no sigmoid and no ReLU after the last layer.",
     )
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(3)
+        loud = net.eval()(LARGE * torch.randn(5, 7)).abs().max()
+    require(
+        loud > 1,
+        f"However large its weights are, its output does not go beyond {loud:.2g}. A decoder "
+        "returns logits, which may be any number: no tanh and no clamp after the last layer.",
+    )
     count = sum(p.numel() for p in net.parameters())
     return f"5 codes became 5 images of logits, through all four stages; {count:,} parameters."
 

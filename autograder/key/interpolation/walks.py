@@ -204,13 +204,14 @@ def _timed_wrongly(rows, right):
     even = close(np.diff(times, 2), np.zeros(len(times) - 2), 0, 1e-3)
     if not close(rows, z0 + times[:, None] * (z1 - z0), 1e-3, 1e-3) or not even:
         return None
-    if close(times[0], 0, 0, 1e-3):
-        return (
-            "stops-early/anywhere"
-            if 0 < times[-1] < 1
-            else ("beyond-the-end/anywhere" if times[-1] > 1 else "wrong-way")
-        )
-    return "first-missing/anywhere" if close(times[-1], 1, 0, 1e-3) else "ends-elsewhere"
+    starts, arrives = close(times[0], 0, 0, 1e-3), close(times[-1], 1, 0, 1e-3)
+    if starts and arrives:
+        return None
+    if starts and times[-1] < 0:
+        return "wrong-way"
+    if starts:
+        return "stops-early/anywhere" if times[-1] < 1 else "beyond-the-end/anywhere"
+    return "first-missing/anywhere" if arrives else "ends-elsewhere"
 
 
 def rows_asked(inputs, label):

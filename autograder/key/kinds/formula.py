@@ -137,8 +137,10 @@ def named_by_part(got, want, inputs, failed):
     unused = [k for k in keys if not np.any(slopes[k]) and k not in right]
     if unused:
         return "argument-unused", {"argument": _listed(unused)}
-    if right and len(right) < len(keys):
-        wrong = [k for k in keys if k not in right]
+    wrong = [k for k in keys if k not in right]
+    if wrong and close(value, want["value"]):
+        return "gradient-part-cut", {"values": _listed(wrong)}
+    if right and wrong:
         return "part-wrong", {"wrong": _listed(wrong), "right": _listed(right)}
     return None
 
@@ -158,6 +160,8 @@ def _named_by_shape(value, right):
             return "batch-sum"
     if not right.ndim and value.ndim == 1 and close(value.mean(), right, 1e-3):
         return "no-batch-mean"
+    if not right.ndim and value.ndim > 1 and close(value.sum() / len(value), right, 1e-3):
+        return "no-sum"
     rest = tuple(range(right.ndim, value.ndim))
     if rest and value.shape[: right.ndim] == right.shape and close(value.sum(rest), right, 1e-3):
         return "no-sum"

@@ -283,6 +283,8 @@ def _gradients(evidence, result, given, inputs) -> None:
     weights = torch.as_tensor(inputs.get("weights", 1.0), dtype=result.dtype)
     if weights.numel() == result.numel():  # or an axis too much would be a wrong gradient, too
         weights = weights.view_as(result)
+    elif result.ndim and weights.ndim:  # of another shape: it has a gradient all the same
+        weights = torch.ones_like(result)
     leaves = [given[key] for key in inputs["grad"]]
     grads = torch.autograd.grad((result * weights).sum(), leaves, allow_unused=True)
     for key, grad in zip(inputs["grad"], grads, strict=True):

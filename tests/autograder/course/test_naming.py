@@ -1,10 +1,13 @@
 """Wrong answers without a name: shown in groups, named by a person, told to everybody they are."""
 
+from contextlib import closing
+
 import nbformat
 import pytest
 from nbgrader.apps import NbGraderAPI
 
 from autograder.course import naming, report
+from autograder.course.ledger import Ledger
 from autograder.exam import verdict
 from autograder.key.named import FILE, Unusable
 from autograder.release import build
@@ -53,6 +56,8 @@ def test_a_group_is_named_at_once_and_points_stay(wrong_class):
     both, other = naming.groups(course)
     assert [answer.student for answer in both.answers] == ["anna", "chloé"]
     assert both.example.code in (CUBED, CUBED_TOO) and other.example.code == ROOTED
+    with closing(Ledger(course.root)), pytest.raises(naming.BeingGraded, match="another run"):
+        naming.name(course, both.key, "cubed", "Your mean is cubed.")
     assert naming.name(course, both.key, "cubed", "Your mean is cubed.") == ["anna", "chloé"]
     for student in ("anna", "chloé"):
         mistake, said = feedback_of(wrong_class, student)

@@ -165,6 +165,7 @@ WRONG = [
     ("autodecoder_epoch", lambda *a: [torch.tensor(v) for v in epoch(*a)], "floats"),
     ("fit_latents", lambda *a: fit(*a, train_mode=True), "eval"),
     ("fit_latents", lambda *a: fit(*a, also_decoder=True), "nothing else"),
+    ("fit_latents", lambda d, *a: fit(d.requires_grad_(False), *a), "train nothing"),
     ("fit_latents", lambda d, x, nz, steps, lr: torch.randn(len(x), nz), "60 steps"),
     ("fit_latents", lambda d, x, nz, steps, lr: torch.zeros(nz, len(x)), "shape"),
     ("vad_loss", lambda a, x, kl, beta=1.0: -loss(a, x, kl, beta), "sign"),

@@ -182,6 +182,7 @@ WRONG = [
     (visible.Encoder, encoder(nn.Unflatten(1, (1, 7))), r"shape \(5, 1, 7\)"),
     (visible.Encoder, Hidden, "no parameters"),
     (visible.Decoder, decoder(nn.Sigmoid()), "returns logits"),
+    (visible.Decoder, decoder(nn.Tanh()), "does not go beyond 1"),
     (visible.Decoder, decoder(nn.Flatten()), r"shape \(5, 784\) where \(5, 1, 28, 28\)"),
     (visible.reconstruction_loss, stub, "still to be written"),
     (visible.reconstruction_loss, crash, "IndexError in your line `return torch.zeros"),
