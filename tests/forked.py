@@ -12,8 +12,8 @@ import types
 from pathlib import Path
 
 from autograder.student import probes, wire
-from autograder.student.asking import PATIENCE, TOO_LONG, InProcess
-from autograder.student.probes import common
+from autograder.student.asking import InProcess
+from autograder.student.probes import PATIENCE, TOO_LONG, common
 
 
 class Forked:

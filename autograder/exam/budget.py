@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from autograder.exam.walls.common import Box, Limits
 from autograder.student import wire
-from autograder.student.asking import TOO_LONG
+from autograder.student.probes import TOO_LONG
 
 GRACE = 3.0  # seconds that a process gets to stop by itself before its box is closed
 TEXT = 100_000  # characters of text in one cell's outputs

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable
 
-from autograder.student.probes import common
+from autograder.student.probes import NO_GPU, UNDEFINED
 
 RAISED = re.compile(r"NameError: name '(\w+)' is not defined")
 LINES = 2000  # of a cell that are looked at; what is said here decides nothing
@@ -28,7 +28,7 @@ class Causes:
         where that is not "cell [1]".
         """
         if place not in self.why:
-            if common.NO_GPU.search(why):
+            if NO_GPU.search(why):
                 why = "it asks for a GPU, and there is none where it is graded"
             elif why.startswith("SyntaxError"):  # the student's own Python may read more
                 why += ", as Python {}.{} reads it".format(*sys.version_info)
@@ -45,7 +45,7 @@ class Causes:
         return {**evidence, **{k: self._because(str(v), before) for k, v in said.items() if v}}
 
     def _because(self, said: str, before: int) -> str:
-        unfound, raised = common.UNDEFINED.search(said), RAISED.search(said)
+        unfound, raised = UNDEFINED.search(said), RAISED.search(said)
         found = unfound or raised
         if found is None:
             return said

@@ -13,15 +13,17 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograder.key import sentences, slips
+from autograder.key import sentences
 from autograder.key.evidence import Evidence, Undeclared
 from autograder.key.sentences import Said, SentenceError, Sentences
 from autograder.student import probes
-from autograder.student.probes.common import Kind
+
+if TYPE_CHECKING:  # it loads torch for a second, and most commands that read the key judge nothing
+    from autograder.student.probes.common import Kind
 
 
 @dataclass(frozen=True)
@@ -350,6 +352,8 @@ def recognise(question, got, want, inputs, failed: list[str]) -> Mistake | None:
                     return question.mistake(name)
             named = question.explain and question.explain(got, want, inputs, failed)
             named = named or _two_at_once(question, got, inputs)
+            from autograder.key import slips
+
             named = named or slips.named(question, got, inputs)
             named = named or question.last and question.last(got, want, inputs, failed)
     except (SentenceError, Undeclared):

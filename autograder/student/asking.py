@@ -9,10 +9,7 @@ import threading
 from pathlib import Path
 
 from autograder.student import probes
-from autograder.student.probes import common
-
-TOO_LONG = "Your code was still running after {:g} seconds and was stopped."
-PATIENCE = 4  # limits are in seconds of computing; on a busy clock it may be so many times more
+from autograder.student.probes import PATIENCE, TOO_LONG, common
 
 
 class InProcess:

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import sys
 import warnings
+from typing import TYPE_CHECKING
 
-from autograder.student.probes import common
+if TYPE_CHECKING:
+    from autograder.student.probes import common
 
 PACKAGES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
 # What is imported late, for a second or more: by an optimizer's first step or where operations are
@@ -31,6 +34,15 @@ LATE = {
     "sklearn.linear_model": ("interpolation.scores", "autodecoder.fitting"),
 }
 
+TOO_LONG = "Your code was still running after {:g} seconds and was stopped."
+PATIENCE = 4  # limits are in seconds of computing; on a busy clock it may be so many times more
+NO_GPU = re.compile(  # what torch says where there is none
+    r"not compiled with (CUDA|XPU)|NVIDIA driver|No CUDA GPUs|on a CUDA device but|ATen_cuda|"
+    r"requires CUDA|MPS'? backend|not linked with support for \w+ dev|accelerator device when none",
+    re.I,
+)
+UNDEFINED = re.compile(r"`(\w+)` is not defined; was its cell run")  # what `lookup` says
+
 
 def late(asked: set[str]) -> tuple[str, ...]:
     """The modules of `LATE` that these probes need, or the notebooks in which they are asked."""
@@ -43,7 +55,7 @@ def find(name: str) -> common.Probe:
     if module not in PACKAGES:
         raise KeyError(f"no probe module {module!r}")
     found = getattr(importlib.import_module(f"{__name__}.{module}"), function, None)
-    if not isinstance(found, common.Probe):
+    if not isinstance(found, _common().Probe):
         raise KeyError(f"no probe {name!r}")
     return found
 
@@ -62,6 +74,7 @@ def run(name: str, names, inputs) -> dict:
     Warnings are dropped: nbgrader counts any text on stderr as zero points. "interpreted" is
     evidence that the answer had a graph.json computed.
     """
+    common = _common()
     before = _graphs_computed()
     seed = inputs.get("seed", 0)
     with common.seeded(seed), common.as_torch_starts(), warnings.catch_warnings():
@@ -71,6 +84,11 @@ def run(name: str, names, inputs) -> dict:
         except Exception as error:
             evidence = {"error": common.told(error)}
     return {**evidence, "interpreted": True} if _graphs_computed() != before else evidence
+
+
+def _common():
+    """The module, loaded where it is used: torch with it takes a second."""
+    return importlib.import_module(f"{__name__}.common")
 
 
 def _graphs_computed() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from autograder.student.probes import NO_GPU, UNDEFINED
 
 Kind = Mapping[str, type | tuple[type, ...]]  # {what follows its name: of what type that is}
 
@@ -112,14 +113,6 @@ def told(error: BaseException) -> str:
     if not frames:  # it had returned already
         return f"What your code defines or returns cannot be used: {type(error).__name__}: {text}"
     return f"Your code raised {type(error).__name__}: {text}{where}"
-
-
-NO_GPU = re.compile(  # what torch says where there is none
-    r"not compiled with (CUDA|XPU)|NVIDIA driver|No CUDA GPUs|on a CUDA device but|ATen_cuda|"
-    r"requires CUDA|MPS'? backend|not linked with support for \w+ dev|accelerator device when none",
-    re.I,
-)
-UNDEFINED = re.compile(r"`(\w+)` is not defined; was its cell run")  # what `lookup` says
 
 
 def lookup(names, name: str):

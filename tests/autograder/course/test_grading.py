@@ -41,7 +41,9 @@ def command(*arguments):
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 # Each call is a process of its own, forked from one that has imported what all of them do.
 BORN = multiprocessing.get_context("forkserver")
-BORN.set_forkserver_preload(["autograder.course.grading", "nbgrader.apps", __name__])
+BORN.set_forkserver_preload(
+    ["autograder.course.grading", "autograder.student.probes.common", "nbgrader.apps", __name__]
+)
 
 
 def grade(root, *arguments, more=None):
