@@ -3,8 +3,8 @@
 quick  a minute: no browser, no bank of answers, no grading
 test   what CI runs: the suite as this machine is, then isolation and notebooks once more on the
        wall that needs no namespaces
-long   everything, file by file; run again, it goes on after the last file that passed, and ends by
-       writing docs/long-run.md
+long   everything, two files at a time; run again, it goes on after the last file that passed, and
+       ends by writing docs/long-run.md; what each file says is kept in build/long/
 
 Whatever ends a ring, Ctrl-C too, no process of it goes on. More arguments are pytest's; paths among
 them take the place of a ring's own.
@@ -23,17 +23,43 @@ import re
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
+from autograder.release import install
+
 ROOT = Path(__file__).resolve().parents[1]
-RECORD = ROOT / "build" / "long.json"
+LOGS = ROOT / "build" / "long"
+RECORD = LOGS / "passed.json"
 PAGE = ROOT / "docs" / "long-run.md"
 QUICK = ["tests/utils", "tests/autograder/key", "tests/test_requirements.py"]
 NOT_QUICK = "not browser and not bank"
 ISOLATION = ["tests/attacks", "tests/autograder/exam"]  # notebooks of every editor, too
 LANDLOCK = {"AUTOGRADER_WALL": "landlock"}
+# What has met this wall already, as it is tried on every wall, does not meet it again.
+AGAIN = ["-k", "not landlock"]
+# Files that take longest, first: the two processes then end at the same time.
+DEAREST = [
+    "tests/attacks/test_cells.py",
+    "tests/autograder/course/test_grading.py",
+    "tests/test_documents.py",
+    "tests/desks/test_class.py",
+    "tests/test_class.py",
+    "tests/term/test_term.py",
+    "tests/test_notebooks.py",
+    "tests/autograder/key/test_trained.py",
+    "tests/autograder/plugins/test_execute.py",
+    "tests/autograder/key/test_formula.py",
+    "tests/desks/test_one.py",
+    "tests/autograder/test_cli.py",
+    "tests/autograder/key/test_bank.py",
+    "tests/autograder/course/test_pool.py",
+    "tests/autograder/key/test_strangers.py",
+    "tests/access/test_pages.py",
+]
 PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 NO_TESTS = 5  # pytest's exit status where nothing was selected
 
@@ -44,6 +70,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     adopt_orphans()
+    install.home_of_its_own(str(ROOT / "build" / "home"))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return RINGS[ring](more)
@@ -61,8 +88,7 @@ def quick(more: list[str]) -> int:
 def test(more: list[str]) -> int:
     as_it_is = pytest(*PARALLEL, "--durations", "15", *more)
     print("\nIsolation and notebooks once more, without namespaces (AUTOGRADER_WALL=landlock):")
-    # What is tried on every wall has met this one already.
-    again = [*PARALLEL, "-k", "not landlock", *([] if _paths(more) else ISOLATION)]
+    again = [*PARALLEL, *AGAIN, *([] if _paths(more) else ISOLATION)]
     walled = pytest(*again, *more, **LANDLOCK)
     return as_it_is or (0 if walled == NO_TESTS else walled)
 
@@ -73,33 +99,64 @@ def _paths(more: list[str]) -> bool:
 
 def long(more: list[str]) -> int:
     """Every test file in a process of its own; what passed with these sources is not repeated."""
-    done, now, failed = _recorded(), sources(), []
-    files = [f.relative_to(ROOT).as_posix() for f in sorted(ROOT.glob("tests/**/test_*.py"))]
-    steps = {path: (path, {}) for path in files}
-    steps |= {f"{path}, landlock": (path, LANDLOCK) for path in ISOLATION}
-    for number, (name, (path, wall)) in enumerate(steps.items(), 1):
-        if done.get(name, {}).get("sources") == now:
-            continue
-        print(f"\n[{number}/{len(steps)}] {name}", flush=True)
-        log = ROOT / "build" / "long.log"
-        status = pytest("--long", "--whole-bank", path, *more, tee=log, **wall)
-        if status not in (0, NO_TESTS):
-            failed.append(name)
-            continue
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-        done[name] = {"sources": now, "result": _counts(said[0] if said else "")}
-        RECORD.parent.mkdir(exist_ok=True)
-        RECORD.write_text(json.dumps(done, indent=1), encoding="utf-8")
+    paths = [argument for argument in more if Path(argument).exists()]
+    steps = _steps(paths, [argument for argument in more if argument not in paths])
+    done, now = _recorded(), sources()
+    todo = [name for name in steps if done.get(name, {}).get("sources") != now]
+    print(f"{len(steps) - len(todo)} of {len(steps)} have passed already", flush=True)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    running, failed = {}, []
+    with interrupted_all(running):
+        while todo or running:
+            while todo and len(running) < 2:
+                name = todo.pop(0)
+                arguments, wall = steps[name]
+                process = start("--long", "--whole-bank", *arguments, log=_log(name), **wall)
+                running[process] = name, time.monotonic()
+            process = first_ended(running)
+            name, since = running.pop(process)
+            said = _log(name).read_text(encoding="utf-8", errors="replace")
+            result = _counts(said)
+            if process.returncode not in (0, NO_TESTS):
+                failed.append(name)
+                print(said)
+                result = f"FAILED, see {_log(name).relative_to(ROOT).as_posix()}"
+            else:
+                done[name] = {"sources": now, "result": result}
+                RECORD.write_text(json.dumps(done, indent=1), encoding="utf-8")
+            left = len(todo) + len(running)
+            print(f"{name}: {result}, {time.monotonic() - since:.0f} s; {left} to go", flush=True)
     if failed:
         print("\nfailed: " + ", ".join(failed) + "\nRun it again when they are mended: it goes on.")
         return 1
+    if more:
+        return 0  # a part of it
     PAGE.write_text(_page({name: done[name]["result"] for name in steps}), encoding="utf-8")
     print(f"\nall passed; {PAGE.relative_to(ROOT).as_posix()} says so")
     return 0
 
 
-def _counts(line: str) -> str:
-    return ", ".join(re.findall(r"\d+ (?:passed|skipped|xfailed|deselected)", line)) or "no test"
+def _steps(paths: list[str], more: list[str]) -> dict[str, tuple[list[str], dict]]:
+    """{name: (what pytest is told, the wall that is forced)}, the dearest first.
+
+    paths: where to look, everywhere if empty. more: for pytest.
+    """
+    files = [f.relative_to(ROOT).as_posix() for f in sorted(ROOT.glob("tests/**/test_*.py"))]
+    files.sort(key=lambda path: DEAREST.index(path) if path in DEAREST else len(DEAREST))
+    steps = {path: ([path, *more], {}) for path in files if path.startswith(tuple(paths) or "")}
+    if not paths:
+        steps |= {f"{path}, landlock": ([path, *AGAIN, *more], LANDLOCK) for path in ISOLATION}
+    return steps
+
+
+def _log(name: str) -> Path:
+    return LOGS / (re.sub(r"\W+", "-", name) + ".log")
+
+
+def _counts(said: str) -> str:
+    last = said.strip().splitlines()[-1:]
+    counts = re.findall(r"\d+ (?:passed|skipped|xfailed|deselected)", last[0] if last else "")
+    return ", ".join(counts) or "no test"
 
 
 def _page(results: dict[str, str]) -> str:
@@ -133,44 +190,52 @@ def sources() -> str:
     return digest.hexdigest()
 
 
-def pytest(*arguments: str, tee: Path | None = None, **environment: str) -> int:
-    """Run pytest in a process of its own; its exit status.
+def pytest(*arguments: str, **environment: str) -> int:
+    """Run pytest in a process of its own; its exit status."""
+    process = start(*arguments, **environment)
+    with interrupted_all([process]):
+        return first_ended([process]).returncode
 
-    tee: a file that gets what it prints, too. Orphans of its tests come to this process meanwhile,
-    which lets them go.
-    """
+
+def start(*arguments: str, log: Path | None = None, **environment: str) -> subprocess.Popen:
+    """pytest in a process of its own. log: gets what it prints."""
     command = [sys.executable, "-m", "pytest", *arguments]
     # One thread a process: they share two cores, and OpenMP's threads burn time waiting.
     env = {"COURSE_DATA": "embedded", "OMP_NUM_THREADS": "1"} | os.environ | environment
-    piped = {"stdout": subprocess.PIPE} if tee else {}
-    # In a session of its own: Ctrl-C comes here first, and there once.
-    process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, **piped)
+    with contextlib.ExitStack() as stack:
+        to = stack.enter_context(open(log, "wb")) if log else None
+        both = {"stdout": to, "stderr": to}
+        # In a session of its own: Ctrl-C comes here first, and there once.
+        return subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, **both)
+
+
+@contextlib.contextmanager
+def interrupted_all(running: Iterable[subprocess.Popen]):
+    """Hand Ctrl-C on to what is running then, and wait a moment for its end."""
     try:
-        if tee:
-            _copy(process.stdout, tee)
-        return process.wait() if os.name == "nt" else _reap_until(process)
+        yield
     except KeyboardInterrupt:
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=10)
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
         raise
 
 
-def _copy(lines, tee: Path) -> None:
-    tee.parent.mkdir(exist_ok=True)
-    with open(tee, "wb") as file:
-        for line in lines:
-            file.write(line)
-            sys.stdout.buffer.write(line)
-            sys.stdout.flush()
-
-
-def _reap_until(process: subprocess.Popen) -> int:
+def first_ended(running: Iterable[subprocess.Popen]) -> subprocess.Popen:
+    """Wait until one has ended. Orphans of tests come to this process, which lets them go."""
     while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == process.pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return process.returncode
+        if os.name == "nt":
+            time.sleep(0.2)
+        else:
+            pid, status = os.waitpid(-1, 0)
+            for process in running:
+                if process.pid == pid:
+                    process.returncode = os.waitstatus_to_exitcode(status)
+        for process in running:
+            if process.poll() is not None:
+                return process
 
 
 def adopt_orphans() -> None:

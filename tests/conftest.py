@@ -7,6 +7,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.__main__ import DEAREST
+
 hypothesis.settings.register_profile("any machine", deadline=None)  # a disk may be slow
 hypothesis.settings.load_profile("any machine")
 
@@ -28,6 +30,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    order = {path: place for place, path in enumerate(DEAREST)}
+    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
     skip = pytest.mark.skip(reason="long; run it with --long")
     for item in items:
         if item.get_closest_marker("long") and not config.getoption("--long"):
