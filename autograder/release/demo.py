@@ -229,11 +229,37 @@ def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.Comple
 
     course: the course folder, for the commands that take one.
     """
-    command = [sys.executable, "-m", "nbgrader", *arguments]
-    command += [f"--course-dir={course}"] if course else []
     return subprocess.run(
-        command, cwd=build.ROOT, capture_output=True, encoding="utf-8", errors="replace"
+        _command(*arguments, course=course),
+        cwd=build.ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
     )
+
+
+def _command(*arguments: str, course: Path | None = COURSE) -> list[str]:
+    told = [f"--course-dir={course}"] if course else []
+    return [sys.executable, "-m", "nbgrader", *arguments, *told]
+
+
+def autograde(assignment: str, students: list[str], log: Path, *options: str) -> None:
+    """`nbgrader autograde`, a bar of the students it has begun with; what it says goes to `log`."""
+    command = _command("autograde", assignment, *options)
+    said = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    text = {"encoding": "utf-8", "errors": "replace"}
+    process = subprocess.Popen(command, cwd=build.ROOT, **said, **text)
+    with process, open(log, "w", encoding="utf-8") as file:
+        with tqdm(total=len(students), unit=" students", file=sys.stdout) as bar:
+            begun = set()
+            for line in process.stderr:
+                file.write(line)
+                found = re.search(r"Converting notebook .*[/\\]submitted[/\\]([^/\\]+)", line)
+                if found and found[1] not in begun:
+                    begun.add(found[1])
+                    bar.set_postfix_str(found[1], refresh=False)
+                    bar.update(len(begun) - 1 - bar.n)
+            bar.update(len(students) - bar.n)
 
 
 def scores(assignment: str, students, course: Path = COURSE) -> list[dict]:
@@ -282,21 +308,18 @@ def _error(record: dict) -> str:
 def run(assignment: str = "vae") -> int:
     """Build, hand in, autograde, show; exit status 0 when the class was graded."""
     build.scripts_on_path()
+    install.home_of_its_own(str(build.ROOT / "build" / "home"))
     sandbox = isolation()
-    print("Building the student release from solutions/ …")
-    build.write_sources()
+    print("Building the student release from solutions/ …", flush=True)
+    build.write_sources([assignment])
     if COURSE.exists():
         shutil.rmtree(COURSE)
     shutil.copytree(build.ROOT / "solutions", COURSE / "solutions")
-    made = nbgrader("generate_assignment", assignment, "--force")
-    if made.returncode:
-        print(made.stderr, file=sys.stderr)
-        return 1
+    build.generate([assignment], COURSE)
     students = hand_in(assignment, runs=train(assignment))
     print(f"{len(students)} students hand in {assignment}; nbgrader autogrades them …", flush=True)
-    graded = nbgrader("autograde", assignment, *sandbox)
     log = COURSE / "autograde.log"
-    log.write_text(graded.stderr, encoding="utf-8")
+    autograde(assignment, students, log, *sandbox)
     nbgrader("generate_feedback", assignment)
     rows = scores(assignment, students)
     if any(row["score"] is None for row in rows):

@@ -153,6 +153,22 @@ def main(arguments):
     print("Ready. Activate it with: " + activation(folder))
 
 
+def home_of_its_own(folder):
+    """Where the home folder cannot be written, let `folder` be it, for what Jupyter keeps there."""
+    home = os.path.expanduser("~")
+    try:
+        with tempfile.TemporaryFile(dir=home):
+            return
+    except OSError:
+        os.makedirs(folder, exist_ok=True)
+        os.environ["HOME"] = os.environ["USERPROFILE"] = os.path.abspath(folder)
+    print(
+        f"Your home folder {home} cannot be written; {folder} takes its place here. For "
+        "JupyterLab, set HOME to a folder that can be.",
+        flush=True,
+    )
+
+
 def activation(folder):
     """The line that makes `nbgrader` and `python` those of the kit, in a terminal."""
     if os.name == "nt":

@@ -48,6 +48,19 @@ def test_a_full_disk_is_told_whatever_was_said(tmp_path, monkeypatch):
     assert "The disk is full" in install.reason("ensurepip returned non-zero", str(tmp_path / "v"))
 
 
+def test_a_home_that_cannot_be_written_is_told_and_replaced(tmp_path, monkeypatch, capsys):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    install.home_of_its_own(str(tmp_path / "other"))
+    assert Path.home() == tmp_path and capsys.readouterr().out == ""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    install.home_of_its_own(str(tmp_path / "other"))
+    (Path.home() / "note").touch()
+    assert Path.home() == tmp_path / "other"
+    assert "set HOME to a folder that can be" in capsys.readouterr().out
+
+
 def test_without_a_network_the_set_up_ends_in_one_line(tmp_path):
     """In a folder with a space and an accent; the next try goes on with the same environment."""
     kit = tmp_path / "mein Kurs é"
