@@ -41,7 +41,9 @@ def graded(path, files=None, assignment=None, seed=3):
     return result
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "form", [f if f == "gradescope" else pytest.param(f, marks=pytest.mark.long) for f in FORMATS]
+)  # test_formats.py has every form, without the start
 def test_a_cold_start_writes_the_form_that_was_asked_for(right, tmp_path, form):
     path, to = write(tmp_path / "explore.ipynb", right), tmp_path / "results" / "result"
     command = [sys.executable, "-m", "autograder", "one", path, "--as", form, "--to", to]
