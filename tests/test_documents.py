@@ -65,14 +65,30 @@ def test_no_command_stands_outside_a_block_that_is_run(document):
 def test_every_command_of_a_document_works(document, tmp_path):
     kit, environment = fresh_copy(tmp_path)
     state = tmp_path / "state"
+    said = ""
     for text, to_run in blocks(document):
         if to_run:
             print(text, flush=True)
-            run(text, kit, environment, state)
+            said += run(text, kit, environment, state)
+    assert promised(document) <= {line.rstrip() for line in said.splitlines()}
 
 
-def run(block: str, kit: Path, environment: dict, state: Path) -> None:
-    """Run one block; folder and variables that a block leaves are the next one's."""
+def promised(document: str) -> set[str]:
+    """The lines of a table that a command "ends with"."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    table = re.search(r"ends with\n\n((?:    .*\n)+)", text)
+    return {line.strip() for line in table[1].splitlines()} if table else set()
+
+
+def test_the_readme_promises_the_demos_table():
+    students = {"ada-perfect", "bo-empty", *demo.MISTAKES["vae"], "fatima-crash", "gus-broken"}
+    assert {line.split()[0] for line in promised("README.md")} == {"student", *students}
+
+
+def run(block: str, kit: Path, environment: dict, state: Path) -> str:
+    """Run one block, and return what it said; folder and variables that it leaves are the next
+    one's.
+    """
     served = block if SERVERS.match(block) else None
     resume = f'[ ! -f "{state}" ] || . "{state}"'
     keep = f'{{ echo "cd \'$PWD\'"; declare -p kit 2>/dev/null || true; }} > "{state}"; exit 0'
@@ -103,6 +119,7 @@ def run(block: str, kit: Path, environment: dict, state: Path) -> None:
         process.wait()
     ended = (0, 130, 143, -signal.SIGINT, -signal.SIGTERM) if served else (0,)
     assert process.returncode in ended, f"{block}\n{''.join(said)}"
+    return "".join(said)
 
 
 def stop(process) -> None:
