@@ -71,7 +71,8 @@ def main(arguments: list[str]) -> int:
         return 2
     adopt_orphans()
     install.home_of_its_own(str(ROOT / "build" / "home"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for sign in (signal.SIGINT, signal.SIGTERM):  # SIGINT is ignored below a shell's `&`
+        signal.signal(sign, signal.default_int_handler)
     try:
         return RINGS[ring](more)
     except KeyboardInterrupt:
