@@ -30,6 +30,7 @@ def load() -> None:
     import ipywidgets  # noqa: F401
     import matplotlib.font_manager  # noqa: F401
     import matplotlib.pyplot  # noqa: F401
+    import numpy.random  # noqa: F401
     import safetensors.torch  # noqa: F401
     import torch.nn.functional  # noqa: F401
     import tqdm.auto  # noqa: F401
