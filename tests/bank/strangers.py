@@ -457,14 +457,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bank.strangers")
     parser.add_argument("--question", default="", help="only questions whose id begins so")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--tenth", action="store_true", help="a tenth of those to formulas")
+    parser.add_argument("--part", type=int, help="one in so many of the right formulas")
     parser.add_argument("--discarded", action="store_true", help="print 50 that do the same")
     parser.add_argument("--json", action="store_true", help="print one object a stranger")
     parser.add_argument("--markdown", action="store_true", help="print their part of the page")
     options = parser.parse_args()
     wanted = [r for r in rights() if r.question.startswith(options.question)]
-    if options.tenth:
-        wanted = tenth(wanted)
+    if options.part:
+        wanted = one_in(options.part, wanted)
     if options.discarded:
         same = [(r, words) for r, _, same in sifted(wanted, options.workers) for words, _ in same]
         for right, words in random.Random(SEED).sample(same, min(50, len(same))):
@@ -484,10 +484,10 @@ def main() -> int:
     return int(total["killed"] < 0.99 * (total["strangers"] - total["right too"]))
 
 
-def tenth(wanted: list[Right]) -> list[Right]:
-    """The same tenth of the right formulas, for a quick look."""
+def one_in(part: int, wanted: list[Right]) -> list[Right]:
+    """Always the same of the right formulas, for a quick look."""
     cheap = [r for r in wanted if r.question not in DEAR and "epoch" not in r.question]
-    return random.Random(SEED).sample(cheap, max(1, len(cheap) // 10))
+    return random.Random(SEED).sample(cheap, max(1, len(cheap) // part))
 
 
 if __name__ == "__main__":
