@@ -13,7 +13,7 @@
 All but `read_dates` and the last are put on one object, or for as long as a `with` lasts. `VERSION`
 is the nbgrader that they were written for; `tests/autograder/plugins/test_patches.py` fails with
 another one, so that whoever pins it anew looks at each. Outside this module nothing of nbgrader is
-replaced; the package itself (`autograder/__init__.py`) keeps a slow import of jsonschema's away.
+replaced.
 """
 
 from __future__ import annotations
