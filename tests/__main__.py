@@ -1,6 +1,6 @@
 """The three rings of tests: `python -m tests quick`, `test` or `long`.
 
-quick  a minute: no browser, no bank of answers, no grading
+quick  a minute: what students import, and each question by itself; no browser, bank or grading
 test   what CI runs: the suite as this machine is, then isolation and notebooks once more on the
        wall that needs no namespaces
 long   everything, two files at a time; run again, it goes on after the last file that passed, and
@@ -35,7 +35,12 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "long"
 RECORD = LOGS / "passed.json"
 PAGE = ROOT / "docs" / "long-run.md"
-QUICK = ["tests/utils", "tests/autograder/key", "tests/test_requirements.py"]
+KEY = ("formula", "sentences", "autoencoder", "vae", "interpolation", "autodecoder", "explore")
+QUICK = [
+    "tests/utils",
+    *(f"tests/autograder/key/test_{part}.py" for part in KEY),
+    "tests/test_requirements.py",
+]
 NOT_QUICK = "not browser and not bank"
 ISOLATION = ["tests/attacks", "tests/autograder/exam"]  # notebooks of every editor, too
 LANDLOCK = {"AUTOGRADER_WALL": "landlock"}

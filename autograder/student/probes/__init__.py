@@ -14,10 +14,6 @@ import pkgutil
 import re
 import sys
 import warnings
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from autograder.student.probes import common
 
 PACKAGES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
 # What is imported late, for a second or more: by an optimizer's first step or where operations are
@@ -49,8 +45,8 @@ def late(asked: set[str]) -> tuple[str, ...]:
     return tuple(module for module, needed in LATE.items() if not asked.isdisjoint(needed))
 
 
-def find(name: str) -> common.Probe:
-    """The probe called "<module>.<function>"; KeyError where there is none."""
+def find(name: str):
+    """The `common.Probe` called "<module>.<function>"; KeyError where there is none."""
     module, function = name.split(".")
     if module not in PACKAGES:
         raise KeyError(f"no probe module {module!r}")
