@@ -31,7 +31,7 @@ def graded(*options):
 
 def test_what_is_made_of_some_formulas_is_killed():
     rows, total = graded("--part=20")
-    assert total["strangers"] >= 20
+    assert total["strangers"] >= 10
     survivors = [row for row in rows if row.verdict == "survived"]
     assert [f"{row.question}: {row.why}" for row in survivors if not strangers.explained(row)] == []
 
