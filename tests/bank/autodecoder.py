@@ -104,7 +104,7 @@ EXPONENTIAL_SAMPLES = (
     _m("through data", "gradients", "detached", "-torch.log(u) / log_rate.data.exp()"),
     _m("logarithm in place", "manners", "in-place", "-u.log_() / torch.exp(log_rate)"),
     _m("averaged", "form", "reduced", "(-torch.log(u) / torch.exp(log_rate)).mean(dim=1)"),
-    _m("half of the gradient detached", "gradients", None,
+    _m("half of the gradient detached", "gradients", "gradient-part-cut",
        "-torch.log(u) * (0.5 * torch.exp(-log_rate) + 0.5 * torch.exp(-log_rate).detach())"),
 )
 EXPONENTIAL_SAMPLE_VARIANTS = (
@@ -308,7 +308,7 @@ EXPONENTIAL_KLS = (
     _m("not summed", "form", "no-sum", "log_rate - 1 + torch.exp(-log_rate)"),
     _m("keepdim", "form", "shape", "(log_rate - 1 + torch.exp(-log_rate)).sum(1, keepdim=True)"),
     _m("detached", "gradients", "detached", "(log_rate - 1 + torch.exp(-log_rate)).sum(1).detach()"),
-    _m("one term detached", "gradients", None, "(log_rate - 1 + torch.exp(-log_rate).detach()).sum(1)"),
+    _m("one term detached", "gradients", "gradient-part-cut", "(log_rate - 1 + torch.exp(-log_rate).detach()).sum(1)"),
     _m("exponential in place", "manners", "in-place", """
 log = log_rate.clone()
 inverse = log_rate.neg_().exp()
