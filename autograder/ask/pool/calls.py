@@ -346,6 +346,7 @@ CALLS = {
         _lerp("interpolation.lerp", "lerp", "What shape has its result?", shape(), _shapes),
         Asked("interpolation.interpolate", _between_shape, shape(), _shapes),
         _lerp("interpolation.slerp", "slerp", "What shape has its result?", shape(), _shapes),
+        _lerp("interpolation.slerp", "slerp", "What is its last row?", row(-1), _vectors),
     ),
     "autodecoder": (
         _network(
