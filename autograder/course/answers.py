@@ -17,7 +17,16 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from nbgrader.api import MissingEntry
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    MissingEntry,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from sqlalchemy.orm import joinedload
 from traitlets import Enum, Float
 from traitlets.config import Configurable
 
@@ -186,15 +195,21 @@ class Desk:
         return texts(Path(folder) / f"{notebook}.ipynb")
 
     def answers(self, name: str) -> list[Answer]:
-        """Everybody's answer to one question, in the gradebook's order."""
-        found, asked = [], self.questions[name]
+        """Everybody's answer to one question, by student."""
+        asked, notebook = self.questions[name], joinedload(Grade.notebook)
         with self.course.gradebook() as gradebook:
-            for submission in gradebook.assignment_submissions(self.course.assignment):
-                for notebook in submission.notebooks:
-                    for grade in notebook.grades:
-                        if grade.name == name:
-                            found.append(self._answer(asked, submission, notebook, grade))
-        return found
+            query = graded(gradebook, self.course.assignment).filter(BaseCell.name == name)
+            query = query.order_by(SubmittedAssignment.student_id).options(
+                notebook.joinedload(SubmittedNotebook.notebook),
+                notebook.joinedload(SubmittedNotebook.assignment).joinedload(
+                    SubmittedAssignment.student
+                ),
+                notebook.selectinload(SubmittedNotebook.comments).joinedload(Comment.cell),
+            )
+            return [
+                self._answer(asked, grade.notebook.assignment, grade.notebook, grade)
+                for grade in query
+            ]
 
     def _answer(self, asked: Asked, submission, notebook, grade) -> Answer:
         path = self.course.result(submission.student_id, notebook.name)
@@ -268,6 +283,18 @@ class Desk:
         for change in self.course.settle({answer.student}):
             print(change, flush=True)
         return self.find(key)[1].entered
+
+
+def graded(gradebook, assignment: str):
+    """All grades of an assignment, as a query: a class of hundreds is read in one go."""
+    return (
+        gradebook.db.query(Grade)
+        .join(Grade.cell)
+        .join(Grade.notebook)
+        .join(SubmittedNotebook.assignment)
+        .join(SubmittedAssignment.assignment)
+        .filter(Assignment.name == assignment)
+    )
 
 
 def parsed(said: str, asked: Asked, score: float | None):

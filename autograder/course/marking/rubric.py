@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from autograder.course.answers import Desk
+from nbgrader.api import BaseCell, Grade
+
+from autograder.course.answers import Desk, graded
 from autograder.key.catalogue import question_id
 
 
@@ -13,11 +15,13 @@ def progress(desk: Desk) -> dict[str, tuple[int, int]]:
     """{question: (answers that somebody has marked, all answers)}"""
     counted = {name: [0, 0] for name in desk.questions}
     with desk.course.gradebook() as gradebook:
-        for submission in gradebook.assignment_submissions(desk.course.assignment):
-            for grade in (g for notebook in submission.notebooks for g in notebook.grades):
-                if grade.name in counted:
-                    counted[grade.name][0] += not grade.needs_manual_grade
-                    counted[grade.name][1] += 1
+        rows = graded(gradebook, desk.course.assignment).with_entities(
+            BaseCell.name, Grade.needs_manual_grade
+        )
+        for name, waiting in rows:
+            if name in counted:
+                counted[name][0] += not waiting
+                counted[name][1] += 1
     return {name: (done, of) for name, (done, of) in counted.items()}
 
 
