@@ -13,6 +13,7 @@ from autograder.ask.item import Item
 from autograder.course import report as course_report
 from autograder.release import build
 from tests.autograder import classroom
+from tests.autograder.course import test_naming
 from tests.autograder.course.test_answers import served
 from tests.autograder.plugins.test_feedback import generate
 from utils.hand_in import report
@@ -64,15 +65,17 @@ def violations(page) -> list[str]:
     return [f"{v['id']}: {v['nodes'][0]['html'][:200]} ({len(v['nodes'])})" for v in found]
 
 
-def looked_at(visit, url, **context):
-    """Everything that is wrong with a page, in each theme and at each width."""
-    wrong = {}
+def looked_at(visit, url, then=""):
+    """Everything that is wrong with a page, in each theme and at each width. then: where to go from
+    there first.
+    """
+    wrong, page = {}, visit(url, ignore=("font",), bypass_csp=True)
+    if then:
+        page.goto(then)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     for theme, width in LOOKS:
-        size = {"width": width, "height": 900}
-        page = visit(
-            url, ignore=("font",), color_scheme=theme, viewport=size, bypass_csp=True, **context
-        )
-        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
         found = violations(page)
         if page.evaluate("document.documentElement.scrollWidth") > width:
             found.append("it is scrolled sideways")
@@ -89,6 +92,14 @@ def test_axe_finds_nothing(name, course, visit):
 def test_axe_finds_nothing_on_the_page_of_answers(course, visit):
     with served(course) as address:
         assert looked_at(visit, address) == {}
+
+
+def test_axe_finds_nothing_on_the_page_of_mistakes_without_a_name(course, visit):
+    for student, source in test_naming.WROTE.items():
+        test_naming.put(course, student, source)
+    with served(course) as address:
+        then = address.partition("?")[0] + "mistakes"
+        assert looked_at(visit, address, then) == {}
 
 
 def test_axe_would_find_something(visit, tmp_path):
