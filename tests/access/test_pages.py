@@ -94,6 +94,7 @@ def test_axe_finds_nothing_on_the_page_of_answers(course, visit):
         assert looked_at(visit, address) == {}
 
 
+@pytest.mark.long
 def test_axe_finds_nothing_on_the_page_of_mistakes_without_a_name(course, visit):
     for student, source in test_naming.WROTE.items():
         test_naming.put(course, student, source)
