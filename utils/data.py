@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from utils import autograding
+
 AUTOGRADE_BATCHES = 3  # an epoch of Loader under NBGRADER_EXECUTION=autograde: grading never trains
 CLASSES = {
     "MNIST": [str(digit) for digit in range(10)],
@@ -171,7 +173,7 @@ class Loader:
         """Batches in an epoch."""
         full, rest = divmod(len(self.images), self.batch_size)
         batches = full + (rest > 0 and not self.drop_last)
-        if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+        if autograding():
             batches = min(batches, AUTOGRADE_BATCHES)
         return batches
 
@@ -297,7 +299,7 @@ def _download(name):
     """Make sure that the full dataset is in the cache folder; return None, or why it is not."""
     if _cached(name).is_dir():  # it gets this name only when it is complete
         return None
-    if os.environ.get("NBGRADER_EXECUTION"):
+    if os.environ.get("NBGRADER_EXECUTION"):  # nor while nbgrader validates
         return "nothing is downloaded while grading"
     return _try_download(name)
 

@@ -14,7 +14,6 @@ import hashlib
 import inspect
 import json
 import math
-import os
 import random
 import shutil
 import sys
@@ -25,7 +24,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from utils import graph, runs
+from utils import autograding, graph, runs
 
 
 class TrainingError(runs.RunError):
@@ -37,11 +36,6 @@ class Interrupted(KeyboardInterrupt):
 
     def _render_traceback_(self):
         return ["Interrupted."]
-
-
-def autograding():
-    """Whether nbgrader is running the notebook to grade it; then nothing is trained or saved."""
-    return os.environ.get("NBGRADER_EXECUTION") == "autograde"
 
 
 def device():

@@ -473,6 +473,7 @@ def _older(path: Path) -> bool:
 
 
 def digest_of(value) -> str:
+    """Hash of a value that JSON can tell; of others what `str` says."""
     return hashlib.sha256(json.dumps(value, default=str).encode()).hexdigest()
 
 
@@ -483,9 +484,11 @@ def _last(pattern: str, text: str) -> str:
 
 
 def one_line(text: str) -> str:
+    """Text as one line, fit for a terminal, of at most 500 characters."""
     return verdict.printable(question.one_line(text))[:500]
 
 
 def reason(error: BaseException) -> str:
+    """An exception in one line; of a database's error what the database said."""
     said = str(getattr(error, "orig", None) or error)
     return one_line(said or type(error).__name__)

@@ -60,6 +60,7 @@ def executed(kit: str, jobs: list[Job]) -> list[examiner.Examined]:
 
 
 def run(job: Job) -> examiner.Examined:
+    """Execute one notebook in a folder of its own. NoBox where it cannot be isolated."""
     with Scratch("submission") as folder:
         for name, data in job.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +127,7 @@ def _sources(folder: Path) -> dict[str, Path]:
 
 
 def hash_of(files: dict[str, Path]) -> str:
+    """Hash of files, by name and content."""
     digest = hashlib.sha256()
     for name, path in files.items():
         data = path.read_bytes()

@@ -8,6 +8,7 @@ from autograder.errors import told
 
 
 def main() -> int:
+    """Grade one submission; exit status as of `one`."""
     parser = argparse.ArgumentParser(prog="python -m autograder.desks", description=__doc__)
     command.add_options(parser)
     options = parser.parse_args()

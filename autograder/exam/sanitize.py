@@ -189,7 +189,7 @@ def restore(nb: NotebookNode, known: Mapping[str, NotebookNode], warn: Callable)
         elif name in kept:
             warn("Cell %r is there more than once", name)
     nb.cells = cells
-    work, written = None, {}  # {what a step defines: its cell}
+    work, written = None, dict[str, NotebookNode | None]()  # {what a step defines: its cell}
     for name, official in known.items():
         if is_solution(official) and not is_grade(official):
             work = kept.get(name, work)

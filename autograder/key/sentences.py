@@ -126,6 +126,7 @@ def _items(text: str) -> list[tuple[str, str]]:
 
 
 def mistakes_of(path: Path, sections: Mapping[str, str]) -> dict[str, Said]:
+    """{name: what is said} of sections of a file. SentenceError where one holds anything else."""
     found = {}
     for name, text in sections.items():
         items = dict(_items(text))

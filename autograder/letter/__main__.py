@@ -9,6 +9,7 @@ from autograder.letter import language, sentences
 
 
 def main(arguments: list[str]) -> int:
+    """Print the sentences as JSON. WrongCall where the file cannot be read."""
     sys.stdout.reconfigure(encoding="utf-8")  # of a file, on Windows too
     known = language.of("", Path(arguments[0])).sentences if arguments else {}
     told = {sentence: known.get(sentence, "") for sentence in sentences.all_of_them()}

@@ -134,6 +134,7 @@ def _has_pip(folder):
 
 
 def main(arguments):
+    """Set up an environment. SystemExit, in one sentence, where it cannot be."""
     wrong = too_old_or_new(sys.version_info)
     if wrong:
         raise SystemExit(wrong)

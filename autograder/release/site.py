@@ -67,6 +67,7 @@ def sources() -> list[Path]:
 
 
 def page_name(path: Path) -> str:
+    """The file of the page that a document becomes."""
     return "index.html" if path.name == "README.md" else f"{path.stem.lower()}.html"
 
 

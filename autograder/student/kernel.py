@@ -268,7 +268,8 @@ def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
     shell.user_ns["_dh"][:] = [Path.cwd()]  # where `%cd -` leads back to
     shell.db = {}  # what IPython remembers between sessions
     shell.streams = _Stream(shell.outbox, "stdout", 1), _Stream(shell.outbox, "stderr", 2)
-    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = shell.streams
+    out, err = shell.streams
+    vars(sys).update(stdout=out, stderr=err, __stdout__=out, __stderr__=err)
     wire.send(to, {"ready": True})
     while True:
         request = wire.receive(fd)

@@ -59,6 +59,17 @@ def check(function):
     return checked
 
 
+def kind(value) -> str:
+    """What a value is, in words."""
+    import torch
+
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    return "None (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+
+
 def require(condition, message: str) -> None:
     """Fail with `message` unless `condition` holds."""
     if not condition:

@@ -11,6 +11,7 @@ from utils.checks import (
     check,
     close,
     device_of,
+    kind,
     model,
     moved_by,
     require,
@@ -152,11 +153,11 @@ def autodecoder_epoch(epoch):
     """epoch(model, loader, optimizer): trains decoder and the latents of the rows that came."""
     net, first, _ = _trained(epoch)
     losses = first
-    require(isinstance(losses, list), f"It should return a list, and returned {_kind(losses)}.")
+    require(isinstance(losses, list), f"It should return a list, and returned {kind(losses)}.")
     require(len(losses) == 3, f"3 batches should give 3 losses, but there are {len(losses)}.")
     require(
         all(isinstance(loss, float) for loss in losses),
-        f"The list holds {_kind(losses[0])}, not floats: `.item()` keeps the number and lets the "
+        f"The list holds {kind(losses[0])}, not floats: `.item()` keeps the number and lets the "
         "batch's graph go.",
     )
     require(
@@ -471,16 +472,16 @@ def kl_full_gaussian(kl):
 def vad_epoch(epoch):
     """epoch(model, family, loader, optimizer, beta): pairs (reconstruction, kl) of floats."""
     net, pairs, family = _trained(epoch, beta=0.5)
-    require(isinstance(pairs, list), f"It should return a list, and returned {_kind(pairs)}.")
+    require(isinstance(pairs, list), f"It should return a list, and returned {kind(pairs)}.")
     require(len(pairs) == 3, f"3 batches should give 3 pairs, but there are {len(pairs)}.")
     for pair in pairs:
         require(
             isinstance(pair, tuple | list) and len(pair) == 2,
-            f"Each entry should be a pair (reconstruction, kl), but is {_kind(pair)}.",
+            f"Each entry should be a pair (reconstruction, kl), but is {kind(pair)}.",
         )
         require(
             all(isinstance(value, float) for value in pair),
-            f"The pairs hold {_kind(pair[0])} and {_kind(pair[1])}, not floats: `.item()`.",
+            f"The pairs hold {kind(pair[0])} and {kind(pair[1])}, not floats: `.item()`.",
         )
     reconstruction, kl = pairs[0]
     said = f"The first pair is ({reconstruction:.4g}, {kl:.4g}), where (543.4, 2) was expected"
@@ -516,9 +517,7 @@ def vad_epoch(epoch):
 def _number(value, what: str) -> float:
     """One number, whether float or tensor."""
     whole = isinstance(value, float | int) or getattr(value, "size", None) is not None
-    require(
-        whole and not isinstance(value, bool), f"{what} should be a number, not {_kind(value)}."
-    )
+    require(whole and not isinstance(value, bool), f"{what} should be a number, not {kind(value)}.")
     value = torch.as_tensor(value)
     require(value.numel() == 1, f"{what} should be one number, not of shape {tuple(value.shape)}.")
     require(bool(torch.isfinite(value).all()), f"{what} is {value.item()}.")
@@ -686,11 +685,3 @@ def _moved(net, name):
 
 def _list(mask):
     return ", ".join(str(i) for i in mask.nonzero().flatten().tolist())
-
-
-def _kind(value) -> str:
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return "None (is a `return` missing?)" if value is None else f"a {type(value).__name__}"

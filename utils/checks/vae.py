@@ -3,7 +3,18 @@
 import torch
 from torch import nn
 
-from utils.checks import attached, check, close, falls, model, moved_by, require, shown, tensor
+from utils.checks import (
+    attached,
+    check,
+    close,
+    falls,
+    kind,
+    model,
+    moved_by,
+    require,
+    shown,
+    tensor,
+)
 from utils.checks.autoencoder import LARGE, as_tensor, check_grid
 
 # Three posteriors over three latent dimensions, and their KL to N(0, I) in nats.
@@ -105,7 +116,7 @@ def kl_monte_carlo(estimate):
     result = estimate(mu, logvar, n)
     require(
         isinstance(result, tuple | list) and len(result) == 2,
-        f"It should return two things, (estimate, half_width), but returned {_kind(result)}.",
+        f"It should return two things, (estimate, half_width), but returned {kind(result)}.",
     )
     value, half = result
     tensor(value, (2,), "The estimate for 2 posteriors", "Average over samples, not over images.")
@@ -261,7 +272,7 @@ def VAE(vae):
     result = net(x)
     require(
         isinstance(result, tuple | list) and len(result) == 3,
-        f"forward should return (logits, mu, logvar), but returned {_kind(result)}.",
+        f"forward should return (logits, mu, logvar), but returned {kind(result)}.",
     )
     for value, shape, name in zip(
         result, ((5, 1, 28, 28), (5, 7), (5, 7)), ("logits", "mu", "logvar"), strict=True
@@ -326,19 +337,19 @@ def VAE(vae):
 def train_epoch(train_epoch):
     """train_epoch(model, loader, optimizer, beta): float pairs (reconstruction, kl) by batch."""
     losses, _ = _train(train_epoch, beta=2.0)
-    require(isinstance(losses, list), f"It returned {_kind(losses)}, not a list.")
+    require(isinstance(losses, list), f"It returned {kind(losses)}, not a list.")
     found = len(losses)
     require(found == 3, f"3 batches should give 3 pairs, but there are {found}.")
     for pair in losses:
         whole = isinstance(pair, tuple | list) and len(pair) == 2
-        require(whole, f"Each entry should be a pair (reconstruction, kl), but is {_kind(pair)}.")
+        require(whole, f"Each entry should be a pair (reconstruction, kl), but is {kind(pair)}.")
         require(
             not any(isinstance(v, torch.Tensor) for v in pair),
             "The pairs hold tensors. Each keeps its batch's whole graph in memory: store floats.",
         )
         require(
             all(isinstance(v, float) for v in pair),
-            f"The pairs hold {_kind(pair[0])} and {_kind(pair[1])}, not floats.",
+            f"The pairs hold {kind(pair[0])} and {kind(pair[1])}, not floats.",
         )
     reconstruction, kl = losses[0]
     said = f"The first pair is ({reconstruction:.4g}, {kl:.4g})"
@@ -435,7 +446,7 @@ def manifold(manifold):
 def BETA(beta):
     """The β that the student chose: a positive number."""
     number = isinstance(beta, int | float) and not isinstance(beta, bool)
-    require(number, f"BETA should be a number, but is {_kind(beta)}.")
+    require(number, f"BETA should be a number, but is {kind(beta)}.")
     require(
         0 < beta < 10, f"β = {beta:g} is one of the extremes that you have just seen, or beyond."
     )
@@ -518,16 +529,8 @@ def _train(train_epoch, beta):
 
 def _pair(value, what: str):
     whole = isinstance(value, tuple | list) and len(value) == 2
-    require(whole, f"{what} should return two things, (mu, logvar), but returned {_kind(value)}.")
+    require(whole, f"{what} should return two things, (mu, logvar), but returned {kind(value)}.")
     return value
-
-
-def _kind(value) -> str:
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return "None (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
 
 
 def _reached(value, parameters) -> set[int]:

@@ -34,6 +34,7 @@ MNIST_MD5 = {  # of the original files of the MNIST database, unpacked
 
 
 def main():
+    """Build both files, or compare them; exit status 0 when they are the same."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--check", action="store_true", help="write nothing, compare")
     check = arguments.parse_args().check
@@ -68,6 +69,7 @@ def npm_package(name, folder):
 
 
 def expect_md5(what, content, md5):
+    """End, in one sentence, where the content is not the one that is expected."""
     if (found := hashlib.md5(content).hexdigest()) != md5:
         sys.exit(f"{what}: its MD5 is {found}, expected {md5}. Nothing was written.")
 
@@ -85,6 +87,7 @@ def read_mnist(package):
 
 
 def by_class(pixels, labels):
+    """{label: the different images}, 784 bytes each."""
     images = collections.defaultdict(set)
     for i, label in enumerate(labels):
         images[label].add(pixels[784 * i : 784 * (i + 1)])
@@ -109,6 +112,7 @@ def take(images, first, last):
 
 
 def digest(pixels):
+    """SHA-256 of an image, by which images are put in order."""
     return hashlib.sha256(pixels).digest()
 
 

@@ -90,9 +90,11 @@ def holding(box):
 
 
 def note(text):
+    """A line of small text; empty where there is nothing to say."""
     return widgets.HTML(f"<small>{html.escape(text)}</small>") if text else widgets.HTML()
 
 
 def picture():
+    """An empty picture, to be filled with PNG."""
     # without tooltip: JupyterLab 4 fails to show an Image that has one
     return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start"))

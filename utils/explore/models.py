@@ -34,6 +34,7 @@ def last_loss(run, loss):
 
 
 def origin(ladder):
+    """Whose runs a ladder is made of, in words."""
     return "your runs" if ladder[0].source == "yours" else "the kit's runs"
 
 

@@ -57,6 +57,7 @@ def png(canvas):
 
 @functools.cache
 def font():
+    """What labels on sheets are written in."""
     return ImageFont.load_default(13)
 
 

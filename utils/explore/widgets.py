@@ -9,7 +9,7 @@ import anywidget
 import torch
 import traitlets
 
-from utils import training
+from utils import autograding
 from utils.explore import browser
 from utils.explore.box import Sentence, explorer
 from utils.explore.explorers import check_encoders, check_planes, choose_ladders, two_images
@@ -123,6 +123,7 @@ def statistics(*names):
 
 
 def show(kind, run_names, **options):
+    """The Explorer of that kind of the named runs; RunError where one cannot be read."""
     loaded, said = load(*run_names)
     return widget(kind, loaded, said, **options)
 
@@ -132,7 +133,7 @@ def widget(kind, loaded, said, encoder=True, own=None, **options):
 
     own  images (N, 1, 28, 28) that are no test images; they come last, without a class
     """
-    if training.autograding():  # an executed notebook would hold all the models
+    if autograding():  # an executed notebook would hold all the models
         return Sentence("This explorer is not shown while the notebook is graded.")
     images = packed_images = None
     if all(run.kind != "decoder" for run in loaded):

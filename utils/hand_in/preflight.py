@@ -366,6 +366,7 @@ def unsaved(result: Result, running: int) -> None:
 
 
 def main(arguments=None) -> int:
+    """Look at notebooks; exit status 0 where nothing would lose points."""
     import argparse
 
     from utils.hand_in import console

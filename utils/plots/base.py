@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import os
 import re
 import sys
 
@@ -11,6 +10,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+
+from utils import autograding
 
 # Okabe and Ito's colours without the yellow, which is hard to see on white; lines also differ in
 # dash, and classes in marker and a label, so nothing is said by colour alone.
@@ -50,6 +51,7 @@ class Shown:
 
 
 def show_now(made):
+    """Show a figure where a notebook is open; returns it."""
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
         made._ipython_display_()
     return made
@@ -67,7 +69,7 @@ class Picture(Shown, Figure):
     def png(self, dpi=None):
         """The picture as bytes; with fewer pixels while a notebook is graded."""
         if dpi is None:
-            dpi = 64 if os.environ.get("NBGRADER_EXECUTION") == "autograde" else 100
+            dpi = 64 if autograding() else 100
         canvas, buffer, usual = FigureCanvasAgg(self), io.BytesIO(), self.dpi
         self.set_dpi(dpi)
         canvas.draw()  # once, where print_figure draws twice
@@ -119,6 +121,7 @@ def new_figure(width, height, title, alt):
 
 
 def show_image(axes, image):
+    """Draw a (28, 28) image of numbers in [0, 1], ink black, without axes."""
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -127,6 +130,7 @@ def show_image(axes, image):
 
 
 def label_axes(axes, xlabel, ylabel):
+    """Name both axes, and leave out the frame above and on the right."""
     axes.set_xlabel(xlabel, fontsize=SIZE)
     axes.set_ylabel(ylabel, fontsize=SIZE)
     axes.tick_params(labelsize=SIZE - 2)

@@ -17,6 +17,7 @@ FONT = "font-family:system-ui,sans-serif;font-size:15px"
 
 
 def text(x, y, said, size=15, anchor="middle", colour="currentColor", style=""):
+    """Words at (x, y), pixels."""
     return (
         f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}" fill="{colour}" '
         f'style="{style}">{html.escape(said)}</text>'
@@ -54,6 +55,7 @@ def arrow(path, colour="currentColor", dashed=False):
 
 
 def heads():
+    """The heads of arrows, one a colour."""
     return "".join(
         f'<marker id="head-{c.strip("#")}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
         f'markerHeight="7" orient="auto"><path d="M0 0L10 5L0 10z" fill="{c}"/></marker>'
@@ -62,6 +64,7 @@ def heads():
 
 
 def autoencoder():
+    """The autoencoder: (SVG, its width and height, alternative text)."""
     return (
         (
             box(10, 70, 90, 60, "image x", "784 pixels")
@@ -83,6 +86,7 @@ def autoencoder():
 
 
 def vae():
+    """The VAE and its sample."""
     return (
         (
             box(10, 90, 80, 60, "image x")
@@ -118,6 +122,7 @@ def vae():
 
 
 def autodecoder():
+    """The auto-decoder, which fits its latents."""
     rows = "".join(
         box(20, 42 + 34 * i, 150, 28, f"z of image {name}", colour=GREEN)
         for i, name in enumerate(("1", "2", "3", "…"))
@@ -147,6 +152,7 @@ def autodecoder():
 
 
 def plane():
+    """Latents of classes on a plane, and samples of the prior."""
     blobs = "".join(
         f'<ellipse cx="{x}" cy="{y}" rx="{rx}" ry="{ry}" fill="{colour}" fill-opacity="0.25" '
         f'stroke="{colour}"/>'
@@ -190,6 +196,7 @@ def plane():
 
 
 def rate_distortion():
+    """Rate against distortion, and where each beta lies."""
     return (
         (
             arrow("M60 220V15")

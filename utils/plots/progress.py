@@ -6,10 +6,10 @@ It is put together without matplotlib, in a few milliseconds, so that it can be 
 import base64
 import html
 import math
-import os
 import sys
 import time
 
+from utils import autograding
 from utils.plots.base import COLOURS, minus
 
 WIDTH, HEIGHT = 220, 90  # of a curve, CSS pixels
@@ -27,7 +27,7 @@ class live:
     def __init__(self, title=""):
         self.title, self._handle, self._next = title, None, 0.0
         shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-        grading = os.environ.get("NBGRADER_EXECUTION") == "autograde"
+        grading = autograding()
         self.shown = shell is not None and hasattr(shell, "kernel") and not grading
 
     def show(self, curves, images=None):

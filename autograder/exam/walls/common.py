@@ -285,6 +285,7 @@ def can_change_user() -> bool:
 
 
 def has_capability(number: int) -> bool:
+    """Whether this process has that capability of Linux; False where none can be read."""
     try:
         status = Path("/proc/self/status").read_text()
         return bool(int(status.split("CapEff:")[1].split()[0], 16) >> number & 1)

@@ -18,6 +18,7 @@ def vad_loss(logits, x, kl, beta=1.0):
 
 
 def reconstruction(logits, x):
+    """-log p(x|z) of Bernoulli pixels, (B, 1, 28, 28) x 2 -> (B,), nats per image."""
     return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
 

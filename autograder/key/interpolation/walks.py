@@ -93,6 +93,7 @@ def on_walks(labels: tuple[str, ...], test: Callable):
 
 
 def ends(rows, right, z0, z1):
+    """A test of one walk, rows (steps, nz): it begins at z0 and ends at z1, each (nz,)."""
     for index, name, z in ((0, "z0", z0), (-1, "z1", z1)):
         if not close(rows[index], z, 1e-4, 1e-4):
             where = "first" if index == 0 else "last"
@@ -101,6 +102,7 @@ def ends(rows, right, z0, z1):
 
 
 def straight(rows, right, z0, z1):
+    """A test of one walk: equal steps on the line through z0 and z1."""
     jumps, along = np.diff(rows, axis=0), (z1 - z0) / np.linalg.norm(z1 - z0)
     lengths = np.linalg.norm(jumps, axis=1)
     if lengths.max() < 1e-6:
@@ -134,6 +136,7 @@ def turning(rows, right, z0, z1):
 
 
 def lengths_kept(rows, right, z0, z1):
+    """A test of one walk: no row is shorter, or longer, than both ends."""
     lengths, (low, high) = np.linalg.norm(rows, axis=1), sorted(map(np.linalg.norm, (z0, z1)))
     if (lengths < low * (1 - 1e-3)).any():
         return "some rows are shorter than both ends."
@@ -143,6 +146,7 @@ def lengths_kept(rows, right, z0, z1):
 
 
 def like_lerp(rows, right, z0, z1):
+    """A test of one walk: its rows are the straight walk's."""
     return None if close(rows, right, 1e-3, 1e-3) else "the rows are not the straight walk's."
 
 
@@ -241,6 +245,7 @@ def at_times(times) -> Callable:
 
 
 def end_missing(steps):
+    """Times of a walk that stops one step before its end, (steps,)."""
     return torch.arange(steps) / steps
 
 

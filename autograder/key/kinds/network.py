@@ -54,6 +54,7 @@ def network_form(expected):
 
 
 def output_problem(got, key, shape):
+    """What is wrong with the form of one output, or None. shape: the one that it should have."""
     if got.get(f"{key}.error"):
         return got[f"{key}.error"]
     if got.get(key) is None:
@@ -154,6 +155,7 @@ def _random(got, inputs):
 
 
 def some(names):
+    """The first three names, and how many more there are."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

@@ -134,6 +134,7 @@ def same_call(a, b, inputs) -> bool:
 
 
 def normal(rng, shape=(5, 7)):
+    """eps and -eps, which is as good."""
     eps = rng.normal(size=shape)
     return {"eps": eps, "mirrored": -eps}
 

@@ -106,4 +106,5 @@ def title(name: str) -> str:
 
 
 def as_text(value: bytes) -> str:
+    """Bytes in base64."""
     return base64.b64encode(value).decode()

@@ -32,6 +32,7 @@ def module():
 
 
 def css():
+    """The style of explorers."""
     return text("explorers.css")
 
 
@@ -98,6 +99,7 @@ def pack_tensors(tensors, forms):
 
 
 def weight_form(tensor, small):
+    """How a tensor is stored: int8 where that is small, half precision where it is exact."""
     if small and tensor.dim() > 1:
         return "i1"
     return "f2" if torch.equal(tensor.half().to(tensor), tensor) else "f4"

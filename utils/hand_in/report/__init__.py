@@ -12,13 +12,13 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
+from utils import autograding
 from utils.hand_in import answers, notebook, preflight, words
 from utils.hand_in.report.content import Note, Picture, Report, Table, Written, picture
 
@@ -188,6 +188,7 @@ def redrawn(folder: Path) -> list[Picture]:
 
 
 def answered(id: str, answer, nb) -> list:
+    """The blocks of one answer in words: the question, the answer, or a note that it is missing."""
     if answer is None:
         return [Note(f"The answer {id} is missing: {nb.path.name} has no such cell.")]
     told = f"{id}, {answers.told(answer.words, answer.limit)}"
@@ -307,7 +308,7 @@ def make(folder=None, to=None, name: str = "") -> list[Path] | None:
     to      the folder to write to (default: the same)
     name    your name, for the title
     """
-    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+    if autograding():
         return None
     from utils.hand_in.report import formulas, page, paper
 

@@ -7,6 +7,7 @@ from utils.hand_in import console, report
 
 
 def main(arguments=None) -> int:
+    """Write the report; exit status 1, after one line, where it cannot be written."""
     console.lenient()
     parser = argparse.ArgumentParser("python -m utils.report", description=__doc__)
     parser.add_argument("folder", nargs="?", help="what holds the notebooks' folders")

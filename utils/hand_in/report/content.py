@@ -14,6 +14,8 @@ FORMATS = "PNG", "JPEG", "GIF", "WEBP"
 
 @dataclass
 class Picture:
+    """A picture as PNG. size: width and height, pixels."""
+
     png: bytes
     alt: str
     size: tuple[int, int]
@@ -22,6 +24,8 @@ class Picture:
 
 @dataclass
 class Table:
+    """A table with a title."""
+
     title: str
     rows: list[list[str]]  # the first one holds the headings
 
@@ -45,6 +49,8 @@ class Written:
 
 @dataclass
 class Report:
+    """All that a report shows. chapters: (title, blocks)."""
+
     title: str
     subtitle: str
     chapters: list[tuple[str, list]]
