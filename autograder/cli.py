@@ -16,7 +16,13 @@ def main(argv: list[str] | None = None) -> int:
     wrong.
     """
     parser = argparse.ArgumentParser(prog="python -m autograder", description=__doc__)
+    course = argparse.ArgumentParser(add_help=False)
+    course.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def in_course(name: str, help: str) -> argparse.ArgumentParser:
+        """A command that works in a course's folder."""
+        return commands.add_parser(name, help=help, parents=[course])
 
     check = commands.add_parser("check", help="run one question's hidden checks on files")
     check.add_argument("question", help="<assignment>.<name>, such as vae.kl_gaussian")
@@ -58,9 +64,8 @@ def main(argv: list[str] | None = None) -> int:
     assignment.add_argument("name")
     assignment.set_defaults(run=run_new)
 
-    entering = commands.add_parser("register", help="enter the release into the gradebook")
+    entering = in_course("register", "enter the release into the gradebook")
     entering.add_argument("assignment", nargs="*", help="default: all")
-    entering.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     entering.set_defaults(run=run_register)
 
     release = commands.add_parser("release", help="one zip for students")
@@ -82,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
     doctor = commands.add_parser("doctor", help="try what isolation this machine gives")
     doctor.set_defaults(run=run_doctor)
 
-    grading = commands.add_parser("grade", help="grade every submission of an assignment")
+    grading = in_course("grade", "grade every submission of an assignment")
     grading.add_argument("assignment")
     where = grading.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, default=1, help="processes on this machine")
@@ -90,7 +95,6 @@ def main(argv: list[str] | None = None) -> int:
     grading.add_argument("--json", type=Path, metavar="FILE", help="one JSON object a student")
     grading.add_argument("--student", nargs="+", default=[], metavar="ID", help="only these")
     grading.add_argument("--no-sandbox", action="store_true", help="trust every submission")
-    grading.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     grading.set_defaults(run=run_grade)
 
     one = commands.add_parser("one", help="grade one notebook, for any desk: see docs/desks.md")
@@ -103,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     packing.add_argument("--to", type=Path, help="default: dist/ASSIGNMENT-DESK, or .zip")
     packing.set_defaults(run=run_bundle)
 
-    answers = commands.add_parser("answers", help="grade the answers in words on a local page")
+    answers = in_course("answers", "grade the answers in words on a local page")
     answers.add_argument("assignment")
     answers.add_argument(
         "--alike",
@@ -114,25 +118,20 @@ def main(argv: list[str] | None = None) -> int:
     )
     answers.add_argument("--port", type=int, default=0, help="default: any free one")
     answers.add_argument("--no-browser", action="store_true", help="only print the address")
-    answers.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     answers.set_defaults(run=run_answers)
 
-    report = commands.add_parser("report", help="how an assignment went, as one HTML page")
+    report = in_course("report", "how an assignment went, as one HTML page")
     report.add_argument("assignment")
     report.add_argument("--to", type=Path, metavar="FILE", help="default: reports/ASSIGNMENT.html")
-    report.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     report.set_defaults(run=run_report)
 
-    asking = commands.add_parser("ask", help="three questions to each student about her own work")
+    asking = in_course("ask", "three questions to each student about her own work")
     asking.add_argument("assignment")
     asking.add_argument("--student", nargs="+", default=[], metavar="ID", help="only these")
     asking.add_argument("--no-sandbox", action="store_true", help="trust every submission")
-    asking.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     asking.set_defaults(run=run_ask)
 
-    collecting = commands.add_parser(
-        "collect", help="submissions out of what a learning platform gives to download"
-    )
+    collecting = in_course("collect", "submissions out of what a learning platform gives")
     collecting.add_argument("assignment")
     collecting.add_argument("download", type=Path, help="a zip, or the folder it was unpacked to")
     roster = "a list of the course from the platform: Canvas' gradebook, Moodle's worksheet"
@@ -147,7 +146,6 @@ def main(argv: list[str] | None = None) -> int:
     collecting.add_argument(
         "--pattern", help="how names are made, such as '{last}_{first}_{id}/{file}' or '{id}.ipynb'"
     )
-    collecting.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     collecting.set_defaults(run=run_collect)
 
     console.lenient()

@@ -261,14 +261,14 @@ def own_cells(assignment: str, functions: bool) -> float:
         for cell in demo.perfect(source(assignment, functions)).cells
         if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade")
     ]
-    late = probes.late({question.probe for question in catalogue.of(assignment).values()})
+    heavy = probes.heavy({question.probe for question in catalogue.of(assignment).values()})
     runner = """
 import json, os, resource, sys
 os.environ.update(NBGRADER_EXECUTION="autograde", OMP_NUM_THREADS="1", COURSE_DATA="embedded")
 import torch; torch.set_num_threads(1)
 from autograder.student import kernel, forkserver
-cells, late = json.load(sys.stdin)
-forkserver.warm_up(late)
+cells, heavy = json.load(sys.stdin)
+forkserver.warm_up(heavy)
 spent = []
 for _ in range(5):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -284,7 +284,7 @@ print(json.dumps(spent))
         done = subprocess.run(
             [sys.executable, "-c", runner],
             cwd=scratch,
-            input=json.dumps([cells, late]),
+            input=json.dumps([cells, heavy]),
             text=True,
             capture_output=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -187,49 +187,10 @@ def grade(
 def _grade(
     course: Course, ledger: Ledger, workers, scheduler, only: set[str]
 ) -> tuple[list[dict], str | None]:
-    rows, tasks, differences = {}, [], course.points()
-    rules, students, now = course.rules, course.handed_in(), course.results()
-    known = course.known
-    if only:
-        unknown = only - known - set(students)
-        if unknown:
-            raise WrongCall(f"no student {plan.some(sorted(unknown))} in gradebook or submissions")
-        students, known = [student for student in students if student in only], known & only
+    differences, now = course.points(), course.results()
+    students, known = _chosen(course, only)
     moved, penalties = course.settle(only or None), course.penalties()
-    prints = {
-        q: made
-        for q, made in fingerprint.of(course.assignment).items()
-        if catalogue.grade_id(q) in course.cells
-    }
-    for student in students:
-        problem = course.problem(student)
-        if problem:
-            rows[student] = {"status": "failed", "error": problem}
-            continue
-        try:
-            content = course.content(student)
-        except OSError as error:
-            rows[student] = {"status": "failed", "error": f"cannot be read: {error}"}
-            continue
-        except RecursionError:
-            why = "cannot be read: its folders are nested too deeply"
-            rows[student] = {"status": "failed", "error": why}
-            continue
-        seed = course.seed(ledger.seed, student, content)
-        about = {"rules": rules, "content": content, "seed": seed, "questions": prints}
-        key = digest_of([rules, content, seed, prints])
-        entry = ledger.latest.get((course.assignment, student), {})
-        if entry.get("done") == key and student in now and course.autograded(student):
-            rows[student] = {"status": "graded", "seconds": entry["seconds"]}
-            if entry.get("note"):
-                rows[student]["note"] = entry["note"]
-        else:
-            task = Task(student, key, seed, about)
-            if "begun" in entry:
-                task.first = "interrupted the last time"
-            if student in now:
-                task.why, task.asked = _reason_for(course.assignment, about, entry)
-            tasks.append(task)
+    rows, tasks = _to_do(course, ledger, students, now)
     for student in known - set(students):
         rows[student] = {"status": "missing"}
     states = [row["status"] for row in rows.values()]
@@ -266,6 +227,57 @@ def _grade(
     if notes:
         print(plan.listed("to look at:", notes))
     return told, stopped
+
+
+def _chosen(course: Course, only: set[str]) -> tuple[list[str], set[str]]:
+    """(who handed in, who is in the gradebook), of these students or of all."""
+    students, known = course.handed_in(), course.known
+    if not only:
+        return students, known
+    unknown = only - known - set(students)
+    if unknown:
+        raise WrongCall(f"no student {plan.some(sorted(unknown))} in gradebook or submissions")
+    return [student for student in students if student in only], known & only
+
+
+def _to_do(course: Course, ledger: Ledger, students, now) -> tuple[dict[str, dict], list[Task]]:
+    """(rows of those about whom nothing is to be done, what is to be graded).
+
+    now: {student: points} in the gradebook.
+    """
+    rows: dict[str, dict] = {}
+    tasks, rules = [], course.rules
+    prints = {
+        q: made
+        for q, made in fingerprint.of(course.assignment).items()
+        if catalogue.grade_id(q) in course.cells
+    }
+    for student in students:
+        try:
+            problem = course.problem(student)
+            content = "" if problem else course.content(student)
+        except OSError as error:
+            problem = f"cannot be read: {error}"
+        except RecursionError:
+            problem = "cannot be read: its folders are nested too deeply"
+        if problem:
+            rows[student] = {"status": "failed", "error": problem}
+            continue
+        seed = course.seed(ledger.seed, student, content)
+        about = {"rules": rules, "content": content, "seed": seed, "questions": prints}
+        task = Task(student, digest_of([rules, content, seed, prints]), seed, about)
+        entry = ledger.latest.get((course.assignment, student), {})
+        if entry.get("done") == task.key and student in now and course.autograded(student):
+            rows[student] = {"status": "graded", "seconds": entry["seconds"]}
+            if entry.get("note"):
+                rows[student]["note"] = entry["note"]
+            continue
+        if "begun" in entry:
+            task.first = "interrupted the last time"
+        if student in now:
+            task.why, task.asked = _reason_for(course.assignment, about, entry)
+        tasks.append(task)
+    return rows, tasks
 
 
 def _reason_for(assignment: str, about: dict, entry: dict) -> tuple[str, set[str] | None]:

@@ -35,7 +35,7 @@ BINS = 18
 
 @dataclass
 class Item:
-    """One question: what the class scored, in the order of `Picture.people`."""
+    """One question: what the class scored, in the order of `Overview.people`."""
 
     name: str
     title: str
@@ -81,7 +81,7 @@ class Person:
 
 
 @dataclass
-class Picture:
+class Overview:
     """All that the page shows. most: points of the questions that everybody's scores count, extra
     credit aside; what somebody still waits for counts for nobody.
     """
@@ -152,7 +152,7 @@ class Picture:
         return r, (1 - r**2) / np.sqrt(len(own) - 1)
 
 
-def picture(course: Course) -> Picture:
+def overview(course: Course) -> Overview:
     """Read everything once."""
     seconds = _seconds(course)
     with course.gradebook() as gradebook:
@@ -198,7 +198,7 @@ def picture(course: Course) -> Picture:
             person.score = round(max(0.0, total - person.penalty), 2)
         handed_in, graded = set(course.handed_in()), {p.student for p in people}
         order = {question: i for i, question in enumerate(_order(course.assignment))}
-        return Picture(
+        return Overview(
             course.assignment,
             float(sum(item.points for item in counted if not item.extra)),
             people,
@@ -297,7 +297,7 @@ def _seconds(course: Course) -> dict[str, float]:
     return found
 
 
-def flags(course: Course, shown: Picture) -> dict[str, list[str]]:
+def flags(course: Course, shown: Overview) -> dict[str, list[str]]:
     """{what: [who]} of what a person should look at; an answer's likeness accuses nobody."""
     found = defaultdict(list)
     flagged = [person.name for person in shown.people if person.flagged]
@@ -349,7 +349,7 @@ def says(item: Item, mistake: str) -> str:
 
 def page(course: Course) -> str:
     """The report as HTML."""
-    shown = picture(course)
+    shown = overview(course)
     return template(answers.PAGES / "report.html", _duration).render(
         shown=shown,
         flags=flags(course, shown),

@@ -46,14 +46,14 @@ def taken() -> Server:
 class Server:
     """Forks a process for every order. Close it.
 
-    kit: the folder with all that student code may see of this course. late: see `probes.LATE`.
+    kit: the folder with all that student code may see of this course. heavy: see `probes.HEAVY`.
     forks: False for the kit alone.
     """
 
     def __init__(self, forks: bool = True):
         self._scratch = Scratch("kit")
         self.folder = self._scratch.folder
-        self.late: tuple[str, ...] | None = None
+        self.heavy: tuple[str, ...] | None = None
         self.process: subprocess.Popen[bytes] | None = None
         try:
             self.kit = stage(self.folder)
@@ -63,18 +63,18 @@ class Server:
             self.close()
             raise
 
-    def warm_up(self, late: tuple[str, ...]) -> None:
+    def warm_up(self, heavy: tuple[str, ...]) -> None:
         """Say what is to be imported besides; it is ready some time later."""
-        self.late = late
+        self.heavy = heavy
         with contextlib.suppress(OSError):  # it has ended: `fork` finds out
-            self.control.send(json.dumps(late).encode())
+            self.control.send(json.dumps(heavy).encode())
 
     def fork(self, order: dict, fds: list[int]) -> None:
         """Have a process forked, see `forkserver.serve`. NoBox when the server does not start."""
         if self.poll() is not None:  # somebody has killed it
             self.control.close()
             self._start()
-            self.warm_up(self.late or ())
+            self.warm_up(self.heavy or ())
         self._wait()
         socket.send_fds(self.control, [json.dumps(order).encode()], fds)
 

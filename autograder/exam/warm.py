@@ -30,8 +30,8 @@ class Warm:
     """Starts processes inside boxes. One for a grading run or a worker; close it, or use `with`.
 
     hidden: paths that student code must not see even if a folder above them belongs to the system.
-    late: modules of `probes.LATE` to import before, where students need them; each makes every fork
-    slower. rung, minimum: see `walls.choose`. NoBox where this machine has no such wall.
+    heavy: modules of `probes.HEAVY` to import before, where students need them; each makes every
+    fork slower. rung, minimum: see `walls.choose`. NoBox where this machine has no such wall.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Warm:
         limits: Limits | None = None,
         hidden: Sequence[Path] = (),
         rung: str | None = None,
-        late: tuple[str, ...] = (),
+        heavy: tuple[str, ...] = (),
         minimum: str | None = None,
         **how,
     ):
@@ -50,11 +50,11 @@ class Warm:
         self.server = server.Server(forks=False) if self.bare else server.taken()
         try:
             if not self.bare:
-                self.server.warm_up(late)
+                self.server.warm_up(heavy)
             about = self.server.kit, self.hidden, self.limits
             self.wall = walls.choose(*about, rung, minimum, **how)
             if self.bare:
-                self.wall.late = late
+                self.wall.heavy = heavy
                 self.spare = self.wall.box()
         except BaseException:
             self.close()
@@ -121,7 +121,7 @@ def shared(
 ) -> Warm:
     """This process's warm server for notebooks of such cells; it ends with the process."""
     asked = {catalogue.find(cell.question).probe for cell in cells if cell.question}
-    return _warm(limits, hidden, rung, probes.late(asked), minimum)
+    return _warm(limits, hidden, rung, probes.heavy(asked), minimum)
 
 
 @cache

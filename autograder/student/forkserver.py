@@ -46,10 +46,10 @@ def load() -> None:
             __import__(f"autograder.student.probes.{name}")
 
 
-def warm_up(late: list[str]) -> None:
-    """Import everything and prepare it for being forked. late: see `probes.LATE`."""
+def warm_up(heavy: list[str]) -> None:
+    """Import everything and prepare it for being forked. heavy: see `probes.HEAVY`."""
     load()
-    for name in late:
+    for name in heavy:
         with contextlib.suppress(ImportError):
             __import__(name)
     from autograder.student import kernel, libraries

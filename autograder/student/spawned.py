@@ -10,15 +10,15 @@ import os
 import sys
 
 
-def main(late: list[str]) -> None:
-    """Never returns before the examiner has gone. late: see `probes.LATE`."""
+def main(heavy: list[str]) -> None:
+    """Never returns before the examiner has gone. heavy: see `probes.HEAVY`."""
     asked, answers = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
     from autograder.student import forkserver, kernel
 
-    forkserver.warm_up(late)
+    forkserver.warm_up(heavy)
     order = json.loads(_line(asked))
     with contextlib.suppress(ImportError):  # Windows has no such limits
         import resource

@@ -42,7 +42,7 @@ class Process:
     caveat = CAVEAT
 
     def __init__(self, kit: Path, hidden: list[Path], limits: Limits):
-        self.kit, self.limits, self.late = kit, limits, ()
+        self.kit, self.limits, self.heavy = kit, limits, ()
 
     def box(self) -> Bare:
         return Bare(self)
@@ -61,7 +61,7 @@ class Bare:
         variables = environment(str(home), str(self.folder), wall.kit) | kept
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", START, str(wall.kit), *wall.late],
+                [sys.executable, "-c", START, str(wall.kit), *wall.heavy],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ import warnings
 PACKAGES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
 # What is imported late, for a second or more: by an optimizer's first step or where operations are
 # watched, and by a student's code.
-LATE = {
+HEAVY = {
     "torch._dynamo": (
         "autoencoder.network",
         "autoencoder.training",
@@ -40,9 +40,9 @@ NO_GPU = re.compile(  # what torch says where there is none
 UNDEFINED = re.compile(r"`(\w+)` is not defined; was its cell run")  # what `lookup` says
 
 
-def late(asked: set[str]) -> tuple[str, ...]:
-    """The modules of `LATE` that these probes need, or the notebooks in which they are asked."""
-    return tuple(module for module, needed in LATE.items() if not asked.isdisjoint(needed))
+def heavy(asked: set[str]) -> tuple[str, ...]:
+    """The modules of `HEAVY` that these probes need, or the notebooks in which they are asked."""
+    return tuple(module for module, needed in HEAVY.items() if not asked.isdisjoint(needed))
 
 
 def find(name: str):
@@ -59,7 +59,7 @@ def find(name: str):
 def prepare(name: str) -> None:
     """Import what a probe needs, before a fork: every child then has it."""
     find(name)
-    for module in late({name}):
+    for module in heavy({name}):
         importlib.import_module(module)
 
 

@@ -17,7 +17,7 @@ def course(graded_class):
 
 
 def test_numbers_are_those_of_gradebook_and_records(course):
-    shown = report.picture(course)
+    shown = report.overview(course)
     items = {item.name: item for item in shown.items}
     assert len(shown.people) == len(classroom.ANSWERS)
     # answers in words are read of nobody yet: as in the demo's table, code alone counts
@@ -64,7 +64,7 @@ def test_lateness_failures_and_who_is_missing_are_shown(own_class):
         book.db.commit()
     (own_class / "submitted" / "new" / "vae").mkdir(parents=True)
     (own_class / "autograded" / "jan" / "vae" / "vae.ipynb").unlink()
-    shown = report.picture(classroom.course(own_class))
+    shown = report.overview(classroom.course(own_class))
     assert (shown.missing, shown.ungraded) == (["zoe"], ["new"])
     [late] = shown.late()
     assert (late.student, late.penalty, report._duration(late.late)) == ("gil", 2.5, "1 h 30 min")

@@ -19,12 +19,12 @@ from tests import bank, walls
 torch.set_num_threads(1)
 
 
-LATE = tuple(probes.LATE)
+HEAVY = tuple(probes.HEAVY)
 
 
 @pytest.fixture(scope="module")
 def warm():
-    with Warm(late=LATE) as server:
+    with Warm(heavy=HEAVY) as server:
         yield server
 
 
@@ -62,7 +62,7 @@ def test_fifty_answers_get_the_same_points_behind_every_wall(tmp_path):
     entries = entries[:: len(entries) // 50][:50]
     found = {}
     for rung in (*walls.here(), "process"):
-        with Warm(rung=rung, late=LATE) as server:
+        with Warm(rung=rung, heavy=HEAVY) as server:
             for number, entry in enumerate(entries[:: 1 if rung != "process" else 10]):
                 cells = [Cell(entry.source), Cell("", entry.question)]
                 of = examiner.examine(cells, tmp_path, [], "bank", 5, server).records
