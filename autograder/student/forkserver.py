@@ -99,7 +99,7 @@ def serve(control: socket.socket) -> None:
 
 
 def main(descriptor: int) -> None:
-    """Load, be told what is needed late, warm up, say so, serve orders from the control socket."""
+    """Load, be told what is heavy, warm up, say so, serve orders from the control socket."""
     control = socket.socket(fileno=descriptor)
     try:
         load()
