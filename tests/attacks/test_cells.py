@@ -4,12 +4,18 @@ import hashlib
 import os
 import socket
 
+import nbformat
 import pytest
 import torch
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder.exam import examiner
 from autograder.exam.examiner import Cell
 from autograder.exam.walls.common import Limits
+from autograder.letter import letter as letters
+from autograder.letter import text, told
+from autograder.plugins.feedback import WritePage
 from autograder.student import landlock
 from tests import leaks, walls
 
@@ -86,6 +92,21 @@ def fingerprint(root):
     return hashlib.sha256(repr((names, data)).encode()).hexdigest()
 
 
+def letter_about(record, source, outputs):
+    """(page, Markdown) of the letter about a hostile notebook, as its student gets them."""
+    asked = letters.Question(QUESTION, QUESTION, record["score"], record["points"])
+    asked.told, asked.mistake = told.read(record["feedback"]), record["mistake"]
+    letter = letters.Letter("vae", [asked])
+    cells = [
+        new_code_cell(source if i else "", outputs=[nbformat.from_dict(o) for o in given])
+        for i, given in enumerate(outputs)
+    ]
+    resources = {"letter": letter, "nbgrader": {"student": "eve"}}
+    WritePage().preprocess(new_notebook(cells=cells), resources)
+    page = BeautifulSoup(resources["page"], "html.parser").get_text("\n")
+    return page, text.markdown(letter)
+
+
 # In the daily suite, one of each kind.
 DAILY = {aim: f"{aim}: {next(iter(sources))}" for aim, sources in cells.KINDS.items()}
 # They go through the wire, to who reads feedback, or against limits that no Landlock keeps.
@@ -117,11 +138,15 @@ def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
     assert record["score"] <= unattacked
     assert record["status"] == "graded" or "The rest was not run." in record["feedback"]
     assert record["rung"] == warm.rung
-    told = str(examined.outputs)
-    assert "LEAKED" not in told and CANARY not in told
+    shown = str(examined.outputs)
+    assert "LEAKED" not in shown and CANARY not in shown
     assert not leaks.lines(examined.outputs)  # what feedback shows
-    assert "\x1b" not in told and "<script>alert" not in told and "\u202e" not in told
-    assert len(told) < 10**6
+    page, markdown = letter_about(record, source, examined.outputs)
+    own = {line.strip() for line in source.splitlines()}
+    assert not {line.strip() for line in leaks.found(markdown)} - own
+    assert not leaks.lines(page) - own and CANARY not in page.replace(source, "")
+    assert "\x1b" not in shown and "<script>alert" not in shown and "\u202e" not in shown
+    assert len(shown) < 10**6
     assert fingerprint(course) == before
     assert warm.server.poll() is None
 
