@@ -284,7 +284,6 @@ def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
 def _run(shell: Shell, request: dict) -> dict:
     for stream in shell.streams:  # what came while a question was asked belongs to no cell
         stream.drain(show=False)
-    sys.stdout, sys.stderr = shell.streams
     shell.outbox.start()
     shell.definitions_only = bool(request.get("definitions_only"))
     try:
@@ -297,8 +296,11 @@ def _run(shell: Shell, request: dict) -> dict:
             shell.outbox.error(type(failed).__name__, "", [type(failed).__name__])
     except asking._TooLong as stopped:
         shell.showtraceback((asking._TooLong, stopped, None))
-    finally:  # a cell may leave them closed, or in place of them a file or nothing
-        sys.stdout, sys.stderr = shell.streams
+    finally:
+        for name, stream in zip(("stdout", "stderr"), shell.streams, strict=True):
+            left = getattr(sys, name, None)
+            if left is None or getattr(left, "closed", False):  # the next cell prints all the same
+                setattr(sys, name, stream)
     return shell.outbox.message()
 
 

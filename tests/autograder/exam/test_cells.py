@@ -243,6 +243,12 @@ HABITS = {  # what else stands in notebooks
     "a shadowed sum": ["sum = 0\nlist = str = 1"],
     "closed output": ["import os; os.close(1); os.close(2)"],
     "closed streams": ["import sys; sys.stdout.close(); sys.stderr = None; 1 / 0"],
+    "a tee": [
+        "import sys\nclass Tee:\n    def __init__(self): self.below = sys.stdout\n"
+        "    def write(self, text): return self.below.write(text)\n    def flush(self): pass\n"
+        "sys.stdout = Tee()",
+        "sys.stdout = sys.stdout.below\nprint('well')",
+    ],
     "a closed log": ["import sys; sys.stdout = open('log', 'w'); sys.stdout.close(); print(1)"],
 }
 
@@ -251,5 +257,6 @@ HABITS = {  # what else stands in notebooks
 def test_habits_cost_nothing(examine, cells):
     examined = examine(*cells, KL, TEST)
     assert score(examined) == 2
+    assert "AttributeError" not in shown(examined.outputs[1])
     if cells[0].startswith("from") and walls.best() == "namespaces":  # more than one process
         assert "Error" not in shown(examined.outputs[0])
