@@ -6,13 +6,15 @@ Each package holds one assignment's questions in `QUESTIONS`; `written` those an
 from __future__ import annotations
 
 import importlib
+import traceback
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from autograder.errors import WrongCall
-from autograder.key.question import Question
+from autograder.key.question import Question, is_worth
 from autograder.key.sentences import SentenceError
-from autograder.key.written import WRITTEN, Written
+from autograder.key.written import TWICE, WRITTEN, Written
 
 ASSIGNMENTS = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")
 
@@ -22,6 +24,7 @@ __all__ = [
     "BrokenKey",
     "UnknownQuestion",
     "Written",
+    "consistent",
     "find",
     "grade_id",
     "known",
@@ -62,16 +65,59 @@ def of(assignment: str) -> dict[str, Question]:
     name = f"autograder.key.{assignment}"
     try:
         questions = importlib.import_module(name).QUESTIONS
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        raise BrokenKey(
-            f"autograder/key/catalogue.py lists {assignment!r}, and there is no autograder/key/"
-            f"{assignment}: `python -m autograder new assignment {assignment}` begins one"
-        ) from None
-    except (AttributeError, SentenceError, ValueError) as error:
-        raise BrokenKey(f"autograder/key/{assignment}: {error}") from error
-    return {question.id: question for question in questions}
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == name:
+            raise BrokenKey(
+                f"autograder/key/catalogue.py lists {assignment!r}, and there is no autograder/key/"
+                f"{assignment}: `python -m autograder new assignment {assignment}` begins one"
+            ) from None
+        raise BrokenKey(f"{_line(error, assignment)}: {_said(error)}") from error
+    found = {question.id: question for question in questions}
+    if len(found) < len(questions):
+        twice = next(q.id for n, q in enumerate(questions) if q.id in {p.id for p in questions[:n]})
+        raise BrokenKey(f"{place(twice)} lists {twice} twice")
+    return found
+
+
+def _line(error: Exception, assignment: str) -> str:
+    """Where in the key something cannot be read: file and line."""
+    home = Path(__file__).parent
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(Path(frame.filename), frame.lineno) for frame in frames]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((Path(error.filename), error.lineno))
+    own = [(file, line) for file, line in places if file.parent.parent == home]
+    file, line = own[-1] if own else (home / assignment / "__init__.py", 1)
+    return f"autograder/key/{file.relative_to(home)}, line {line}"
+
+
+def _said(error: Exception) -> str:
+    plain = type(error) in (ValueError, SentenceError)
+    return str(error) if plain else f"{type(error).__name__}: {error}"
+
+
+def consistent() -> None:
+    """BrokenKey where the lists of the key contradict themselves."""
+    twice = [name for name in dict.fromkeys(ASSIGNMENTS) if ASSIGNMENTS.count(name) > 1]
+    if twice:
+        raise BrokenKey(f"autograder/key/catalogue.py lists the assignment {twice[0]!r} twice")
+    for question in WRITTEN.values():
+        problem = _unfit(question)
+        if problem:
+            raise BrokenKey(f"autograder/key/written.py: {question.id} {problem}")
+
+
+def _unfit(question: Written) -> str:
+    """Why a question in words cannot be asked; "" where it can."""
+    if question.id in TWICE:
+        return "is there twice"
+    if question.assignment not in ASSIGNMENTS:
+        return f"is of no assignment; there are {', '.join(ASSIGNMENTS)}"
+    if not is_worth(question.points):
+        return f"is worth {question.points!r} points"
+    if not isinstance(question.words, int) or question.words < 1:
+        return f"may have {question.words!r} words"
+    return ""
 
 
 def place(question_id: str) -> str:

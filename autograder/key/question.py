@@ -57,6 +57,11 @@ class Check:
     test: Callable[[Evidence, Evidence, Mapping], str | None]
 
 
+def is_worth(points) -> bool:
+    """Whether something is a number of points."""
+    return isinstance(points, int | float) and 0 <= points < float("inf")
+
+
 @dataclass(frozen=True)
 class Question:
     """One graded question. Its sentences stand in Markdown beside it, see `sentences`.
@@ -110,6 +115,8 @@ class Question:
     sentences: Sentences = sentences.UNWRITTEN
 
     def __post_init__(self):
+        if not is_worth(self.points):
+            raise ValueError(f"{self.id} is worth {self.points!r} points")
         total = sum(check.weight for check in self.checks)
         if abs(total - 1) > 1e-9:
             raise ValueError(f"{self.id}: the weights of its checks add up to {total}, not 1")

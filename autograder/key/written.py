@@ -49,9 +49,17 @@ def number_of(text: str) -> float:
     return (float(whole.replace(",", ".")) if whole else 0.0) + half
 
 
-WRITTEN = {
-    question.id: question
-    for question in (
+TWICE: set[str] = set()  # ids that the list below has more than once
+
+
+def _by_id(questions: tuple[Written, ...]) -> dict[str, Written]:
+    ids = [question.id for question in questions]
+    TWICE.update(id for id in ids if ids.count(id) > 1)
+    return {question.id: question for question in questions}
+
+
+WRITTEN = _by_id(
+    (
         Written(
             "autoencoder.prior_samples", 2, 150, "what decoded prior samples look like, and why"
         ),
@@ -63,4 +71,4 @@ WRITTEN = {
         Written("autodecoder.tsne", 3, 200, "what the t-SNE maps of the families show"),
         Written("explore.hypothesis", 4, 300, "hypothesis, test and finding"),
     )
-}
+)

@@ -124,7 +124,7 @@ def _into_master(path: Path, cells: str) -> Path:
 
 def _into_list(path: Path, line: str) -> Path:
     text = path.read_text(encoding="utf-8")
-    head, end, rest = text.rpartition("    )\n}")
+    head, end, rest = text.rpartition("    )\n)")
     path.write_text(f"{head}{line.strip(chr(10))}\n{end}{rest}", encoding="utf-8")
     return path
 

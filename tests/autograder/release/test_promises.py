@@ -1,11 +1,13 @@
 """Notebooks promise what the key asks: numbers are filled in, the rest is compared."""
 
 import dataclasses
+import sys
 
 import pytest
 
+from autograder import key
 from autograder.key import catalogue
-from autograder.key.written import criteria_of
+from autograder.key.written import Written, criteria_of
 from autograder.release import build, promises
 from tests.autograder.release.test_build import MASTER
 
@@ -108,6 +110,49 @@ def test_a_name_on_the_list_without_a_module_is_one_sentence(monkeypatch):
         catalogue.BrokenKey, match="lists 'gan', and there is no autograder/key/gan"
     ):
         catalogue.of("gan")
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("QUESTIONS = (1,,)", "key/gan/__init__.py, line 1: SyntaxError"),
+        ("\nQUESTIONS = (two,)", "key/gan/__init__.py, line 2: NameError"),
+        ("from autograder.key.gan import loss", "key/gan/__init__.py, line 1: ImportError"),
+        (
+            "from autograder.key.vae.elbo import QUESTION\nQUESTIONS = QUESTION, QUESTION",
+            "key/gan/__init__.py lists vae.elbo twice|key/vae/__init__.py lists vae.elbo twice",
+        ),
+        (
+            "from dataclasses import replace\nfrom autograder.key.vae.elbo import QUESTION\n"
+            "QUESTIONS = (replace(QUESTION, points=-2),)",
+            "key/gan/__init__.py, line 3: vae.elbo is worth -2 points",
+        ),
+    ],
+)
+def test_a_key_that_cannot_be_read_is_one_sentence(text, says, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "ASSIGNMENTS", (*catalogue.ASSIGNMENTS, "gan"))
+    monkeypatch.setattr(catalogue, "__file__", str(tmp_path / "catalogue.py"))
+    monkeypatch.setattr(key, "__path__", [*key.__path__, str(tmp_path)])
+    (tmp_path / "gan").mkdir()
+    (tmp_path / "gan" / "__init__.py").write_text(text, encoding="utf-8")
+    with pytest.raises(catalogue.BrokenKey, match=says) as broken:
+        catalogue.of.__wrapped__("gan")
+    assert "\n" not in str(broken.value)
+    sys.modules.pop("autograder.key.gan", None)
+
+
+@pytest.mark.parametrize(
+    "question, says",
+    [
+        (Written("vae.beta_0", -1, 10, "x"), "worth -1 points"),
+        (Written("vae.beta_0", 1, 0, "x"), "may have 0 words"),
+        (Written("gan.why", 1, 10, "x"), "of no assignment"),
+    ],
+)
+def test_a_written_question_that_cannot_be_is_one_sentence(question, says, monkeypatch):
+    monkeypatch.setitem(catalogue.WRITTEN, question.id, question)
+    with pytest.raises(catalogue.BrokenKey, match=says):
+        catalogue.consistent()
 
 
 @pytest.mark.parametrize(
