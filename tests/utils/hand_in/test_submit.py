@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from autograder.course.intake import downloads, files, submission
-from tests.utils.conftest import finished
+from tests.utils.conftest import RUNS, finished
 from utils import hand_in
 from utils.hand_in import pack as submit
 
@@ -29,7 +29,7 @@ def test_it_holds_the_notebook_the_graded_runs_and_true_hashes(course, capsys):
             assert len(content) == about["bytes"]
     runs = {
         f"runs/{run}/{file}"
-        for run in ("beta-0", "beta-10", "tuned")
+        for run in RUNS
         for file in ("run.json", "weights.safetensors", "curves.csv")
     }
     assert set(manifest["files"]) == {"vae.ipynb"} | runs
