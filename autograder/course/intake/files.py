@@ -96,7 +96,10 @@ def source(path: Path, zone: tzinfo | None = None) -> list[Upload]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile, ValueError) as error:
-        raise WrongCall(f"{path} cannot be read as a zip file: {cause(error)}") from None
+        raise WrongCall(
+            f"{path} cannot be read as a zip file: {cause(error)}; of another archive, unpack it "
+            "and name the folder"
+        ) from None
     return list(inside(archive, zone))
 
 

@@ -62,10 +62,10 @@ class Roster:
             )
 
     def _known(self, table: tables.Table) -> int:
+        """How many names with other letters than those of English are somebody's here."""
         pairs = [pair for row in table.rows for pair in zip(row, [*row[1:], ""], strict=True)]
-        return sum(bool(self.people.by_name(one + two)) for one, two in pairs) + sum(
-            bool(self.people.by_name(one)) for one, _ in pairs
-        )
+        told = [name for one, two in pairs for name in (one, one + two) if not name.isascii()]
+        return sum(bool(self.people.by_name(name)) for name in told)
 
     def _who(self, cell: str) -> set[str]:
         """Whose id or email this is; Brightspace puts a # before it, spreadsheets an apostrophe."""

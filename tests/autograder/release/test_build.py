@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -198,6 +200,38 @@ def test_building_twice_gives_the_same_bytes(tmp_path):
     (tmp_path / "explore.py").write_text(MASTER)
     first = nbformat.writes(build.source_notebook(tmp_path / "explore.py"))
     assert first == nbformat.writes(build.source_notebook(tmp_path / "explore.py"))
+
+
+ALONE = """
+import sys, types
+class Nobody:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "utils":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Nobody())
+sys.modules["google.colab"] = types.ModuleType("google.colab")
+for source in map(eval, sys.stdin):
+    try:
+        exec(source)
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_a_notebook_alone_in_colab_says_in_a_sentence_what_to_do(tmp_path):
+    first = [
+        next(cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
+        for path in sorted((ROOT / "assignments").glob("*/*.ipynb"))
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        cwd=tmp_path,
+        input="\n".join(map(repr, first)),
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert not done.stderr and len(first) == len(done.stdout.splitlines())
+    assert done.stdout.count("put vae-course.zip beside this notebook, run `%pip") == len(first)
 
 
 def test_a_published_course_fetches_its_package_and_offers_colab(tmp_path):
