@@ -32,6 +32,8 @@ PART_OF_ANSWER = re.compile(rf"\(({NUMBER}) (\w+)\)")
 LOADED = re.compile(
     r'data\.load\("MNIST", train=True(?:, limit=(?:\d+ if \w+ else )?([\d_]+))?\)'
 )  # `few` while grading
+# Of parts, in any language: its rows begin with the numbers of parts, and words.
+TABLE = re.compile(r"^\|.*\|\n\|[-:| ]+\n(\|\s*\d[\d, –]*(?: ·)? [^\s|].*\n(?:\|.*\n?)*)", re.M)
 RUBRIC = re.compile(r'^# %% \[markdown\].*role="rubric".*question="([\w.]+)"')
 
 
@@ -154,7 +156,7 @@ def _checks(source: str) -> Iterator[str]:
 
 def _parts(notebook, text: str) -> Iterator[str]:
     """Parts that only the table of parts has, or only a heading, and names that nobody writes."""
-    table = re.search(r"^\|\s*part\s*\|.*\n\|[-:| ]+\n((?:\|.*\n?)+)", text, re.M)
+    table = TABLE.search(re.split(r"^## \d+ · ", text, maxsplit=1, flags=re.M)[0])
     if not table:
         return
     written = {

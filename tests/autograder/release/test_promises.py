@@ -71,6 +71,10 @@ BROKEN = {
         ("# # Explore\n", "# # Explore\n#\n# |part|minutes|\n# |---|---|\n# |1, 2 Walks|5|\n#\n"),
         "the table of parts has part 1",
     ),
+    "parts in German": (
+        ("# # Explore\n", "# # Explore\n#\n# |Teil|Minuten|\n# |---|---|\n# |1, 2 Wege|5|\n#\n"),
+        "the table of parts has part 1",
+    ),
     "table": (
         (
             "# # Explore\n",
