@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 MOST = 150  # changes of one reference
-PAIRED = 70  # of these tried two at a time
+PAIRED = 40  # of the reference's own, tried two at a time
 FORMULAS = "common.function", "common.variations"  # probes of what can be called again and again
 
 OPPOSITES = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
@@ -63,20 +63,40 @@ def named(asked, got, inputs) -> tuple[str, dict] | None:
     right = asked.reference[asked.names[0]]
     if not inspect.isfunction(right) or not asked.alike:
         return None
-    written = []
+    seems = _seems(asked, got, inputs)
     for function in (right, *asked.forms):
         tree = _tree(function)
-        found = list(itertools.islice(_slips(tree), MOST))
-        for slip in found:
-            if _fits(asked, got, inputs, _function(function, tree, [slip])):
+        for slip in itertools.islice(_slips(tree), MOST):
+            changed = _function(function, tree, [slip])
+            if changed and seems(changed) and _fits(asked, got, inputs, changed):
                 return slip.name, dict(slip.values)
-        written.append((function, tree, found[:PAIRED]))
     if asked.probe in FORMULAS:
-        misread = _misread(asked, got, inputs, right)
-        return misread or next(
-            filter(None, (_two(asked, got, inputs, *one) for one in written)), None
-        )
+        return _misread(asked, got, inputs, right, seems) or _two(asked, got, inputs, right)
     return None
+
+
+def _seems(asked, got, inputs) -> Callable:
+    """Whether a changed formula gives the values that were received, which is quickly seen; of a
+    sampler, which may use the noise mirrored, nothing is known beforehand.
+    """
+    value = got.get("value") if asked.goes_with and asked.probe in FORMULAS else None
+    return _giving(value, inputs) if isinstance(value, np.ndarray) else lambda changed: True
+
+
+def _giving(value: np.ndarray, inputs) -> Callable:
+    """Whether a function gives these values."""
+    given = [_tensor(inputs[key]) for key in inputs["args"]]
+    options = {word: _tensor(inputs[key]) for word, key in inputs.get("kwargs", {}).items()}
+
+    def gives(changed) -> bool:
+        try:
+            with torch.no_grad():
+                made = changed(*given, **options).double().numpy()
+            return made.shape == value.shape and np.allclose(made, value, 1e-3, 1e-4, True)
+        except Exception:  # many changes make no sense
+            return False
+
+    return gives
 
 
 MISREAD = {  # what a tensor, or a number, is mistaken for
@@ -104,7 +124,7 @@ MISREAD = {  # what a tensor, or a number, is mistaken for
 }
 
 
-def _misread(asked, got, inputs, right) -> tuple[str, dict] | None:
+def _misread(asked, got, inputs, right, seems) -> tuple[str, dict] | None:
     """The argument, or kind of argument (`mu1` and `mu2`), that was taken for something else."""
     given = [*inputs["args"], *inputs.get("kwargs", {}).values()]
     kinds: dict[str, list[str]] = {name.rstrip("0123456789"): [] for name in given}
@@ -113,11 +133,13 @@ def _misread(asked, got, inputs, right) -> tuple[str, dict] | None:
     for group in (*([name] for name in given), *(k for k in kinds.values() if len(k) > 1)):
         told = {"argument": " and ".join(f"`{name}`" for name in group)}
         for name, change in MISREAD.items():
-            if _fits(asked, got, inputs, _asked_with(right, group, change)):
+            changed = _asked_with(right, group, change)
+            if seems(changed) and _fits(asked, got, inputs, changed):
                 return name if "/" in name else f"argument-changed/{name}", told
     for name, other in itertools.permutations(given, 2):
         if np.shape(inputs[name]) == np.shape(inputs[other]):
-            if _fits(asked, got, inputs, _asked_with(right, [name], other)):
+            changed = _asked_with(right, [name], other)
+            if seems(changed) and _fits(asked, got, inputs, changed):
                 told = {"argument": f"`{name}`", "wrong": f"`{other}`"}
                 return "argument-changed/other", told
     return None
@@ -143,26 +165,15 @@ def _asked_with(right, group, change) -> Callable:
     return misread
 
 
-def _two(asked, got, inputs, right, tree, found) -> tuple[str, dict] | None:
-    """Two slips at once; what each pair gives is looked at before its gradients are."""
+def _two(asked, got, inputs, right) -> tuple[str, dict] | None:
+    """Two slips at once, in the reference."""
     value = got.get("value")
     if not isinstance(value, np.ndarray) or not np.isfinite(value).all():
         return None
-    given = [_tensor(inputs[key]) for key in inputs["args"]]
-    options = {word: _tensor(inputs[key]) for word, key in inputs.get("kwargs", {}).items()}
-    for pair in itertools.combinations(found, 2):
-        if pair[0].place == pair[1].place:
-            continue
-        both = _function(right, tree, pair)
-        if both is None:
-            continue
-        try:
-            made = both(*given, **options).detach().double().numpy()
-            if made.shape != value.shape or not np.allclose(made, value, 1e-3, 1e-4):
-                continue
-        except Exception:  # most pairs make no sense
-            continue
-        if _fits(asked, got, inputs, both):
+    tree, gives = _tree(right), _giving(value, inputs)
+    for pair in itertools.combinations(itertools.islice(_slips(tree), PAIRED), 2):
+        both = pair[0].place != pair[1].place and _function(right, tree, pair)
+        if both and gives(both) and _fits(asked, got, inputs, both):
             return "two-slips", {"first": str(pair[0]), "second": str(pair[1])}
     return None
 
@@ -174,9 +185,7 @@ def _tensor(value):
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _fits(asked, got, inputs, changed: Callable | None) -> bool:
-    if changed is None:
-        return False
+def _fits(asked, got, inputs, changed: Callable) -> bool:
     made = asked.shown({asked.names[0]: changed}, inputs)
     return not made.get("error") and asked.same(got, made, inputs)
 

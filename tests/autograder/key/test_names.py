@@ -37,6 +37,9 @@ def latent_grid(decoder, n=21, span=4.0):
 WALK = "def lerp(z0, z1, steps):\n    return torch.stack([{} for i in range(steps)])"
 
 
+RIGHT = [SAMPLE + "mu - (logvar / 2).exp() * torch.randn_like(mu)"]
+
+
 def graded(question, source, seed=5):
     names = {}
     exec(HEAD + source, names)
@@ -126,13 +129,19 @@ def kl(text):
         ),
         # walks
         ("interpolation.lerp", WALK.format("z0 + (z1 - z0) * i / (steps + 1)"), "stops-early"),
+        (
+            "interpolation.slerp",  # nothing can be said of this
+            "def slerp(z0, z1, steps):\n"
+            "    return torch.stack([z0 * (i + 1) ** 1.3 for i in range(steps)])",
+            None,
+        ),
         ("interpolation.lerp", WALK.format("z0 - 0.5 * (z1 - z0) * i / (steps - 1)"), "wrong-way"),
     ],
 )
 def test_what_can_be_said_is_said(question, source, name):
     result = graded(question, source)
     assert result.mistake == name
-    assert result.passed is (name is None)
+    assert result.passed is (source in RIGHT)
 
 
 @pytest.mark.parametrize("question", ["vae.kl_gaussian", "vae.elbo", "vae.VAE"])
