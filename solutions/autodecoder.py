@@ -419,9 +419,9 @@ plots.strips(
 # %% [markdown]
 # Are latents of similar clothes at least neighbours? Two instruments will be used from here on.
 #
-# - **t-SNE** draws a map on which points that are close in 128 dimensions should stay close. It is
-#   free to stretch and tear everything else: *distances between clusters, and their sizes, mean
-#   little*.
+# - **t-SNE** (van der Maaten and Hinton 2008) draws a map on which points that are close in 128
+#   dimensions should stay close. It is free to stretch and tear everything else: *distances between
+#   clusters, and their sizes, mean little*.
 # - **k-NN accuracy**, a number: the share of images whose ten nearest neighbours are mostly of
 #   their own class. Chance is 10 %. It is measured in the latent space itself and on the map.
 

@@ -2,8 +2,8 @@
 # # Autoencoders
 #
 # Run the next two cells and draw a digit. A small network has learned, from images alone, to put
-# your drawing into twelve numbers and to draw it again from these. By the end of this notebook you
-# will have built one like it, and you will know what it cannot do.
+# your drawing into twelve numbers and to draw it again from these (Hinton and Salakhutdinov 2006).
+# By the end of this notebook you will have built one like it, and you will know what it cannot do.
 
 # %%
 import torch

@@ -343,7 +343,8 @@ plots.curves(
 # it gets right.
 #
 # **Why linear.** A big network can dig the digit out of almost any latent. A linear probe only
-# finds what the latent space lays out plainly, so it measures the space and not the probe.
+# finds what the latent space lays out plainly, so it measures the space and not the probe (Alain
+# and Bengio 2016).
 #
 # **Should look like.** A plain number in [0, 1]. Latent dimensions of an autoencoder can differ a
 # lot in size: bring them to the same scale first, with means and standard deviations of the
@@ -454,7 +455,8 @@ plots.table(
 #
 # A sample of N(0, I) in many dimensions is nearly never close to the origin: its length is close
 # to $\sqrt{nz}$. The straight line between two such points cuts through the inside, where the
-# decoder has seen little. *Spherical* interpolation turns from one direction to the other instead.
+# decoder has seen little. *Spherical* interpolation turns from one direction to the other instead
+# (Shoemake 1985; White 2016 for latents).
 #
 # ### `slerp` · 1 extra point · ●●● · about 15 minutes
 #

@@ -1059,6 +1059,7 @@ plots.rate_distortion(
 # the kit's. The circles are the prior's 1 and 2 standard deviations.
 
 # %%
+plots.diagram("plane")
 plane, run_plane = fit("plane", beta=1.0, epochs=12, nz=2)
 autoencoder = runs.load("plane-autoencoder")
 with torch.no_grad():
