@@ -252,8 +252,8 @@ class Course:
         for sign, why in MACHINE.items():
             if sign in said:
                 raise Stopped(why.format(root=self.root))
-        if "NoBox: " in said:
-            raise Stopped(_last(r"NoBox: (.*)", said))
+        if "WallBroke: " in said:
+            raise Stopped(_last(r"WallBroke: (.*)", said))
         return _last(r"^(\w[\w.]*(?:Error|Exception|Entry)\b.*)", said)
 
     def results(self) -> dict[str, dict]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook
+from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute as StockExecute
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -39,6 +40,14 @@ EXTRA = Table(
     Column("grade", String, primary_key=True),
     Column("score", Real, nullable=False),
 )
+
+
+class WallBroke(NbGraderException, KeyboardInterrupt):
+    """Ends `nbgrader autograde`: a wall that broke is not there for the next submission either.
+
+    For an interrupt alone nbgrader takes back what it has begun and stops; after anything else it
+    goes on, with a traceback a student.
+    """
 
 
 def key_of(cells, folder: Path, files: list[str], name: str, seed: int) -> str:
@@ -152,8 +161,16 @@ class Execute(StockExecute):
         examined = done.pop(key_of(asked, folder, files, name, seed), None) if done else None
         if examined is None:
             where = self._hidden(), asked, self.rung(), self.minimum
-            student = warm.shared(self.limits(), *where)
-            examined = examiner.examine(asked, folder, files, name, seed, student)
+            try:
+                student = warm.shared(self.limits(), *where)
+                examined = examiner.examine(asked, folder, files, name, seed, student)
+            except NoBox as error:
+                self.log.error(
+                    "Student code can no longer be isolated: %s. What was graded stays; mend this "
+                    "and give the same command again.",
+                    error,
+                )
+                raise WallBroke(str(error)) from None
         for number, (cell, outputs) in enumerate(zip(cells, examined.outputs, strict=True), 1):
             cell.outputs = [NotebookNode(output) for output in outputs]
             cell.execution_count = number

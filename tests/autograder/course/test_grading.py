@@ -446,6 +446,37 @@ def test_a_wall_that_breaks_in_the_middle_of_a_class_stops_the_run_and_loses_not
     assert scores(rows) == scores(graded[1])
 
 
+@pytest.mark.long
+@pytest.mark.skipif("namespaces" not in walls.here(), reason="no bubblewrap to break")
+def test_a_wall_that_breaks_stops_nbgrader_with_a_sentence(class_of_five, tmp_path):
+    root, program = copy(class_of_five, tmp_path / "course"), tmp_path / "bwrap"
+    about = {"count": tmp_path / "count", "most": 4, "bwrap": shutil.which("bwrap")}
+    program.write_text(BREAKS.format(**about))
+    program.chmod(0o755)
+
+    def autograde(path):
+        words = f"autograde vae --course-dir={root} --CourseDirectory.source_directory=source"
+        return subprocess.run(
+            [sys.executable, "-m", "nbgrader", *words.split()],
+            cwd=build.ROOT,
+            env={**ENVIRONMENT, "PATH": path, "AUTOGRADER_WALL": ""},
+            capture_output=True,
+            text=True,
+        )
+
+    first = autograde(f"{tmp_path}:{os.environ['PATH']}")
+    assert first.returncode == 1 and "Traceback" not in first.stderr
+    [said] = [line for line in first.stderr.splitlines() if "No permissions" in line]
+    assert "same command again" in said
+    done = times(root)
+    assert 0 < len(done) < 5 and {p.parts[-2] for p in root.glob("autograded/*/vae")} == {*done}
+    second = autograde(os.environ["PATH"])
+    assert second.returncode == 0, second.stderr
+    with Gradebook(f"sqlite:///{root}/gradebook.db") as gradebook:
+        found = {s.student.id: s.score for s in gradebook.assignment_submissions("vae")}
+    assert found == pytest.approx(SCORES, abs=1) and done.items() <= times(root).items()
+
+
 def test_locked_gradebook_stops_the_run_and_loses_nothing(class_of_five, graded, tmp_path):
     root = copy(class_of_five, tmp_path / "course")
     shutil.copyfile(graded[0] / LEDGER, root / LEDGER)
