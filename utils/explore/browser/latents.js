@@ -34,7 +34,7 @@ export function latents(root, source, { model: first = source.names[0], names = 
     controls = dims.map((d) => {
       const posterior = h("span", { class: "vae-posterior" });
       const band = h("span", { class: "vae-band" }), tick = h("span", { class: "vae-tick" });
-      const control = slider(`z${d}`, { min: -span, max: span, step: 0.01, value: 0 }, (value) => {
+      const control = slider(`z${d}`, { min: -span, max: span, step: 0.01, value: 0, by: 0.05 }, (value) => {
         wake();
         z[d] = value;
         show();

@@ -51,6 +51,7 @@ export class Picture {
       this.context.putImageData(
         this.tile, (n % this.columns) * step, Math.floor(n / this.columns) * step);
     });
+    this.canvas.classList.remove("vae-empty");
     this.describe(description);
   }
 
@@ -58,7 +59,9 @@ export class Picture {
     this.canvas.setAttribute("aria-label", text ? `${this.label}: ${text}` : this.label);
   }
 
+  /** Takes the picture away, and the figure around it. */
   clear() {
+    this.canvas.classList.add("vae-empty");
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     this.describe("nothing yet");
   }
@@ -68,7 +71,8 @@ export function figure(picture, caption) {
   return h("figure", { class: "vae-figure" }, picture.canvas, h("figcaption", {}, caption));
 }
 
-export function slider(label, { min, max, step, value }, onInput, said = (v) => number(v)) {
+/** A slider; an arrow key moves it by `by`, with Shift ten times as far. */
+export function slider(label, { min, max, step, value, by = step }, onInput, said = (v) => number(v)) {
   const id = newId();
   const output = h("output", { for: id, class: "vae-value" });
   const input = h("input", { type: "range", id, min, max, step, value });
@@ -81,6 +85,13 @@ export function slider(label, { min, max, step, value }, onInput, said = (v) => 
     input.setAttribute("aria-valuetext", output.textContent);
   };
   input.addEventListener("input", () => { tell(); onInput(input.valueAsNumber); });
+  input.addEventListener("keydown", (event) => {
+    const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!way || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    input.value = input.valueAsNumber + way * by * (event.shiftKey ? 10 : 1);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  });
   tell();
   const row = h("div", { class: "vae-slider" }, h("label", { for: id }, label), input, output);
   const set = (v) => { input.value = v; tell(); };

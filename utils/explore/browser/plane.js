@@ -21,7 +21,7 @@ export function plane(root, source, { model: first, names, start = null, moving 
   let model, pending, stop = () => {};
 
   const map = new LatentMap(source, { onMove: (z) => { stop(); move(z); }, onPick: (i) => { stop(); load(i); } });
-  const controls = ["z0 (right)", "z1 (up)"].map((label, d) => slider(label, { min: -4, max: 4, step: 0.01, value: 0 },
+  const controls = ["z0 (right)", "z1 (up)"].map((label, d) => slider(label, { min: -4, max: 4, step: 0.01, value: 0, by: 0.05 },
     (value) => { stop(); const z = [...map.z]; z[d] = value; move(z); }));
   const pickModel = modelChoice(source, names, first, use);
 
