@@ -1,10 +1,12 @@
 """The playground page, used in a real browser as a visitor does."""
 
+import io
 import re
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from autograder.cli import main
 from autograder.release import playground
@@ -431,6 +433,78 @@ def test_the_words_follow_the_data(page):
     page.locator('input[value="FashionMNIST"]').check()
     first = page.locator("main > section").first.inner_text()
     assert "boot" in first and "digit" not in first
+
+
+def moments(ink):
+    """How far a picture leans, how much ink it has, how wide it is."""
+    rows, columns = np.indices(ink.shape)
+    x, y = columns - (ink * columns).sum() / ink.sum(), rows - (ink * rows).sum() / ink.sum()
+    return {
+        "slant": -(ink * x * y).sum() / (ink * y * y).sum(),
+        "boldness": ink.sum(),
+        "width": np.sqrt((ink * x * x).sum() / ink.sum()),
+    }
+
+
+@pytest.mark.parametrize("quantity", ["slant", "boldness", "width"])
+def test_a_direction_moves_what_it_is_named_after(page, quantity):
+    explorer, seen = step(page, "directions"), []
+    explorer.get_by_label(quantity, exact=True).focus()
+    for key in ["Shift+ArrowLeft", "Shift+ArrowRight", "Shift+ArrowRight"]:
+        for _ in range(4 if not seen else 3):
+            page.keyboard.press(key)
+        seen.append(moments(pixels(explorer.locator(".vae-large")))[quantity])
+    assert seen[0] < seen[1] < seen[2]
+
+
+def test_an_explorer_is_walked_through_by_keyboard_alone(page):
+    explorer = step(page, "latents")
+    picture, said = explorer.locator(".vae-large"), explorer.locator(".vae-from")
+
+    def tab_to(what):
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            focused = page.locator(":focus")
+            ring = focused.evaluate("e => parseFloat(getComputedStyle(e).outlineWidth)")
+            kind = focused.evaluate("e => getComputedStyle(e).outlineStyle")
+            assert ring >= 2 and kind != "none", focused.evaluate("e => e.outerHTML")
+            if focused.evaluate("(e, what) => e.matches(what)", what):
+                return
+        pytest.fail(f"the Tab key never comes to {what}")
+
+    for wanted, key in {".vae-rows input": "Shift+ArrowRight", ".vae-tile": "Enter"}.items():
+        before = pixels(picture)
+        tab_to(wanted)
+        for _ in range(3):
+            page.keyboard.press(key)
+        assert np.abs(pixels(picture) - before).max() > 0.1
+    assert "(0)" in said.inner_text()
+
+
+def test_forced_colours_leave_step_and_bars_visible(visit, page_file):
+    page = visit(page_file.as_uri(), forced_colors="active")
+    ground = "e => getComputedStyle(e).backgroundColor"
+    links = page.locator("nav a")
+    assert links.nth(0).evaluate(ground) != links.nth(1).evaluate(ground)
+    step(page, "linked").locator(".vae-sum").filter(has_text="nats").wait_for()
+    shown = page.locator(".vae-part.vae-kl").first.screenshot()
+    assert len(Image.open(io.BytesIO(shown)).convert("RGB").getcolors()) > 1
+
+
+def test_nothing_moves_by_itself_where_motion_is_reduced(visit, page_file):
+    page = visit(page_file.as_uri(), reduced_motion="reduce")
+    cross = page.locator(".vae-cross circle").first
+    places = cross.evaluate(
+        """async (circle) => {
+          const places = [];
+          for (let i = 0; i < 20; i++) {
+            await new Promise(requestAnimationFrame);
+            places.push(circle.getAttribute("cx"));
+          }
+          return places;
+        }"""
+    )
+    assert len(set(places)) == 1
 
 
 def test_without_javascript_the_words_can_be_read(chromium, page_file):
