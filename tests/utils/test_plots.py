@@ -181,6 +181,7 @@ def test_wrong_input_is_explained(call, words):
 
 def test_a_table_reads_as_text_and_as_html():
     made = plots.table({"a<b": {"n": 3, "score": 0.12345}, "c": {"score": "none"}}, title="T")
+    assert '<th scope="col"></th>' not in made.html()  # a heading says something
     assert "0.123" in str(made) and "a<b" in str(made)
     assert "a&lt;b" in made.html() and "<caption>T" in made.html()
 

@@ -20,13 +20,14 @@ class Table(Shown):
         return {"text/html": self.html(), "text/plain": str(self)}, {}
 
     def html(self):
-        head = "".join(f'<th scope="col">{html.escape(str(c))}</th>' for c in ["", *self.columns])
+        head = "".join(f'<th scope="col">{html.escape(str(c))}</th>' for c in self.columns)
+        head = f"<thead><tr><td></td>{head}</tr></thead>"
         body = ""
         for name, cells in zip(self.names, self.cells, strict=True):
             line = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
             body += f'<tr><th scope="row">{html.escape(str(name))}</th>{line}</tr>'
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<table>{caption}{head}<tbody>{body}</tbody></table>"
 
     def __str__(self):
         lines = [["", *map(str, self.columns)]]
