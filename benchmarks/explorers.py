@@ -112,7 +112,8 @@ MOVE = """async ([root, step]) => {
       const { data } = canvas.getContext('2d').getImageData(0, 0, 28, 28);
       return data.reduce((sum, value, i) => (31 * sum + value * (i % 97)) % 1e9, 0);
     }
-    const image = element.querySelector('.widget-image, .jp-OutputArea-output img');
+    const shown = '.widget-image, .jp-OutputArea-output img:not(.vae-kept img)';
+    const image = element.querySelector(shown);
     if (image) await image.decode().catch(() => null);
     return image?.src;
   };
