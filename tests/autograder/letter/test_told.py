@@ -38,7 +38,12 @@ def test_nothing_is_lost_or_mistaken_for_something_else(case):
         assert not parts.tested
         return
     shown = [(t.property, t.passed, t.message) for t in parts.tested]
-    assert shown == [(question.property(o.check), o.passed, o.message) for o in outcomes]
+    said = [o.message for o in outcomes]
+    once = ["" if message in said[:i] else message for i, message in enumerate(said)]
+    assert shown == [
+        (question.property(o.check), o.passed, message)
+        for o, message in zip(outcomes, once, strict=True)
+    ]
     assert (parts.says, parts.reread) == ((mistake.says, mistake.reread) if mistake else ("", ""))
 
 
