@@ -15,7 +15,7 @@ from nbgrader.api import Gradebook
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "adapting.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
-QUICK = ("Points", "Word limits, points of answers in words")
+QUICK = ("Word limits, points of answers in words",)
 STEP = re.compile(r"```(diff|bash)\n(.*?)```", re.S)
 
 

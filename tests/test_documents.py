@@ -25,7 +25,7 @@ NOT_RUN = "not run by the tests"
 COMMAND = re.compile(r"(python3?|nbgrader|make|jupyter|dask|conda|pip|\.venv/bin/\w+) ")
 # What serves until it is stopped; it has begun when it says where.
 SERVERS = re.compile(r"python -m autograder answers|jupyter lab|dask (scheduler|worker)")
-FIRST = ["docs/for-instructors.md"]  # the others take --long
+FIRST = ["docs/for-students.md"]  # the others take minutes: --long
 CLASS = """\
 id,first_name,last_name,email,lms_user_id
 ada,Ada,Åström,ada@example.org,11

@@ -145,6 +145,7 @@ def measured(*options):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_hidden_mistakes_are_found_again_in_other_forms():
     measured("--formulas", "--count=5")
 

@@ -56,17 +56,22 @@ def test_nothing_of_nbgraders_is_replaced_anywhere_else():
 @pytest.mark.parametrize(
     "told, hour",
     [
-        ("2027-03-01 12:00 UTC", 12),
-        ("2027-03-01 12:00", 12),
         ("2027-03-01 12:00 +0200", 10),
-        ("2027-03-01T12:00:00.000001 +0200", 10),
-        ("2027-03-01 12:00 Asia/Kolkata", 6),
-        ("1 March 2027 12:00 +01:00", 11),
         ("2027-07-01 12:00 Europe/Berlin", 10),
         ("2027-03-01 12:00 CEST", None),
-        ("2027-03-01 12:00 IST", None),
-        ("1 March 2027 12:00 CEST", None),
-        ("soon", None),
+        *(
+            pytest.param(*more, marks=pytest.mark.long)
+            for more in [
+                ("2027-03-01 12:00 UTC", 12),
+                ("2027-03-01 12:00", 12),
+                ("2027-03-01T12:00:00.000001 +0200", 10),
+                ("2027-03-01 12:00 Asia/Kolkata", 6),
+                ("1 March 2027 12:00 +01:00", 11),
+                ("2027-03-01 12:00 IST", None),
+                ("1 March 2027 12:00 CEST", None),
+                ("soon", None),
+            ]
+        ),
     ],
 )
 def test_a_due_date_is_understood_or_refused(told, hour):

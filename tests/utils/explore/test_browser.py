@@ -322,6 +322,7 @@ def test_a_drawing_gets_its_name_and_passes(node):
     assert passes.mean() >= 0.9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dataset, least", [("MNIST", 0.97), ("FashionMNIST", 0.85)])
 def test_test_images_get_their_names_and_pass(node, dataset, least):
     test = data.load(dataset, train=False, root="embedded")

@@ -190,6 +190,7 @@ def expect(locator):
     return sync_api.expect(locator)
 
 
+@pytest.mark.long
 def test_a_plane_in_lab_follows_the_pointer_and_loads_a_point(shown):
     plane = shown("plane")
     where, points = plane.locator(".vae-side > .vae-small").first, plane.locator(".vae-map .vae-c4")
@@ -297,6 +298,7 @@ def test_a_saved_notebook_shows_the_last_picture_and_what_to_do(notebook, served
     assert page.get_by_text("model not found").locator("visible=true").count() == 0
 
 
+@pytest.mark.long
 def test_the_fallbacks_sliders_and_pictures_have_names_and_take_arrow_keys(notebook):
     page = notebook("from utils import explorers\nexplorers.interpolation('autoencoder', 'beta-0')")
     handle = page.locator(".vae-live .noUi-handle[aria-label]").first
