@@ -37,8 +37,10 @@ def serve(folder):
         wait_for(f"http://127.0.0.1:{port}/api", server, folder / "log")
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        server.wait(30)
+        # Nothing in it is to be kept, and asked to end it waits for its kernels: on a busy machine
+        # longer than anybody would. Kernels notice that their server is gone.
+        server.kill()
+        server.wait()
 
 
 def wait_for(url, server, log, seconds=120):
