@@ -63,7 +63,7 @@ site: setup        ## the playground and the documents as web pages: build/site
 	python -m autograder site
 
 lint: setup
-	ruff check . && ruff format --check . && mypy && python -m tests.house
+	ruff check . && ruff format --check . && mypy && python -m tests.support.house
 
 clean:
 	rm -rf build dist

@@ -19,12 +19,12 @@ from machine import machine
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # tests/lab.py starts JupyterLab
+sys.path.insert(0, str(ROOT))  # tests/support/lab.py starts JupyterLab
 
 from autograder.release import playground  # noqa: E402
-from tests import lab  # noqa: E402
 from tests.autograder.release.test_playground import PHONE, THREE, draw  # noqa: E402
 from tests.conftest import ARGUMENTS, chromium_path  # noqa: E402
+from tests.support import lab  # noqa: E402
 
 GOALS = {"page": 10, "lab": 10, "ipywidgets": 45, "beta": 4, "t": 4}
 LEAST = {"epochs": 20, "frames": 55}

@@ -80,7 +80,9 @@ def question(id: str, kind: str, root: Path = ROOT) -> list[Path]:
         checks = root / "utils" / "checks" / f"{where}.py"
         written.append(_appended(checks, parts["check"], parts["checked"].strip().split(", ")))
     if "bank" in parts:
-        written.append(_appended(root / "tests" / "bank" / f"{where}.py", parts["bank"]))
+        bank = root / "tests" / "bank" / where  # a folder, or a module
+        answers = bank / "__init__.py" if bank.is_dir() else bank.with_suffix(".py")
+        written.append(_appended(answers, parts["bank"]))
     return written
 
 

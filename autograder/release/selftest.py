@@ -149,7 +149,7 @@ def bank(question: Question, seeds: Sequence[int]) -> tuple[list[Finding], int]:
         return [], 0
     every = [a for a in (*answers.mutants(), *answers.variants()) if a.question == question.id]
     if not every and question.examine is None:
-        path = f"tests/bank/{question.assignment}.py"
+        path = f"tests/bank/{question.assignment}"
         return [Finding(question.id, "bank", f"holds no answers to it: {path}")], 0
     rows = table.run(every, seeds) if every else []
     found = []

@@ -17,7 +17,7 @@ from autograder.letter import letter as letters
 from autograder.letter import text, told
 from autograder.plugins.feedback import WritePage
 from autograder.student import landlock
-from tests import leaks, walls
+from tests.support import leaks, walls
 
 from . import cells
 

@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from autograder.key.catalogue import ASSIGNMENTS, known
@@ -56,8 +57,7 @@ def variants() -> tuple[Variant, ...]:
 
 def _modules():
     """Those of the assignments that have answers already, and those of all."""
-    here = Path(__file__).parent
-    names = [name for name in ASSIGNMENTS if (here / f"{name}.py").exists()]
+    names = [name for name in ASSIGNMENTS if find_spec(f"{__name__}.{name}")]
     return [importlib.import_module(f"{__name__}.{name}") for name in (*names, "runs", "found")]
 
 

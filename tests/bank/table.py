@@ -22,7 +22,7 @@ from tqdm import tqdm
 from autograder.key import catalogue
 from autograder.key.question import Exam, Result
 from autograder.student import probes
-from tests.forked import Forked
+from tests.support.forked import Forked
 
 from . import Mutant, Variant
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from autograder.key import catalogue, unnamed
 from autograder.key.question import Exam
-from tests.forked import Forked
+from tests.support.forked import Forked
 
 from . import Mutant, forms, mutants
 

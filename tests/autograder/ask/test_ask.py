@@ -22,8 +22,8 @@ from autograder.errors import WrongCall
 from autograder.key import catalogue
 from autograder.key.question import Exam
 from autograder.student.asking import InProcess
-from tests import pseudo
 from tests.bank import variants
+from tests.support import pseudo
 from utils import runs
 
 CODE = ("autoencoder", "vae", "interpolation", "autodecoder", "explore")

@@ -1,6 +1,6 @@
 """Mutated notebooks: each is read, or refused in words, and then gets a grade.
 
-`python -m tests.fuzz --notebooks 1000` sends them all through `nbgrader autograde`.
+`python -m tests.support.fuzz --notebooks 1000` sends them all through `nbgrader autograde`.
 """
 
 import json
@@ -9,7 +9,7 @@ import random
 import nbformat
 
 from autograder.exam import sanitize
-from tests import fuzz
+from tests.support import fuzz
 
 
 def test_every_mutant_becomes_a_notebook_or_a_reason(course, tmp_path):

@@ -25,8 +25,8 @@ from autograder.exam import room
 from autograder.exam.walls.common import NoBox
 from autograder.plugins import dates
 from autograder.release import build
-from tests import walls
 from tests.autograder.conftest import KL, Course
+from tests.support import walls
 
 TWICE = KL.replace("0.5 * ", "")
 CONFIG = 'c = get_config()\nc.CourseDirectory.source_directory = "source"\n'

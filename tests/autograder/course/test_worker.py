@@ -9,7 +9,7 @@ import autograder
 import utils
 from autograder.course import worker
 from autograder.key import catalogue
-from tests import house
+from tests.support import house
 
 GRADED = worker.graded_by(house.ROOT)
 

@@ -10,7 +10,7 @@ import pytest
 
 from autograder.exam.walls.common import Limits
 from autograder.student import wire
-from tests import walls
+from tests.support import walls
 
 
 @pytest.fixture(scope="module", params=walls.ways())

@@ -11,9 +11,9 @@ from autograder.exam import causes, examiner
 from autograder.exam.examiner import Cell
 from autograder.exam.walls.common import Limits
 from autograder.exam.warm import Warm
-from tests import walls
 from tests.autograder.conftest import KL
 from tests.autograder.exam.test_examiner import score, shown
+from tests.support import walls
 
 torch.set_num_threads(1)
 TEST = Cell("", "vae.kl_gaussian")

@@ -3,7 +3,7 @@
 import pytest
 
 from autograder import cli
-from tests import walls
+from tests.support import walls
 
 
 def test_a_machine_says_which_walls_hold(capsys):

@@ -14,7 +14,8 @@ from autograder.key import catalogue
 from autograder.key.question import Exam
 from autograder.student import probes
 from autograder.student.asking import InProcess
-from tests import bank, walls
+from tests import bank
+from tests.support import walls
 
 torch.set_num_threads(1)
 

@@ -15,8 +15,8 @@ from autograder import cli
 from autograder.exam import walls, warm
 from autograder.exam.walls import landlock
 from autograder.exam.walls.common import Account, NoBox
-from tests import walls as here
 from tests.autograder.conftest import KL
+from tests.support import walls as here
 
 torch.set_num_threads(1)
 ROOT = Path(__file__).resolve().parents[3]

@@ -21,8 +21,8 @@ from autograder.letter import told
 from autograder.plugins.feedback import WritePage
 from autograder.release.build import ROOT
 from autograder.student import probes
-from tests import leaks, pseudo
 from tests.bank import mutants, table, variants
+from tests.support import leaks, pseudo
 
 IDS = [q.id for assignment in catalogue.ASSIGNMENTS for q in catalogue.of(assignment).values()]
 

@@ -20,7 +20,7 @@ from autograder.key.vae.kl_gaussian import kl_gaussian
 from autograder.key.vae.reparametrize import reparametrize
 from benchmarks import honest
 from tests.bank import runs as bank
-from tests.forked import Forked
+from tests.support.forked import Forked
 from utils import graph, runs
 
 CODE = """

@@ -15,8 +15,8 @@ from nbgrader.api import Gradebook
 
 from autograder.exam import verdict
 from autograder.plugins import execute
-from tests import walls
 from tests.autograder.conftest import KL
+from tests.support import walls
 
 
 def name_of(cell):
@@ -220,7 +220,7 @@ def test_a_linked_notebook_is_not_read(course):
 def test_nbgraders_own_tests_pass_except_where_the_docs_say_why_not(chosen):
     root = Path(__file__).resolve().parents[3]
     command = (
-        "-m pytest -p tests.nbgrader_plugin -p no:cacheprovider --rootdir /tmp -rA "
+        "-m pytest -p tests.support.nbgrader_plugin -p no:cacheprovider --rootdir /tmp -rA "
         "--pyargs nbgrader.tests.apps.test_nbgrader_autograde -k"
     ).split()
     done = subprocess.run(

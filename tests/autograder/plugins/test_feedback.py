@@ -18,9 +18,9 @@ from autograder.letter import language
 from autograder.plugins import execute, tries
 from autograder.plugins.feedback import folded
 from autograder.release import build
-from tests import leaks, pseudo
 from tests.autograder import classroom
 from tests.desks.contracts import broken
+from tests.support import leaks, pseudo
 from tests.utils.hand_in.test_report import png
 
 SECRET = "value = reference(mu, logvar)"

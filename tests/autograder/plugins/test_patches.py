@@ -16,8 +16,8 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.nbgraderformat import common
 
 from autograder.plugins import patches
-from tests import house
 from tests.autograder import classroom
+from tests.support import house
 
 ROOT = Path(__file__).resolve().parents[3]
 PARAMETERS = {  # of what is replaced

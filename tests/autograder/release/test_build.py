@@ -13,7 +13,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from autograder.key import catalogue
 from autograder.release import build, bundle
-from tests import leaks
+from tests.support import leaks
 
 ROOT = build.ROOT
 MASTER = """\

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests import lab
 from tests.autograder.release.test_playground import THREE, draw, pixels
 from tests.conftest import visitor
+from tests.support import lab
 from utils import runs
 from utils.explore import browser, widgets
 from utils.explore.box import Sentence

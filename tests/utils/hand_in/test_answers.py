@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograder.key.written import WRITTEN
-from tests import lab
+from tests.support import lab
 from utils.hand_in import answers, counter, notebook, words
 
 # Unassigned characters differ between Unicode versions; controls between notions of a space.

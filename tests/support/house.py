@@ -1,4 +1,4 @@
-"""`python -m tests.house`: who imports whom, between the wings of this repository.
+"""`python -m tests.support.house`: who imports whom, between the wings of this repository.
 
 The rooms and what each may know stand in ARCHITECTURE.md; `tests/test_house.py` holds them to it.
 """
@@ -9,7 +9,7 @@ import ast
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # Wing: the wings that it may import. Each wing may import itself, and everybody `errors`.
 _MAY_KNOW = {
     "student": "utils",
@@ -34,10 +34,10 @@ SHARED = {"autograder.errors"}
 FRONT = {"autograder.cli", "autograder.__main__"}  # the command line calls them all
 
 
-def modules() -> dict[str, Path]:
-    """{dotted name: file} of both packages."""
+def modules(*packages: str) -> dict[str, Path]:
+    """{dotted name: file} of these packages; of `autograder` and `utils`, if none is named."""
     found = {}
-    for package in ("autograder", "utils"):
+    for package in packages or ("autograder", "utils"):
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path

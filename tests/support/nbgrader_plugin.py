@@ -1,6 +1,6 @@
 """pytest plug-in: run nbgrader's own autograde tests with this kit's plug-ins in place.
 
-    python -m pytest -p tests.nbgrader_plugin -p no:cacheprovider --rootdir /tmp \\
+    python -m pytest -p tests.support.nbgrader_plugin -p no:cacheprovider --rootdir /tmp \\
         --pyargs nbgrader.tests.apps.test_nbgrader_autograde
 
 `docs/nbgrader-tests.md` explains what differs. nbgrader reads `nbgrader_config.py` from Jupyter's

@@ -1,4 +1,4 @@
-"""`python -m tests.resume --kills 20`: grading that is disturbed ends in undisturbed grades.
+"""`python -m tests.support.resume --kills 20`: disturbed grading ends in undisturbed grades.
 
 A class is regraded while its coordinator or its workers are killed, its scheduler is lost, its disk
 is full or its gradebook is locked; then the same command runs again. At the end every student must
@@ -215,7 +215,7 @@ def fresh(base: Path, root: Path) -> None:
 
 def main() -> int:
     """Exit status 0 when all ended as undisturbed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.resume", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.support.resume", description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--only", nargs="+", choices=DISTURBANCES, default=list(DISTURBANCES))

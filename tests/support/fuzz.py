@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz --notebooks 1000`: mutated notebooks, graded by nbgrader with our plug-ins.
+"""`python -m tests.support.fuzz --notebooks 1000`: mutated notebooks in `nbgrader autograde`.
 
 Each must get a grade or a clear error, and an honest notebook afterwards its full points. The
 default test run does a few of them (`tests/autograder/course/test_fuzz.py`).
@@ -262,7 +262,7 @@ def main() -> int:
     """Exit status 0 when every mutant got a grade or a clear error, and the honest one its due."""
     from tests.autograder.conftest import Course
 
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.support.fuzz", description=__doc__)
     parser.add_argument("--notebooks", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="number of the first one")
     options = parser.parse_args()
