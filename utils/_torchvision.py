@@ -2,10 +2,9 @@
 
 import importlib
 import sys
+from functools import cache
 
 import torch
-
-_schemas = None  # the registration lasts only as long as this object
 
 
 def load(module="torchvision"):
@@ -14,15 +13,20 @@ def load(module="torchvision"):
     A torchvision built for another torch fails with "operator torchvision::nms does not exist".
     Datasets and transforms need no compiled operator, so declaring the missing ones is enough.
     """
-    global _schemas
     try:
         return importlib.import_module(module)
     except RuntimeError as problem:
-        if _schemas is not None or "torchvision::nms" not in str(problem):
+        if "torchvision::nms" not in str(problem):
             raise
     for name in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
         del sys.modules[name]  # halves of the failed import
-    _schemas = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        _schemas.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _declare()
     return importlib.import_module(module)
+
+
+@cache  # the registration lasts only as long as this object
+def _declare():
+    schemas = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        schemas.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return schemas

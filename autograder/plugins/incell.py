@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import cache
 
 from autograder.exam import verdict
 
 SEED = "AUTOGRADER_SEED"  # set by `execute`, so that the seed is known outside too
-_exam = None
 
 
 def grade(question_id: str) -> float:
@@ -21,24 +21,21 @@ def grade(question_id: str) -> float:
     Extra credit returns 0.0, because its cell is worth no points; `execute.SaveAutoGrades` takes
     the score from the record in the output.
     """
+    from IPython import get_ipython
     from IPython.display import display
 
-    record = verdict.of(lambda: _current_exam().grade(question_id), question_id, "kernel")
+    record = verdict.of(lambda: _exam(get_ipython()).grade(question_id), question_id, "kernel")
     print(record["feedback"])
     display({verdict.MIME: record, "text/plain": ""}, raw=True)
     return verdict.points(record)
 
 
-def _current_exam():
+@cache
+def _exam(shell):
     """One exam a kernel, so that a question graded twice costs and counts once."""
-    global _exam
-    if _exam is None:
-        from IPython import get_ipython
+    from autograder.key import catalogue
+    from autograder.key.question import Exam
+    from autograder.student.asking import InProcess
 
-        from autograder.key import catalogue
-        from autograder.key.question import Exam
-        from autograder.student.asking import InProcess
-
-        seed = int(os.environ.get(SEED) or secrets.randbelow(2**31))
-        _exam = Exam(InProcess(get_ipython().user_ns), seed, catalogue.find)
-    return _exam
+    seed = int(os.environ.get(SEED) or secrets.randbelow(2**31))
+    return Exam(InProcess(shell.user_ns), seed, catalogue.find)

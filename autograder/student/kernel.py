@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import ctypes
-import itertools
 import os
 import sys
 import tempfile
@@ -23,7 +22,8 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Instance, Type
 
-from autograder.student import asking, wire
+from autograder.student import asking, libraries, wire
+from autograder.student.standin import StandIn
 from autograder.student.statements import Onward
 
 TEXT_BUDGET = 64 * 1024  # characters of text that one cell may show
@@ -261,7 +261,7 @@ def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
     """
     to = fd if to is None else to
     if shared:
-        _alone()
+        libraries.work_alone()
     shell, itself = Shell.instance(), os.getpid()
     sys.path.insert(0, os.getcwd())
     _reseed()
@@ -330,34 +330,6 @@ def _send(fd: int, serial: int, answer: dict) -> None:
         wire.write(fd, data)
 
 
-def _alone() -> None:
-    """Have a DataLoader load by itself, and a pool of processes say why there is none: both need
-    memory or sockets that processes share.
-    """
-    import inspect
-    import multiprocessing.synchronize
-
-    from torch.utils.data import DataLoader
-
-    make = DataLoader.__init__
-    alone: dict = {"num_workers": 0, "persistent_workers": False, "timeout": 0}
-    alone |= {"prefetch_factor": None, "multiprocessing_context": None}
-    signature = inspect.signature(make)
-
-    def made(*args, **named):
-        given = signature.bind(*args, **named)
-        make(**{**given.arguments, **alone})
-
-    setattr(DataLoader, "__init__", made)  # noqa: B010
-
-    def refused(*args, **named):
-        raise OSError(
-            "processes cannot share memory while notebooks are graded here: do it in one process"
-        )
-
-    setattr(multiprocessing.synchronize.SemLock, "__init__", refused)  # noqa: B010
-
-
 def _reseed() -> None:
     """A child must not draw what its siblings draw."""
     import random
@@ -368,75 +340,3 @@ def _reseed() -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-class StandIn:
-    """A function that the examiner computes: the reference itself never comes here."""
-
-    def __init__(self, name: str, fd: int, to: int, serial: int):
-        self.__name__, self._fd, self._to, self._serial = name, fd, to, serial
-
-    def __call__(self, *args, **kwargs):
-        import torch
-
-        tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, torch.Tensor)]
-        places = itertools.count()
-        spec = {
-            "args": [self._place(v, places) for v in args],
-            "kwargs": {k: self._place(v, places) for k, v in kwargs.items()},
-        }
-        return _remote().apply(self, spec, *tensors)
-
-    def _place(self, value, places):
-        import torch
-
-        if isinstance(value, torch.Tensor):
-            return {"tensor": next(places)}
-        return {"value": value if isinstance(value, (bool, int, float, type(None))) else str(value)}
-
-    def _call(self, message: dict) -> dict:
-        wire.send(self._to, {"serial": self._serial, "stand_in": self.__name__, **message})
-        reply = wire.receive(self._fd)
-        if "error" in reply:
-            raise RuntimeError(f"{self.__name__}: {reply['error']}")
-        return reply
-
-
-def _remote():
-    """The autograd function behind every stand-in: values and vector-Jacobian products from
-    afar.
-    """
-    global _Remote
-    if _Remote is None:
-        import torch
-
-        class Remote(torch.autograd.Function):
-            @staticmethod
-            def forward(ctx, stand_in, spec, *tensors):
-                arrays = {f"tensor.{i}": t.detach().cpu().numpy() for i, t in enumerate(tensors)}
-                needed = [bool(t.requires_grad) for t in tensors]
-                reply = stand_in._call({"spec": spec, "needed": needed, **arrays})
-                ctx.stand_in, ctx.call, ctx.dtypes = (
-                    stand_in,
-                    reply["call"],
-                    [t.dtype for t in tensors],
-                )
-                results = [torch.from_numpy(reply[f"result.{i}"]) for i in range(reply["results"])]
-                return results[0] if reply["single"] else tuple(results)
-
-            @staticmethod
-            def backward(ctx, *cotangents):
-                arrays = {f"cotangent.{i}": c.numpy() for i, c in enumerate(cotangents)}
-                reply = ctx.stand_in._call({"pull": ctx.call, **arrays})
-                grads = [reply.get(f"grad.{i}") for i in range(len(ctx.dtypes))]
-                pulled = [
-                    None if g is None else torch.from_numpy(g).to(dtype)
-                    for g, dtype in zip(grads, ctx.dtypes, strict=True)
-                ]
-                return (None, None, *pulled)
-
-        _Remote = Remote
-    return _Remote
-
-
-_Remote = None
