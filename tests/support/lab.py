@@ -1,4 +1,4 @@
-"""JupyterLab in a folder of its own, for tests and benchmarks in a real browser."""
+"""JupyterLab, and Notebook 7 beside it, in a folder of its own: for tests in a real browser."""
 
 import contextlib
 import os
@@ -16,6 +16,7 @@ OPTIONS = [
     "--ServerApp.password=",
     "--allow-root",
     "--LabApp.expose_app_in_browser=True",
+    "--JupyterNotebookApp.expose_app_in_browser=True",
     "--ServerApp.disable_check_xsrf=True",
     "--LabApp.news_url=None",
 ]
@@ -25,7 +26,10 @@ IDLE = """() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext
 
 @contextlib.contextmanager
 def serve(folder):
-    """Runs JupyterLab in this folder; gives its address. RuntimeError when it does not start."""
+    """Runs JupyterLab in this folder; gives its address. RuntimeError when it does not start.
+
+    Below it, /lab/tree/NAME.ipynb is JupyterLab and /notebooks/NAME.ipynb is Notebook 7.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -89,6 +89,11 @@ def holding(box):
     box.keep()
 
 
+def beside(*parts):
+    """Parts side by side, or below each other where there is no room."""
+    return widgets.HBox(parts, layout=widgets.Layout(flex_flow="row wrap"))
+
+
 def note(text):
     """A line of small text; empty where there is nothing to say."""
     return widgets.HTML(f"<small>{html.escape(text)}</small>") if text else widgets.HTML()
@@ -97,4 +102,5 @@ def note(text):
 def picture():
     """An empty picture, to be filled with PNG."""
     # without tooltip: JupyterLab 4 fails to show an Image that has one
-    return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start"))
+    within = widgets.Layout(align_self="flex-start", max_width="calc(100% - 4px)")  # 4 px of margin
+    return widgets.Image(format="png", layout=within)

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw
 
 from utils import data, graph, runs
 from utils.explore import browser
-from utils.explore.box import Box, connect, explorer, holding, note, one_of, picture
+from utils.explore.box import Box, beside, connect, explorer, holding, note, one_of, picture
 from utils.explore.drawing import centred
 from utils.explore.models import dataset, decoded, finite, last_loss, load, origin, test_images
 from utils.explore.sheets import font, png, sheet, strip
@@ -54,7 +54,7 @@ class Beta(Box):
         self.image = picture()
         self.losses, self.caption = widgets.HTML(), widgets.HTML()
         left = widgets.VBox([self.image, self.caption])
-        super().__init__([self.which, self.slider, widgets.HBox([left, self.losses])])
+        super().__init__([self.which, self.slider, beside(left, self.losses)])
         connect(self.climb, self.which)
         connect(self.show, self.slider)
 
@@ -195,10 +195,7 @@ class Interpolation(Box):
         self.path = widgets.ToggleButtons(options=["linear", "spherical"])
         self.slider = widgets.FloatSlider(0.5, min=0, max=1, step=0.01, description="t")
         self.image, self.caption = picture(), widgets.HTML()
-        choose = [
-            widgets.HBox([self.start, self.start_number]),
-            widgets.HBox([self.end, self.end_number]),
-        ]
+        choose = [beside(self.start, self.start_number), beside(self.end, self.end_number)]
         controls = [*(choose if images is None else []), self.path, self.slider]
         super().__init__([*controls, self.image, self.caption, note(said)])
         connect(self.choose, self.start, self.end, self.start_number, self.end_number)
@@ -296,7 +293,7 @@ class Plane(Box):
         left = [self.map, widgets.HTML(legend)]
         go = widgets.HBox([self.number, self.load])
         right = [self.z0, self.z1, go, self.image, self.caption]
-        super().__init__([widgets.HBox([widgets.VBox(left), widgets.VBox(right)]), note(said)])
+        super().__init__([beside(widgets.VBox(left), widgets.VBox(right)), note(said)])
         self.load.on_click(lambda _: self.go_to(self.number.value))
         connect(self.show, self.z0, self.z1)
 
@@ -407,9 +404,7 @@ class Latents(Box):
         ]
         rows = [widgets.HBox(row) for row in rows]
         columns = [widgets.VBox(rows[i : i + 12]) for i in range(0, len(rows), 12)]
-        both = widgets.HBox([widgets.VBox(left), *columns])
-        both.layout.flex_flow = "row wrap"
-        super().__init__([both, widgets.HTML(DREAM), note(said)])
+        super().__init__([beside(widgets.VBox(left), *columns), widgets.HTML(DREAM), note(said)])
         self.randomize.on_click(lambda _: self.move_in_prior(self._normal()))
         self.reset.on_click(lambda _: self.move_in_prior(torch.zeros(run.nz)))
         self.dream.observe(lambda _: self.dream_on(), "value")
@@ -510,7 +505,7 @@ class Pad(Box):
         self.number = widgets.BoundedIntText(0, min=0, max=last, description="test image")
         self.again = widgets.Button(description="Sample again")
         self.image, self.caption = picture(), widgets.HTML()
-        bar = widgets.HBox([self.upload, self.number, self.again])
+        bar = beside(self.upload, self.number, self.again)
         super().__init__([bar, self.image, self.caption, note(said)])
         self.again.on_click(lambda _: self.show())
         self.upload.observe(lambda change: self.take(change["new"][-1]["content"]), "value")
@@ -543,12 +538,15 @@ class Pad(Box):
         }
         wanted = x[None].expand_as(logits)
         loss = F.binary_cross_entropy_with_logits(logits, wanted, reduction="sum")
-        table = "".join(
-            f"<tr><th>{symbol}</th>" + "".join(f"<td>{v:.2f}&ensp;</td>" for v in code[0].tolist())
-            for symbol, code in codes.items()
+        columns = [code[0].tolist() for code in codes.values()]
+        numbers = " ".join(
+            f'<span style="display:inline-block;margin-right:1em">z{d}: '
+            + " ".join(f"{symbol} {v:.2f}" for symbol, v in zip(codes, values, strict=True))
+            + "</span>"
+            for d, values in enumerate(zip(*columns, strict=True))
         )
         likelihood = f"log p(x|z) of the reconstruction: <b>{-loss / self._samples:.0f} nats</b>"
-        return sheet(rows, scale=3), f"<table>{table}</table><p>{likelihood}</p>"
+        return sheet(rows, scale=3), f"<p>{numbers}</p><p>{likelihood}</p>"
 
     def show(self):
         if self._x is None:

@@ -3,15 +3,16 @@
 
 import { h } from "./pieces.js";
 
-const CELL = 4, GAP = 26;
+const CELL = 4, GAP = 26, HEIGHT = 150;
 
 /** Draws what the encoder and the decoder of a model have computed last. */
 export class Network {
   constructor() {
-    this.canvas = h("canvas", { class: "vae-network", role: "img", height: 150, width: 640 });
+    this.canvas = h("canvas", { class: "vae-network", role: "img", height: HEIGHT, width: 640 });
     this.context = this.canvas.getContext("2d");
-    this.element = h("div", { class: "vae-scroll" }, this.canvas);
+    this.element = h("div", {}, this.canvas);
     this.lit = { encode: 0, decode: 0 };
+    new ResizeObserver(() => this.layers && this.draw()).observe(this.element);
   }
 
   /** Layers of the model: the input of the encoder, each linear or convolutional layer, the output. */
@@ -48,17 +49,23 @@ export class Network {
     const [text, glow] = [style.color, style.getPropertyValue("--vae-warm").trim()];
     const sizes = this.layers.map(({ layer }) => shapeOf(layer.data.length));
     const unit = (columns) => (columns === 28 ? 3 : columns === 1 ? 16 : CELL);
-    const width = sizes.reduce((sum, [columns]) => sum + columns * unit(columns) + GAP, 0);
-    if (canvas.width !== width) canvas.width = width;
-    context.clearRect(0, 0, canvas.width, canvas.height);
+    const wide = (part) => this.layers.reduce(
+      (sum, layer, n) => sum + (layer.part === part ? sizes[n][0] * unit(sizes[n][0]) + GAP : 0), 0);
+    const parts = [wide("encode"), wide("decode")], total = parts[0] + parts[1];
+    const folded = total > (this.element.clientWidth || Infinity); // the decoder below the encoder
+    const [width, height] = folded ? [Math.max(...parts), 2 * HEIGHT] : [total, HEIGHT];
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    context.clearRect(0, 0, width, height);
     context.font = "11px system-ui, sans-serif";
     context.textAlign = "center";
     context.fillStyle = text;
-    let x = GAP / 2, before = null;
+    let x = GAP / 2, middle = 62, before = null;
     this.layers.forEach(({ layer, part, seen }, n) => {
+      if (folded && part === "decode" && middle === 62)
+        [x, middle, before] = [GAP / 2, middle + HEIGHT, null];
       const { name } = layer, data = seen ?? layer.data;
       const [columns, rows] = sizes[n], cell = unit(columns), lit = this.lit[part];
-      const top = 62 - (rows * cell) / 2, right = x + columns * cell;
+      const top = middle - (rows * cell) / 2, right = x + columns * cell;
       if (before !== null && n) {
         context.strokeStyle = lit > 0.02 ? `rgb(${glow} / ${0.25 + 0.75 * lit})` : "rgb(128 128 128 / 0.5)";
         context.lineWidth = 1 + 3 * lit;
@@ -79,8 +86,8 @@ export class Network {
       context.lineWidth = 1 + lit;
       context.strokeRect(x - 1.5, top - 1.5, columns * cell + 2, rows * cell + 2);
       context.fillStyle = text;
-      context.fillText(name, (x + right) / 2, 124);
-      context.fillText(String(data.length), (x + right) / 2, 140);
+      context.fillText(name, (x + right) / 2, middle + 62);
+      context.fillText(String(data.length), (x + right) / 2, middle + 78);
       before = { right, top, bottom: top + rows * cell };
       x = right + GAP;
     });

@@ -3,8 +3,11 @@
 import { ModelError } from "./decoder.js";
 import { sigmas } from "./source.js";
 
-let lastId = 0;
-export const newId = () => `vae-${++lastId}`;
+/** An id of its own in the whole document: a notebook runs this module once a widget. */
+export function newId() {
+  globalThis.vaeLastId = (globalThis.vaeLastId ?? 0) + 1;
+  return `vae-${globalThis.vaeLastId}`;
+}
 
 const SVG = ["svg", "circle", "ellipse", "line", "path", "polyline", "text", "g", "rect", "title"];
 
