@@ -3,9 +3,11 @@ the same of disguised copies, and of a network that knows the test images by hea
 
     python -m benchmarks.copies honest      # about two minutes on one core
     python -m benchmarks.copies copied      # half a minute
+    python -m benchmarks.copies networks    # half a minute: classes that compute the kit's networks
 
 Trains on 4,000 embedded images, otherwise as the notebooks do. `SAME` of
-`autograder/key/kinds/kit.py` and `BY_HEART` of `trained.py` are set from these tables.
+`autograder/key/kinds/kit.py`, `BY_HEART` of `trained.py`, and `CODES` and `STEPS` of `borrowed.py`
+are set from these tables.
 """
 
 import argparse
@@ -17,11 +19,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from autograder.key.kinds import kit, trained
+from autograder.key import catalogue
+from autograder.key.kinds import borrowed, kit, trained
+from autograder.key.question import drawn
+from autograder.student.asking import InProcess
 from benchmarks import honest
 from benchmarks.machine import machine
 from tests.bank import runs as bank
-from utils import runs
+from tests.bank import variants
+from utils import graph, runs
 
 SETTINGS = [(1.0, 2), (1.0, 16), (0.0, 4), (10.0, 4), (0.3, 8), (None, 4)]  # beta, epochs
 SIZES = (1e-6, 1e-4, 1e-2, 3e-2, 1e-1)
@@ -82,12 +88,52 @@ def copies_table(folder):
         print(f"| {name} | " + " | ".join(cells) + f" | {np.mean(costs):+.1f} |")
 
 
+def networks_table():
+    """How much of the codes, and of the steps between pictures, the kit's network explains of
+    itself in disguise, and which network most of those of right answers of the bank.
+    """
+    inputs = borrowed.images(np.random.default_rng(0))
+    print("| the kit's run | " + " | ".join(f"noise of {size:g}" for size in SIZES) + " |")
+    print("|---|" + "--:|" * len(SIZES))
+    for name, (program, weights) in kit.networks().items():
+        nz, cells = program["nz"], []
+        turned = torch.linalg.qr(torch.randn(nz, nz))[0]
+        inputs |= borrowed.latents(np.random.default_rng(0), nz)
+        for size in SIZES:
+            noisy = {k: v + size * torch.randn_like(v) for k, v in weights.items()}
+            noisy |= {k: v.abs() for k, v in noisy.items() if k.endswith("running_var")}
+            x, z = (torch.from_numpy(inputs[key]).float() for key in ("own x", "own z"))
+            with torch.no_grad():
+                got = {
+                    "own codes": (graph.run(program["encode"], noisy, x)[0] @ turned).numpy(),
+                    "own pictures": graph.run(program["decode"], noisy, z @ turned.T)[0].numpy(),
+                }
+            found = borrowed.codes_alike(got, inputs)[name], borrowed.steps_alike(got, inputs)[name]
+            cells.append("{:.2f}, {:.2f}".format(*found))
+        print(f"| {name} | " + " | ".join(cells) + " |")
+    asked = [v for v in variants() if catalogue.find(v.question).taken]
+    for key, alike in (("codes", borrowed.codes_alike), ("steps", borrowed.steps_alike)):
+        most = (0.0, "")
+        for answer in asked:
+            for seed in SEEDS:
+                question = catalogue.find(answer.question)
+                inputs = drawn(question, seed)
+                names = {}
+                exec(answer.source, names)
+                found = alike(InProcess(names).ask(question.probe, inputs), inputs)
+                most = max(most, (max(found.values(), default=0.0), answer.question, answer.why))
+        print(f"\nOf right answers, {key}: at most {most[0]:.2f} ({most[1]}, {most[2]}).")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("part", choices=("honest", "copied"))
+    parser.add_argument("part", choices=("honest", "copied", "networks"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{machine('torch')}\n")
+    if options.part == "networks":
+        networks_table()
+        return
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         if options.part == "honest":

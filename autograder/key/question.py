@@ -83,6 +83,7 @@ class Question:
     examine(student, inputs, stand_ins, seconds) -> evidence: for what takes more than one probe on
         known inputs, such as a submitted training run; no reference runs beside it. sends: the
         names and kinds of its evidence; by default those that the probe declares.
+    taken(got, inputs) -> the kit's own network that the answer computes, by name, or None.
     runs: the submitted training runs that it looks at. goals: {run: what its last test ELBO must be
         at least for all points}, told to the student before handing in.
     images: training images with which its thresholds were measured; 0 where it has none.
@@ -108,6 +109,7 @@ class Question:
     explain: Callable[[Evidence, Evidence, Mapping, list], str | tuple | None] | None = None
     last: Callable[[Evidence, Evidence, Mapping, list], str | tuple | None] | None = None
     examine: Callable[..., dict] | None = None
+    taken: Callable[[Evidence, Mapping], str | None] | None = None
     sends: Mapping[str, Kind] = field(default_factory=dict)
     images: int = 0
     compared: bool = True
@@ -288,7 +290,7 @@ def judge(
     question: Question, got: Evidence, want: Evidence, inputs, stand_ins=(), seed=0
 ) -> Result:
     """Compare evidence with what was wanted, name the mistake, add up the points."""
-    interpreted = question.mistake("interpreted") if got.get("interpreted") else None
+    interpreted = question.mistake("interpreted") if _of_the_kit(question, got, inputs) else None
     if interpreted:
         got = question.read({"error": interpreted.says}, inputs)
     outcomes = tested(question, got, want, inputs)
@@ -312,6 +314,19 @@ def judge(
         seed,
         got.get("error"),
     )
+
+
+def _of_the_kit(question: Question, got: Evidence, inputs) -> bool:
+    """Whether code or a network of the kit gave the answer; evidence that is odd shows nothing."""
+    if got.get("interpreted"):
+        return True
+    try:
+        with np.errstate(all="ignore"):
+            return bool(question.taken and question.taken(got, inputs))
+    except Undeclared:
+        raise
+    except Exception:
+        return False
 
 
 def _examined(question, student, inputs, own) -> Mapping:

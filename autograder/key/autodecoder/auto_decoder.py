@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
+from autograder.key.kinds import borrowed
 from autograder.key.kinds.formula import inputs_unchanged
 from autograder.key.kinds.network import bounded, some
 from autograder.key.question import Check, Question, close, well_formed
@@ -32,6 +33,7 @@ def _codes(rng):
         "pushes": 60,
         "rate": 0.03,
         "far": 3.0,
+        **borrowed.latents(rng, 16),
     }
 
 
@@ -41,6 +43,7 @@ def _decodes(got, want, inputs):
             problem = got.get(f"{label}.error") or well_formed(got, want, key, f"nz = {nz}")
             if problem:
                 return problem
+    return got.get("own.error")
 
 
 def _unbounded(got, want, inputs):
@@ -168,5 +171,6 @@ QUESTION = Question(
     ),
     alike=lambda a, b, inputs: False,
     explain=_decoder_named,
+    taken=borrowed.taken,
     seconds=60.0,
 )

@@ -56,21 +56,30 @@ def likeness(logits, others) -> float:
 
 
 @cache
+def networks() -> dict[str, tuple[dict, dict]]:
+    """{name: (graph, weights)} of the kit's runs that code and decode images."""
+    from utils import runs
+
+    found = {
+        path.parent.name: (runs.read_graph(path.parent), runs.read_weights(path.parent))
+        for path in sorted(runs.REFERENCE.glob("*/graph.json"))
+    }
+    return {name: both for name, both in found.items() if both[0] and both[0]["encode"]}
+
+
+@cache
 def decoded() -> dict[str, np.ndarray]:
     """{name: what the kit's run of that name decodes from `strange`, (5 · EACH, 784)}."""
     import torch
 
-    from utils import graph, runs
+    from utils import graph
 
     found = {}
-    for path in sorted(runs.REFERENCE.glob("*/graph.json")):
-        program, weights = runs.read_graph(path.parent), runs.read_weights(path.parent)
-        if program is None or program["encode"] is None:
-            continue
+    for name, (program, weights) in networks().items():
         with torch.inference_mode():
             code = graph.run(program["encode"], weights, torch.from_numpy(strange()))[0]
             logits = graph.run(program["decode"], weights, code)[0]
-        found[path.parent.name] = logits.flatten(1).numpy()
+        found[name] = logits.flatten(1).numpy()
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from autograder.key.kinds import borrowed
 from autograder.key.question import Check, Question, close
 
 EDGES = 0.2  # of the numbers at the very end of a range: an output that goes no further
@@ -48,7 +49,7 @@ def network_form(expected):
                 problem = output_problem(got, key, expected(count, nz))
                 if problem:
                     return f"with nz = {nz} and a batch of {count}: {problem}"
-        return None
+        return got.get("own.error")
 
     return test
 
@@ -277,12 +278,13 @@ def network(id, *, points, reference, draw, expected, stages) -> Question:
     draw(rng, count, nz) -> inputs of the network; expected(count, nz) -> shape of its outputs;
     stages: the (C, H, W) that have to appear on the way.
     """
-    name = id.split(".")[1]
+    name, decodes = id.split(".")[1], len(expected(1, 2)) == 4
 
     def drawn(rng):
         sizes = [int(n) for n in rng.permutation([2, 5])]
         batches = {f"input.{nz}": draw(rng, 6 + i, nz) for i, nz in enumerate(sizes)}
-        return {"name": name, "sizes": sizes, **batches}
+        own = borrowed.latents(rng, sizes[0]) if decodes else borrowed.images(rng)
+        return {"name": name, "sizes": sizes, **batches, **own}
 
     return Question(
         id=id,
@@ -292,6 +294,7 @@ def network(id, *, points, reference, draw, expected, stages) -> Question:
         reference={name: reference},
         checks=network_checks(expected, stages),
         explain=network_named(expected, stages),
+        taken=borrowed.taken,
         compared=False,
         seconds=20,
     )

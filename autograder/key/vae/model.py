@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
-from autograder.key.kinds import noise
+from autograder.key.kinds import borrowed, noise
 from autograder.key.kinds.network import blobs, bounded, pixels_named, untrainable
 from autograder.key.question import Check, Question, close
 from autograder.key.vae.reparametrize import reparametrize
@@ -68,6 +68,8 @@ def _model_inputs(rng):
         "x": blobs(rng, 7),
         **{f"z.{nz}": rng.normal(0, 1.5, (6, nz)) for nz in sizes},
         "draws": DRAWS,
+        **borrowed.images(rng),
+        **borrowed.latents(rng, sizes[0]),
         "own seed": int(rng.integers(2**31)),  # of what is drawn on this side; not sent
     }
 
@@ -181,6 +183,7 @@ def _model_encode(got, want, inputs):
         problem = problem or _wrong_parts(got, "encode", tag)
         for i, part in enumerate(("mu", "logvar")):
             problem = problem or _shaped(got, f"encode{tag}.{i}", (images, nz), part)
+    problem = problem or got.get("own.error")
     if problem:
         return problem
     if got.get("mu lowest") is None:
@@ -536,6 +539,7 @@ QUESTION = Question(
     ),
     explain=_model_named,
     examine=_model_asked,
+    taken=borrowed.taken,
     sends={**probes.find("vae.model").sends, **probes.find("vae.decoding").sends, **PROJECTED},
     seconds=30,
 )

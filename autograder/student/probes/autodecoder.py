@@ -12,6 +12,7 @@ from autograder.student.probes.common import (
     FLAG,
     LIST,
     NUMBER,
+    OWN,
     RESULT,
     TRIED,
     array,
@@ -22,6 +23,7 @@ from autograder.student.probes.common import (
     file,
     lookup,
     nothing_came,
+    own,
     probe,
     seeded,
     unlearned,
@@ -34,6 +36,7 @@ from autograder.student.probes.common import (
         "{sizes}.single": RESULT,  # of the first row alone
         "{sizes}.training": RESULT,  # in train mode
         "after.{}": ARRAY,
+        "own": OWN,
         "closer": TRIED,  # of the one called main, all that follows
         "first": RESULT,  # two calls
         "again": RESULT,
@@ -70,6 +73,9 @@ def decoder(names, inputs) -> dict:
     nothing_came(evidence, inputs["sizes"])
     nz, z = inputs["sizes"][inputs["main"]], inputs[f"{inputs['main']}.z"]
     z, weights = torch.from_numpy(z.copy()).float(), torch.from_numpy(inputs["weights"]).float()
+    fresh = attempt(evidence, "own", lambda: build(nz).eval())
+    if fresh is not None:
+        own(evidence, inputs, decode=fresh)
     attempt(evidence, "closer", _closer, evidence, build, nz, z, weights)
     for label in ("up", "down"):
         attempt(evidence, label, _push, evidence, build, label, nz, z, inputs)

@@ -49,6 +49,7 @@ class _Shapes(TorchDispatchMode):
         "again.{sizes}": RESULT,
         "input changed": FLAG,
         "shapes": LIST,  # (C, H, W) of the feature maps on the way
+        "own": common.OWN,
         "structure": TRIED,
         "parameters": NUMBER,
         "frozen": LIST,  # names of parameters
@@ -68,7 +69,7 @@ class _Shapes(TorchDispatchMode):
 def network(names, inputs) -> dict:
     """Build a network a few times and look at it from outside.
 
-    inputs: name; sizes: two nz; input.<nz>: a batch for each.
+    inputs: name; sizes: two nz; input.<nz>: a batch for each; own x or own z: see `common.own`.
     """
     found = common.lookup(names, inputs["name"])
     sizes = [int(nz) for nz in inputs["sizes"]]
@@ -86,6 +87,9 @@ def network(names, inputs) -> dict:
             evidence, f"alone.{nz}", lambda nz=nz: _alone(evidence, build, nz, batches[nz])
         )
     nz, x = sizes[0], batches[sizes[0]]
+    fresh = common.attempt(evidence, "own", lambda: build(nz).eval())
+    if fresh is not None:
+        common.own(evidence, inputs, code=fresh, decode=fresh)
     common.attempt(evidence, "structure", lambda: structure(evidence, build(nz), x))
     common.attempt(
         evidence, "instances", lambda: instances(evidence, [build(nz) for _ in range(INSTANCES)], x)

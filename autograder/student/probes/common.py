@@ -313,6 +313,28 @@ def unlearned(module, use) -> list[str]:
     return [n for n, grad in zip(buffers, grads, strict=True) if grad is not None and grad.any()]
 
 
+OWN: Kind = {  # of `own`
+    " codes": np.ndarray,
+    " pictures": np.ndarray,
+    **TRIED,
+}
+
+
+def own(evidence: dict, inputs, code=None, decode=None) -> None:
+    """What a fresh network makes of images and latents that nothing else is asked with.
+
+    inputs: own x, images; own z, latents, of the size that the network was built for.
+    """
+
+    def asked():
+        with torch.no_grad():
+            for key, given, call in (("codes", "own x", code), ("pictures", "own z", decode)):
+                if call is not None and given in inputs:
+                    evidence[f"own {key}"] = array(call(torch.from_numpy(inputs[given]).float()))
+
+    attempt(evidence, "own", asked)
+
+
 ENDS = "lowest", "highest", "at lowest", "at highest"
 
 

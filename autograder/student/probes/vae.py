@@ -50,6 +50,7 @@ def _of_methods(tag) -> dict:
         **_of_methods(".{sizes}.all"),  # of all images, twice
         **_of_methods(".{sizes}.again"),
         "images changed": FLAG,
+        "own": common.OWN,
         "structure": TRIED,
         "parameters": NUMBER,
         "frozen": LIST,  # names of parameters
@@ -100,6 +101,8 @@ def model(names, inputs) -> dict:
             _parts(evidence, f".{nz}.one", vae, x[:1], z[:1])
             for tag in ("all", "again") if nz == inputs["sizes"][0] else ():
                 _parts(evidence, f".{nz}.{tag}", vae, x, z)
+    if fresh is not None:
+        common.own(evidence, inputs, lambda images: fresh.encode(images)[0], fresh.decode)
     evidence["images changed"] = not torch.equal(x, as_given)
     if fresh is None:  # how building failed is all there is to say
         for part in ("structure", "instances", "samples.eval", "samples.train", "rebuilding"):
