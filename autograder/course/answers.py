@@ -12,6 +12,7 @@ import base64
 import json
 import math
 import re
+import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import joinedload
 from traitlets import Enum, Float
 from traitlets.config import Configurable
@@ -34,7 +36,9 @@ from autograder.course.course import Course
 from autograder.errors import WrongCall
 from autograder.key import catalogue
 from autograder.key.written import Criterion, criteria_of
+from autograder.letter.language import ENGLISH
 from autograder.plugins import prose
+from autograder.plugins.feedback import Letter
 from utils.hand_in.answers import own
 from utils.hand_in.answers import words as count
 from utils.hand_in.words import UNSPACED
@@ -79,15 +83,15 @@ class WordLimit(Configurable):
         cut = ends[low - 1] if low else 0
         return text[:cut], text[cut:]
 
-    def says(self, words: int, limit: int | None) -> str:
+    def says(self, words: int, limit: int | None, say=ENGLISH.say) -> str:
         """The flag of an answer over the limit, or ''."""
         if not limit or words <= limit:
             return ""
-        over = f"{words:,} words, {words - limit:,} over the limit"
+        over = say("{} words, {} over the limit", f"{words:,}", f"{words - limit:,}")
         off = self.points_off(words, limit)
         if off:
-            return f"{over}: {off:g} points off"
-        return f"{over}: what is grey stands behind it" if self.policy == "cut" else over
+            return say("{}: {} points off", over, f"{off:g}")
+        return say("{}: what is grey stands behind it", over) if self.policy == "cut" else over
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,8 @@ class Answer:
     waiting: bool
     criteria: dict[str, float]
     comment: str
-    label: str = ""
-    alike: list = field(default_factory=list)
+    number: int = 0  # on the page
+    alike: list[tuple[int, float]] = field(default_factory=list)  # (number, similarity)
     reference: float = 0.0
 
     @property
@@ -154,6 +158,7 @@ class Desk:
 
     def __init__(self, course: Course, alike: float = ALIKE):
         self.course, self.alike = course, alike
+        self.language = Letter(config=course.config).spoken(course.root)
         self.limit = WordLimit(config=course.config)
         self.questions = self._questions()
         if not self.questions:
@@ -176,7 +181,7 @@ class Desk:
             scheme = "\n".join(_SCHEME.findall(rubric))
             found[name] = Asked(
                 name,
-                known.title if known else name,
+                self.language.told(known.title) if known else name,
                 points,
                 known.words if known else None,
                 prompt=_SCHEME.sub("", rubric).strip(),
@@ -242,12 +247,15 @@ class Desk:
     def find(self, key: str) -> tuple[Asked, Answer]:
         """The answer of one grade, as it is now; MissingEntry where there is none."""
         with self.course.gradebook() as gradebook:
-            grade = gradebook.find_grade_by_id(key)
-            asked = self.questions.get(grade.name)
-            submission = grade.notebook.assignment
-            if asked is None or submission.name != self.course.assignment:
-                raise MissingEntry
-            return asked, self._answer(asked, submission, grade.notebook, grade)
+            return self._found(gradebook, key)[:2]
+
+    def _found(self, gradebook, key: str) -> tuple[Asked, Answer, Grade]:
+        grade = gradebook.find_grade_by_id(key)
+        asked = self.questions.get(grade.name)
+        submission = grade.notebook.assignment
+        if asked is None or submission.name != self.course.assignment:
+            raise MissingEntry
+        return asked, self._answer(asked, submission, grade.notebook, grade), grade
 
     def enter(self, key: str, sent: dict) -> dict:
         """Put marks and comment of one answer into the gradebook; what stands there then.
@@ -255,25 +263,29 @@ class Desk:
         sent: {"marks": number or None, "criteria": {title: number}, "comment": text, "was": what
         the page showed}. Refused where it is no mark, or where somebody else was faster.
         """
-        asked, answer = self.find(key)
-        if sent.get("was") != answer.entered:
-            raise Refused(
-                f"Not saved. Somebody has changed it meanwhile to {_told(answer)}. "
-                "Enter yours again to replace that."
-            )
-        criteria = {
-            c.title: _mark(sent.get("criteria", {}).get(c.title), c.points, c.title)
-            for c in asked.criteria
-        }
-        criteria = {title: mark for title, mark in criteria.items() if mark is not None}
-        marks = _mark(sent.get("marks"), asked.points, "Marks")
-        if marks is not None and criteria and abs(sum(criteria.values()) - marks) > 1e-9:
-            criteria = {}
-        off = self.limit.points_off(answer.words, asked.limit)
-        comment = str(sent.get("comment") or "").strip()
-        said = composed(asked, marks, criteria, off, answer.words, comment)
+        say = self.language.say
         with self.course.gradebook() as gradebook:
-            grade = gradebook.find_grade_by_id(key)
+            _alone(gradebook, key, say)
+            asked, answer, grade = self._found(gradebook, key)
+            if sent.get("was") != answer.entered:
+                raise Refused(
+                    say(
+                        "Not saved. Somebody has changed it meanwhile to {}. "
+                        "Enter yours again to replace that.",
+                        self._told(answer),
+                    )
+                )
+            criteria = {
+                c.title: self._mark(sent.get("criteria", {}).get(c.title), c.points, c.title)
+                for c in asked.criteria
+            }
+            criteria = {title: mark for title, mark in criteria.items() if mark is not None}
+            marks = self._mark(sent.get("marks"), asked.points, say("Marks"))
+            if marks is not None and criteria and abs(sum(criteria.values()) - marks) > 1e-9:
+                criteria = {}
+            off = self.limit.points_off(answer.words, asked.limit)
+            comment = str(sent.get("comment") or "").strip()
+            said = composed(asked, marks, criteria, off, answer.words, comment)
             grade.manual_score = None if marks is None else max(0.0, marks - off)
             # As the formgrader has it
             grade.needs_manual_grade = grade.manual_score is None and grade.auto_score is None
@@ -283,6 +295,40 @@ class Desk:
         for change in self.course.settle({answer.student}):
             print(change, flush=True)
         return self.find(key)[1].entered
+
+    def _told(self, answer: Answer) -> str:
+        say = self.language.say
+        marks = say("no marks") if answer.score is None else say("{} points", f"{answer.score:g}")
+        if not answer.comment:
+            return say("{}, no comment", marks)
+        return say("{} and “{}”", marks, answer.comment[:200])
+
+    def _mark(self, value, most: float, what: str) -> float | None:
+        if value is None or value == "":
+            return None
+        try:
+            mark = float(value)
+        except (TypeError, ValueError):
+            refused = self.language.say("{}: “{}” is no number.", what, str(value)[:20])
+            raise Refused(refused) from None
+        if not 0 <= mark <= most:
+            raise Refused(self.language.say("{}: between 0 and {}, please.", what, f"{most:g}"))
+        return mark
+
+
+def _alone(gradebook, key: str, say) -> None:
+    """From here until the commit nobody else writes this grade: a second server, or the formgrader,
+    waits. A change that changes nothing, as every database understands it.
+    """
+    try:
+        gradebook.db.query(Grade).filter(Grade.id == key).update(
+            {Grade.needs_manual_grade: Grade.needs_manual_grade}
+        )
+    except OperationalError:
+        gradebook.db.rollback()
+        raise Refused(
+            say("Not saved: another program is writing the gradebook. Enter it once more.")
+        ) from None
 
 
 def graded(gradebook, assignment: str):
@@ -334,23 +380,6 @@ def composed(asked: Asked, marks, criteria: dict, off: float, words: int, commen
     if off:
         parts.append(f"length −{off:g} ({words:,} words, at most {asked.limit} were asked for)")
     return f"Marks: {'; '.join(parts)}\n\n{comment}".strip()
-
-
-def _told(answer: Answer) -> str:
-    marks = "no marks" if answer.score is None else f"{answer.score:g} points"
-    return f"{marks} and “{answer.comment[:200]}”" if answer.comment else f"{marks}, no comment"
-
-
-def _mark(value, most: float, what: str) -> float | None:
-    if value is None or value == "":
-        return None
-    try:
-        mark = float(value)
-    except (TypeError, ValueError):
-        raise Refused(f"{what}: {str(value)[:20]!r} is no number.") from None
-    if not 0 <= mark <= most:
-        raise Refused(f"{what}: between 0 and {most:g}, please.")
-    return mark
 
 
 def read(path: Path) -> dict[str, dict]:
@@ -433,9 +462,17 @@ def grouped(alike: np.ndarray) -> list[list[int]]:
     return sorted(groups.values(), key=len, reverse=True)
 
 
-@lru_cache(maxsize=64)
+_COMPARING = threading.Lock()
+
+
 def compared(texts: tuple[str, ...]) -> tuple[np.ndarray, list[list[int]]]:
     """Similarities of all texts, and the groups of all but the last, which is the reference."""
+    with _COMPARING:  # who comes while it is being worked out waits for that
+        return _compared(texts)
+
+
+@lru_cache(maxsize=64)
+def _compared(texts: tuple[str, ...]) -> tuple[np.ndarray, list[list[int]]]:
     alike = similarities(texts)
     return alike, grouped(alike[:-1, :-1])
 
@@ -448,7 +485,9 @@ class Group:
     answers: list[Answer]
 
 
-def arranged(asked: Asked, answers: list[Answer], threshold: float) -> tuple[list[Group], dict]:
+def arranged(
+    asked: Asked, answers: list[Answer], threshold: float, say=ENGLISH.say
+) -> tuple[list[Group], dict]:
     """Groups of answers with what is alike noted in them, and the numbers that explain the mark."""
     full = [a for a in answers if a.words >= SHORT]
     short = [a for a in answers if a.text and a.words < SHORT]
@@ -456,15 +495,15 @@ def arranged(asked: Asked, answers: list[Answer], threshold: float) -> tuple[lis
     alike, groups = compared((*(a.text for a in full), asked.reference))
     many = [[full[i] for i in group] for group in groups if len(group) > 1]
     alone = [full[group[0]] for group in groups if len(group) == 1]
-    found = [Group(f"Group {n}", g) for n, g in enumerate(many, 1)]
-    found += [Group("On their own", alone), Group(f"Under {SHORT} words", short)]
-    found = [g for g in [*found, Group("Nothing written", empty)] if g.answers]
+    found = [Group(say("Group {}", n), g) for n, g in enumerate(many, 1)]
+    found += [Group(say("On their own"), alone), Group(say("Under {} words", SHORT), short)]
+    found = [g for g in [*found, Group(say("Nothing written"), empty)] if g.answers]
     for number, answer in enumerate((a for group in found for a in group.answers), 1):
-        answer.label = f"Answer {number}"
+        answer.number = number
     for i, answer in enumerate(full):
         close = [j for j in range(len(full)) if j != i and alike[i, j] >= threshold]
         close.sort(key=lambda j: -alike[i, j])
-        answer.alike = [(full[j].label, float(alike[i, j])) for j in close]
+        answer.alike = [(full[j].number, float(alike[i, j])) for j in close]
         answer.reference = float(alike[i, -1]) if asked.reference else 0.0
     pairs = alike[:-1, :-1][np.triu_indices(len(full), 1)]
     explained = {"pairs": len(pairs), "threshold": threshold}

@@ -10,7 +10,7 @@ import tornado.web
 from autograder.course import naming
 from autograder.errors import WrongCall
 from autograder.key.named import Unusable
-from autograder.letter.page import template
+from autograder.letter.page import speech, template
 
 PAGES = Path(__file__).parent / "pages"
 
@@ -20,17 +20,19 @@ def handlers(handler: type[tornado.web.RequestHandler]) -> list[tuple]:
 
     class Page(handler):
         def get(self):
-            course = self.desk.course
+            course, language = self.desk.course, self.desk.language
             try:
                 known = {"names": naming.names(course), "problems": naming.named(course).problems()}
             except WrongCall as problem:
                 self.set_status(409)
                 self.set_header("Content-Type", "text/plain; charset=utf-8")
-                self.finish(str(problem))
+                self.finish(language.told(str(problem)))
                 return
             shown = {"assignment": course.assignment, "groups": naming.groups(course), **known}
             self.finish(
-                template(PAGES / "mistakes.html").render(token=self.settings["token"], **shown)
+                template(PAGES / "mistakes.html.j2").render(
+                    **speech(language, PAGES), token=self.settings["token"], **shown
+                )
             )
 
     class Name(handler):
@@ -41,7 +43,9 @@ def handlers(handler: type[tornado.web.RequestHandler]) -> list[tuple]:
                 told = naming.name(self.desk.course, key, *asked)
             except (Unusable, WrongCall) as problem:
                 self.set_status(409)
-                self.finish({"problem": f"Not saved: {problem}."})
+                language = self.desk.language
+                said = language.say("Not saved: {}.", language.told(str(problem)))
+                self.finish({"problem": said})
             except (ValueError, KeyError, TypeError):
                 raise tornado.web.HTTPError(404) from None
             else:

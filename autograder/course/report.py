@@ -327,15 +327,15 @@ def flags(course: Course, shown: Overview) -> dict[str, list[str]]:
 
 def _connected(given: list[answers.Answer]) -> list[list[answers.Answer]]:
     """Answers that are much alike, directly or through others."""
-    by_label, groups, seen = {a.label: a for a in given}, [], set()
+    by_number, groups, seen = {a.number: a for a in given}, [], set()
     for answer in given:
         group, waiting = [], [answer] if answer.alike else []
         while waiting:
             one = waiting.pop()
-            if one.label not in seen:
-                seen.add(one.label)
+            if one.number not in seen:
+                seen.add(one.number)
                 group.append(one)
-                waiting += [by_label[label] for label, _ in one.alike]
+                waiting += [by_number[number] for number, _ in one.alike]
         groups += [group] if group else []
     return groups
 
@@ -350,7 +350,7 @@ def says(item: Item, mistake: str) -> str:
 def page(course: Course) -> str:
     """The report as HTML."""
     shown = overview(course)
-    return template(answers.PAGES / "report.html", _duration).render(
+    return template(answers.PAGES / "report.html.j2", _duration).render(
         shown=shown,
         flags=flags(course, shown),
         says=says,

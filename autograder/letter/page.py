@@ -8,6 +8,9 @@ from pathlib import Path
 
 import jinja2
 
+from autograder.letter import sentences
+from autograder.letter.language import Language
+
 
 @cache
 def template(file: Path, ago: Callable | None = None) -> jinja2.Template:
@@ -22,3 +25,10 @@ def template(file: Path, ago: Callable | None = None) -> jinja2.Template:
     if ago:
         environment.filters["ago"] = ago
     return environment.get_template(file.name)
+
+
+def speech(language: Language, folder: Path) -> dict:
+    """What a template of a folder fills in to speak a language; `said` is for its scripts."""
+    known = language.sentences
+    said = {s: known[s] for s in sentences.said(folder) if s in known}
+    return {"say": language.say, "told": language.told, "lang": language.name, "said": said}

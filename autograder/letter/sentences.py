@@ -14,7 +14,7 @@ AUTOGRADER = Path(__file__).resolve().parents[1]
 # Where sentences are put together: checks, what student code did, what became of a submission, what
 # is asked about one's own work.
 ROOMS = ("key", "student", "exam", "ask/pool")
-SPEAKING = ("letter", "plugins", "ask")  # rooms whose pages say their own
+SPEAKING = ("letter", "plugins", "ask", "course")  # rooms whose pages say their own
 # Single words that checks fill into a sentence; other single words are names in code.
 WORDS = (
     *("top", "bottom", "left", "right", "first", "last", "high", "low", "large", "small"),
@@ -41,13 +41,13 @@ def all_of_them() -> list[str]:
 
 
 def said(folder: Path) -> Iterator[str]:
-    """The first arguments of every `say(…)` in the code and templates of a folder."""
+    """The first arguments of every `say(…)` in the code, templates and scripts of a folder."""
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".py":
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Call) and _named(node.func) == "say":
                     yield from (a.value for a in node.args[:1] if isinstance(a, ast.Constant))
-        elif path.suffix == ".j2":
+        elif path.suffix in (".j2", ".js"):
             yield from re.findall(r"\bsay\(\"([^\"]+)\"", path.read_text("utf-8"))
 
 

@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 import tempfile
+import threading
 import warnings
 import webbrowser
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ from autograder.course.answers import (
 from autograder.course.course import Course
 from autograder.course.marking import rubric
 from autograder.errors import WrongCall
-from autograder.letter.page import template
+from autograder.letter.page import speech, template
 from autograder.plugins import prose
 
 
@@ -74,43 +75,57 @@ class _Handler(tornado.web.RequestHandler):
 
     def write_error(self, status_code, **about):
         self.set_header("Content-Type", "text/plain; charset=utf-8")
+        say = self.desk.language.say
         said = {
-            403: "Open the address that `python -m autograder answers` printed.",
-            404: "There is nothing here.",
+            403: say("Open the address that `python -m autograder answers` printed."),
+            404: say("There is nothing here."),
         }
-        self.finish(said.get(status_code, "The gradebook could not be read; the terminal says why"))
+        unread = say("The gradebook could not be read; the terminal says why.")
+        self.finish(said.get(status_code, unread))
 
 
 class _Page(_Handler):
     def get(self, name: str):
-        desk = self.desk
-        if name not in desk.questions:
-            if name:
-                raise tornado.web.HTTPError(404)
-            self.redirect("/" + next(iter(desk.questions)))
-            return
-        asked, answers = desk.questions[name], desk.answers(name)
-        groups, explained = arranged(asked, answers, desk.alike)
-        comments: dict[str, int] = {}
-        for said in (part for a in answers for part in a.comment.split("\n\n") if part):
-            comments[said] = comments.get(said, 0) + 1
-        self.finish(
-            template(PAGES / "answers.html").render(
-                asked=asked,
-                questions=desk.questions,
-                groups=groups,
-                explained=explained,
-                comments=sorted(comments, key=lambda c: -comments[c])[:50],
-                limit=desk.limit,
-                assignment=desk.course.assignment,
-                token=self.settings["token"],
-                progress=rubric.progress(desk),
-                total=len(answers),
-                waiting=sum(a.waiting for a in answers),
-                shown=_shown,
-                html=prose.html,
-            )
-        )
+        if name in self.desk.questions:
+            self.finish(page(self.desk, name, self.settings["token"]))
+        elif name:
+            raise tornado.web.HTTPError(404)
+        else:
+            self.redirect("/" + next(iter(self.desk.questions)))
+
+
+def page(desk: Desk, name: str, token: str = "") -> str:
+    """The page of one question."""
+    asked, answers = desk.questions[name], desk.answers(name)
+    groups, explained = arranged(asked, answers, desk.alike, desk.language.say)
+    comments: dict[str, int] = {}
+    for said in (part for a in answers for part in a.comment.split("\n\n") if part):
+        comments[said] = comments.get(said, 0) + 1
+    return template(PAGES / "answers.html.j2").render(
+        **speech(desk.language, PAGES),
+        asked=asked,
+        questions=desk.questions,
+        groups=groups,
+        explained=explained,
+        comments=sorted(comments, key=lambda c: -comments[c])[:50],
+        limit=desk.limit,
+        assignment=desk.course.assignment,
+        token=token,
+        progress=rubric.progress(desk),
+        total=len(answers),
+        waiting=sum(a.waiting for a in answers),
+        shown=_shown,
+        html=prose.html,
+    )
+
+
+def ahead(desk: Desk) -> None:
+    """Make every page once: what is read, compared and rendered for it is kept, and is there when
+    a browser asks.
+    """
+    for name in desk.questions:
+        with contextlib.suppress(Exception):  # who opens the page is told
+            page(desk, name)
 
 
 @lru_cache(maxsize=2000)
@@ -223,6 +238,7 @@ def serve(assignment: str, root: Path, alike: float = ALIKE, port: int = 0, brow
 
 async def _forever(desk: Desk, port: int, browser: bool) -> None:
     _, address = listen(desk, port)
+    threading.Thread(target=ahead, args=[desk], daemon=True).start()
     print(
         f"{desk.course.assignment}: {len(desk.questions)} questions in words, at\n\n"
         f"    {address}\n\nThe address is a key: whoever has it can grade. Ctrl-C ends it.",

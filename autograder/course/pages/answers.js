@@ -14,10 +14,10 @@ const fields = (answer) => ({
 });
 const entered = (answer) => JSON.parse(answer.dataset.entered);
 
-function say(text) {
+function tell(text) {
   status.textContent = text;
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => { status.textContent = ""; }, 6000);
+  clearTimeout(tell.timer);
+  tell.timer = setTimeout(() => { status.textContent = ""; }, 6000);
 }
 
 // written: what the fields held when they were sent; one that has changed since is left alone.
@@ -32,10 +32,14 @@ function show(answer, state, written = null) {
   put(comment, state.comment, "comment");
   answer.classList.toggle("waiting", state.waiting);
   const note = answer.querySelector(".entered");
+  const after = state.marks !== null && state.score !== state.marks;
   note.textContent = [
-    state.score === null ? "" : `In the gradebook: ${state.score}${state.marks === null || state.score === state.marks ? "" : " (after the length)"}.`,
-    state.waiting ? "Still to grade." : "",
+    state.score === null ? "" : after ? say("In the gradebook: {} (after the length).", state.score) : say("In the gradebook: {}.", state.score),
+    state.waiting ? say("Still to grade.") : "",
   ].join(" ");
+}
+
+function count() {
   const waiting = all.filter((a) => a.classList.contains("waiting")).length;
   document.getElementById("waiting").textContent = waiting;
   const progress = document.querySelector("nav a[aria-current] .done");
@@ -74,21 +78,23 @@ async function save(answer) {
     if (!told) throw new Error(await reply.text());
     if (told.problem) {
       show(answer, told.now, {});  // keeps what was typed
-      say(told.problem);
+      count();
+      tell(told.problem);
       return;
     }
     if (JSON.stringify(sent.was) !== JSON.stringify(told)) done.push({ answer, before: sent.was });
     show(answer, told, written);
+    count();
     remember(told.comment);
-    say(`${answer.getAttribute("aria-label")} saved`);
+    tell(say("{} saved", answer.getAttribute("aria-label")));
   } catch (error) {
-    say(`Not saved: ${error.message}`);
+    tell(say("Not saved: {}.", error.message));
   }
 }
 const done = [];  // what was saved here, to take it back: {answer, before}
 function undo() {
   const last = done.pop();
-  if (!last) { say("There is nothing to take back."); return; }
+  if (!last) { tell(say("There is nothing to take back.")); return; }
   const { criteria, marks, comment } = fields(last.answer);
   for (const input of criteria) input.value = last.before.criteria[input.dataset.criterion] ?? "";
   marks.value = last.before.marks ?? "";
@@ -100,7 +106,7 @@ function undo() {
 
 // A criterion by its number: all of its marks, then half, then none, then not given.
 function mark(number) {
-  if (!current) { say("Choose an answer first."); return; }
+  if (!current) { tell(say("Choose an answer first.")); return; }
   const { criteria, marks } = fields(current);
   const input = criteria[number - 1] ?? (criteria.length ? null : marks);
   if (!input) return;
@@ -108,7 +114,7 @@ function mark(number) {
   const steps = [most, most / 2, 0].filter((m) => m % 0.5 === 0 || m === most).map(String).concat("");
   const at = steps.indexOf(input.value === "" ? "" : String(Number(input.value)));
   input.value = steps[(at + 1) % steps.length];
-  say(`${input.closest("label").firstChild.textContent.trim()}: ${input.value || "not given"}`);
+  tell(`${input.closest("label").firstChild.textContent.trim()}: ${input.value || say("not given")}`);
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
@@ -133,7 +139,7 @@ function step(by, only = () => true) {
   return next;
 }
 function insert(button) {
-  if (!button || !current) { say("Choose an answer first."); return; }
+  if (!button || !current) { tell(say("Choose an answer first.")); return; }
   const { comment } = fields(current);
   comment.value = [comment.value.trim(), button.textContent].filter(Boolean).join("\n\n");
   comment.focus();
@@ -163,6 +169,7 @@ for (const answer of all) {
   });
   answer.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
 }
+count();
 list.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button) insert(button);
@@ -200,7 +207,7 @@ document.getElementById("names").addEventListener("click", async (event) => {
   names ??= await (await fetch(`/names/${question}`)).json();
   for (const answer of all) answer.querySelector(".name").textContent = shown ? names[answer.dataset.key] : "";
   event.target.setAttribute("aria-pressed", shown);
-  event.target.textContent = shown ? "Hide names" : "Show names";
+  event.target.textContent = shown ? say("Hide names") : say("Show names");
 });
 
 // What was entered in the formgrader, or by somebody else, shows when one comes back to the page.
@@ -211,5 +218,6 @@ document.addEventListener("visibilitychange", async () => {
     for (const answer of all) {
       if (!answer.contains(document.activeElement) && now[answer.dataset.key]) show(answer, now[answer.dataset.key]);
     }
-  } catch { say("The server does not answer: is `autograder answers` still running?"); }
+    count();
+  } catch { tell(say("The server does not answer: is `autograder answers` still running?")); }
 });

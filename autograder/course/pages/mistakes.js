@@ -15,14 +15,14 @@ for (const form of document.querySelectorAll("form[data-key]")) {
       });
       const said = await answer.json();
       if (answer.ok) {
-        told.textContent = `Named ${said.name}: ${said.told} told. Feedback that was out is new.`;
+        told.textContent = say("Named {}: {} told. Feedback that was out is new.", said.name, said.told);
         form.closest("section").remove();
       } else {
         told.textContent = said.problem;
         button.disabled = false;
       }
     } catch {
-      told.textContent = "Not saved: `python -m autograder answers` does not answer any more.";
+      told.textContent = say("Not saved: `python -m autograder answers` does not answer any more.");
       button.disabled = false;
     }
     told.scrollIntoView({ block: "nearest" });

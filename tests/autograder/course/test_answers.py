@@ -6,7 +6,9 @@ import sqlite3
 import threading
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import pytest
 from traitlets.config import Config
@@ -16,15 +18,16 @@ from autograder.course import answers, marking
 from autograder.key import catalogue
 from autograder.plugins import prose
 from autograder.release import build
+from tests import pseudo
 from tests.autograder import classroom
 from utils.hand_in.answers import words
 
 
 @contextmanager
 def served(root, **settings):
-    """The page's address, with its token."""
+    """The page's address, with its token. settings: as in nbgrader_config.py."""
     course = classroom.course(root)
-    course.config.merge(Config({"WordLimit": settings}))
+    course.config.merge(Config(settings))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -128,6 +131,78 @@ def test_what_the_formgrader_entered_counts_and_is_not_overwritten_unseen(own_cl
     assert entered(own_class) == (None, None, True)
 
 
+def test_of_two_servers_that_write_at_once_one_is_refused(own_class):
+    desks = [answers.Desk(classroom.course(own_class)) for _ in range(2)]
+    key, both = key_of(own_class, "chloé"), threading.Barrier(2)
+
+    def enter(desk, marks, was):
+        both.wait()
+        try:
+            desk.enter(key, {"marks": marks, "was": was})
+        except answers.Refused as refused:
+            return str(refused)
+
+    with ThreadPoolExecutor(2) as people:
+        for one, other in ((0.5, 1.0), (1.5, 2.0), (2.5, 3.0)):
+            was = desks[0].find(key)[1].entered
+            said = list(people.map(enter, desks, (one, other), (was, was)))
+            assert said.count(None) == 1 and "meanwhile" in (said[0] or said[1])
+            assert entered(own_class)[0] == (one, other)[said.index(None)]
+
+
+def test_a_gradebook_that_another_program_holds_is_a_sentence(own_class):
+    desk, key = answers.Desk(classroom.course(own_class)), key_of(own_class, "chloé")
+    desk.course.directory.db_url += "?timeout=0.1"  # seconds, of 5
+    was = desk.find(key)[1].entered
+    with closing(sqlite3.connect(own_class / "gradebook.db")) as other:
+        other.execute("begin immediate")
+        with pytest.raises(answers.Refused, match="another program"):
+            desk.enter(key, {"marks": 1, "was": was})
+        other.rollback()
+    assert desk.enter(key, {"marks": 1, "was": was})["marks"] == 1
+
+
+def spoken(page):
+    """All that a page says by itself: text and what is read aloud, without what people wrote."""
+    return page.evaluate(
+        r"""() => {
+          for (const folded of document.querySelectorAll("details")) folded.open = true;
+          const own = document.querySelectorAll(".text :not(.muted), pre, code, kbd");
+          for (const written of own) written.remove();
+          const read = [...document.querySelectorAll("[aria-label], [title], [placeholder]")];
+          return [document.title, document.body.innerText, ...read.flatMap((e) =>
+            [e.ariaLabel, e.title, e.placeholder])].join("\n");
+        }"""
+    )
+
+
+def test_the_pages_speak_the_courses_language(own_class, visit, monkeypatch):
+    (own_class / "wide.json").write_text(json.dumps(pseudo.translations()), "utf-8")
+    asked = answers.Desk._questions
+
+    def bare(desk):  # what a course's own notebook says it says in its own language
+        own = {"prompt": "", "scheme": "", "criteria": (answers.Criterion("1", 1),)}
+        return {n: replace(a, **own, reference="1") for n, a in asked(desk).items()}
+
+    monkeypatch.setattr(answers.Desk, "_questions", bare)
+    settings = {"language": "x-wide", "sentences": "wide.json"}
+    with served(own_class, Letter=settings, WordLimit={"policy": "cut"}) as address:
+        page = visit(address, ignore=("example.org", "404"))
+        assert page.locator("html").get_attribute("lang") == "x-wide"
+        page.keyboard.press("u")
+        page.click("#names")
+        page.locator(".name").first.filter(has_text="(").wait_for()
+        page.click("#names")
+        said = spoken(page)
+        assert pseudo.pseudo("Still to grade.") in said and pseudo.pseudo("Nothing written") in said
+        left = pseudo.english(said)
+        page.goto(address.partition("?")[0] + "mistakes")
+        left |= pseudo.english(spoken(page))
+        assert left == set()
+        nothing = page.request.get(address.partition("?")[0] + "nothing").text()
+        assert not pseudo.english(nothing)
+
+
 def test_only_who_has_the_token_reads_or_grades(own_class):
     key = key_of(own_class, "anna")
     with served(own_class) as address:
@@ -169,9 +244,9 @@ def test_alike_answers_are_found_across_students_and_against_the_reference(grade
     desk = answers.Desk(classroom.course(graded_class))
     asked, everybody = desk.questions["vae-beta_0"], desk.answers("vae-beta_0")
     answers.arranged(asked, everybody, answers.ALIKE)
-    marked = {a.student: [label for label, _ in a.alike] for a in everybody if a.alike}
-    labels = {a.label: a.student for a in everybody}
-    assert {s: [labels[label] for label in found] for s, found in marked.items()} == {
+    marked = {a.student: [number for number, _ in a.alike] for a in everybody if a.alike}
+    numbers = {a.number: a.student for a in everybody}
+    assert {s: [numbers[number] for number in found] for s, found in marked.items()} == {
         "anna": ["björn"],
         "björn": ["anna"],
     }
