@@ -18,8 +18,8 @@ from autograder.course import answers, marking
 from autograder.key import catalogue
 from autograder.plugins import prose
 from autograder.release import build
-from tests import pseudo
 from tests.autograder import classroom
+from tests.support import pseudo
 from utils.hand_in.answers import words
 
 
