@@ -10,7 +10,7 @@ from autograder.key.question import Check, close
 
 def reconstruction_loss(logits, x):
     """-log p(x|z) of Bernoulli pixels, nats per image: sum over pixels, mean over the batch;
-    a scalar.
+    a scalar. As in the master.
     """
     return F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
 

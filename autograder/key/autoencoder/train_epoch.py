@@ -18,7 +18,9 @@ from autograder.key.question import Check, Question
 
 
 def train_epoch(model, loader, loss_fn, optimizer):
-    """One pass over the loader in train mode; the loss of every batch, a list of floats."""
+    """One pass over the loader in train mode; the loss of every batch, a list of floats. As in the
+    master.
+    """
     model.train()
     losses = []
     for x, _ in loader:

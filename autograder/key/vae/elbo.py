@@ -19,7 +19,7 @@ from autograder.key.vae.kl_gaussian import WRONG_KLS, gaussians, kl_gaussian
 
 def elbo(x, logits, mu, logvar, beta=1.0):
     """Mean over the batch of log p(x|z) - beta KL, nats per image, to maximise. Equation 7 at
-    beta 1.
+    beta 1. As in the master.
     """
     return (bernoulli_log_likelihood(x, logits) - beta * kl_gaussian(mu, logvar)).mean()
 
