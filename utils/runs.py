@@ -16,8 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_of
 from safetensors.torch import save
 
-from utils import graph
+from utils import graph, run_files
 from utils.hand_in.files import replacing
+from utils.run_files import RunError, RunFiles
 
 FORMAT = 1  # of the folder; a folder of another format is refused
 REFERENCE = Path(__file__).parent / "reference"
@@ -25,13 +26,6 @@ FAMILIES = (
     "families.safetensors"  # what the kit's auto-decoders show, made by benchmarks/families.py
 )
 CHUNK = 1000  # images computed at a time, which bounds the memory a large test set takes
-
-
-class RunError(Exception):
-    """A run folder cannot be used; the message says why and what to do."""
-
-    def _render_traceback_(self):
-        return [f"{type(self).__name__}: {self}"]
 
 
 # -- loading --------------------------------------------------------------------------------------
@@ -184,12 +178,11 @@ class Trained:
 
 def read_info(folder):
     """run.json as a dict. Raises RunError when it is damaged or of another format."""
-    path = Path(folder) / "run.json"
     try:
-        info = json.loads(path.read_text("utf8"))
+        info = RunFiles(folder).info()
         version = info["format"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise RunError(f"{_short(path)} is missing or damaged") from None
+    except (RunError, KeyError):
+        raise _damaged(folder, run_files.INFO) from None
     if version != FORMAT:
         raise RunError(f"it has format {version}; this version of the kit reads format {FORMAT}")
     return info
@@ -197,32 +190,31 @@ def read_info(folder):
 
 def read_weights(folder):
     """The state dict of a run as float32 (integer buffers stay)."""
-    path = Path(folder) / "weights.safetensors"
     try:
-        weights = tensors_of(path.read_bytes())  # not mapped: Windows replaces no file that is
-    except (OSError, SafetensorError):
-        raise RunError(f"{_short(path)} is missing or damaged") from None
-    return {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+        return RunFiles(folder).weights()
+    except RunError:
+        raise _damaged(folder, run_files.WEIGHTS) from None
 
 
 def read_graph(folder):
     """graph.json as a dict, or None when there is none that can be read."""
     try:
-        found = json.loads((Path(folder) / "graph.json").read_text("utf8"))
-    except (OSError, ValueError, RecursionError):
+        found = RunFiles(folder).graph()
+    except RunError:
         return None
-    return found if isinstance(found, dict) and {"kind", "nz", "decode"} <= set(found) else None
+    return found if {"kind", "nz", "decode"} <= set(found) else None
 
 
 def read_curves(folder):
     """curves.csv as {name: one float an epoch}."""
     try:
-        with open(Path(folder) / "curves.csv", newline="", encoding="utf8") as file:
-            reader = csv.DictReader(file)
-            rows, names = list(reader), reader.fieldnames[1:]  # the first column is the epoch
-        return {name: [float(row[name]) for row in rows] for name in names}
-    except (OSError, ValueError, TypeError):
-        raise RunError(f"{_short(Path(folder) / 'curves.csv')} is missing or damaged") from None
+        return RunFiles(folder).curves()
+    except RunError:
+        raise _damaged(folder, run_files.CURVES) from None
+
+
+def _damaged(folder, file):
+    return RunError(f"{_short(Path(folder) / file)} is missing or damaged")
 
 
 def write(folder, weights, curves, info, graph=None):
@@ -235,11 +227,11 @@ def write(folder, weights, curves, info, graph=None):
     writer.writerow(["epoch", *curves])
     for epoch in range(epochs):
         writer.writerow([epoch + 1, *(curve[epoch] for curve in curves.values())])
-    _replace(folder / "weights.safetensors", save(plain(weights)))
-    _replace(folder / "curves.csv", text.getvalue().encode())
+    _replace(folder / run_files.WEIGHTS, save(plain(weights)))
+    _replace(folder / run_files.CURVES, text.getvalue().encode())
     if graph is not None:
-        _replace(folder / "graph.json", json.dumps(graph).encode())
-    _replace(folder / "run.json", json.dumps({"format": FORMAT} | info, indent=1).encode())
+        _replace(folder / run_files.GRAPH, json.dumps(graph).encode())
+    _replace(folder / run_files.INFO, json.dumps({"format": FORMAT} | info, indent=1).encode())
 
 
 def plain(weights):

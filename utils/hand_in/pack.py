@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from utils import autograding
+from utils import autograding, run_files
 from utils.hand_in import notebook, preflight
 from utils.hand_in.files import replacing
 
-RUN_FILES = (*preflight.RUN_FILES, "graph.json")
+RUN_FILES = *run_files.NEEDED, run_files.GRAPH
 MANIFEST = "manifest.json"
 
 

@@ -9,9 +9,7 @@ what the hidden ones will: finding nothing is no promise of full marks.
 
 from __future__ import annotations
 
-import csv
 import html
-import json
 import math
 import os
 import re
@@ -20,9 +18,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from utils import run_files
 from utils.hand_in import answers, elsewhere, notebook
+from utils.run_files import RunError, RunFiles
 
-RUN_FILES = "run.json", "weights.safetensors", "curves.csv"
 FEW = 5_000  # images; who trains on fewer has usually forgotten to take them all again
 SHOWN = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # pictures of an answer
 LISTED = 12  # findings of one kind that are named one by one
@@ -238,10 +237,10 @@ def _runs(result, nb):
 def _reached(result, folder, goal):
     """What the student's own numbers say of a run that is complete."""
     try:
-        info, last = read_run(folder)
-        elbo = float(last.get("test_elbo") or "nan")
+        info = RunFiles(folder).info()
+        elbo = float(RunFiles(folder).last().get("test_elbo") or "nan")
         loader = re.match(r"([\d,]+) images", str((info.get("loader") or [""])[0]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (RunError, ValueError, KeyError, TypeError):
         return
     if goal is not None and math.isfinite(elbo):
         told = f"your test ELBO is {elbo:.1f} nats, and {goal:g} earns all points".replace("-", "−")
@@ -253,25 +252,17 @@ def _reached(result, folder, goal):
         )
 
 
-def read_run(folder: Path) -> tuple[dict, dict]:
-    """run.json of a run, and the last row of curves.csv."""
-    info = json.loads((folder / "run.json").read_text("utf8"))
-    with open(folder / "curves.csv", newline="", encoding="utf8") as file:
-        rows = list(csv.DictReader(file))
-    return info, rows[-1] if rows else {}
-
-
 def run_problem(folder: Path) -> str:
     """What is wrong with the folder of a run that should be handed in, or ""."""
     if not folder.is_dir():
         return f"is missing (runs/{folder.name})"
-    lacking = [file for file in RUN_FILES if not (folder / file).is_file()]
+    lacking = [file for file in run_files.NEEDED if not (folder / file).is_file()]
     if lacking:
         return f"lacks {lacking[0]}"
     try:
-        info = json.loads((folder / "run.json").read_text("utf8"))
+        info = RunFiles(folder).info()
         done, planned = int(info["finished"]), int(info["epochs"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (RunError, ValueError, KeyError, TypeError):
         return "has a damaged run.json"
     return f"stopped after {done} of {planned} epochs" if done < planned else ""
 

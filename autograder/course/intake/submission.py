@@ -18,12 +18,13 @@ from autograder.course.intake import files
 from autograder.course.intake.files import Budget, LeftOut, Unusable, Upload
 from autograder.exam.verdict import printable
 from autograder.plugins.dates import STAMP  # nbgrader's: only ours counts
+from utils import run_files
 from utils.hand_in.notebook import LARGEST as NOTEBOOK
 from utils.hand_in.pack import MANIFEST
 
 FILES = 2000  # of one submission
 CANDIDATES = 200  # notebooks of one submission that are looked into
-RUN = "run.json"  # lies in every run's folder
+RUN = run_files.INFO  # lies in every run's folder
 AGAIN = re.compile(r"[-_ ]?\(?(\d+)\)?$")  # vae-2, vae (2), vae_2
 CELL = re.compile(rb'"grade_id"\s*:\s*"([^"\\]+)"')
 # Folders of programs, which may hold more files than any submission.

@@ -12,7 +12,6 @@ others counts. A third kind of images tells whether it is one of the kit's own r
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
 import os
 import signal
@@ -24,6 +23,7 @@ import numpy as np
 from autograder.key.kinds import kit, unseen
 from autograder.student import wire
 from autograder.student.probes.common import FLAG, NUMBER, TEXT
+from utils.run_files import RunError, RunFiles
 
 LARGEST = 48 * 2**20  # bytes of one file of a run
 MEMORY = 3 * 2**30  # bytes that an evaluation may use beyond what is there
@@ -52,10 +52,6 @@ MEASURED = {  # of every run, by its name
 }
 
 
-class Unusable(Exception):
-    """A run cannot be evaluated; the message says why, to the student."""
-
-
 def evaluate(student, name: str, kind: str, seconds: float = 60.0, seed: int = 0) -> dict:
     """What the run `name` of the submission reaches on the embedded test images, nats per image.
 
@@ -66,7 +62,7 @@ def evaluate(student, name: str, kind: str, seconds: float = 60.0, seed: int = 0
     evidence = {}
     try:
         if not folder.is_dir():
-            raise Unusable(
+            raise RunError(
                 f"there is no folder runs/{name} in your submission: train it, save, and hand it "
                 "in."
             )
@@ -74,12 +70,12 @@ def evaluate(student, name: str, kind: str, seconds: float = 60.0, seed: int = 0
         shown = Shown(kind, seed)
         measured = aside(lambda: _by_graph(folder, shown), seconds)
         if measured.get("problem"):
-            raise Unusable(measured["problem"])
+            raise RunError(measured["problem"])
         if measured.pop("no graph", None):
             measured |= _by_class(student, folder, shown, seconds)
         if not np.isfinite([v for v in measured.values() if isinstance(v, float)]).all():
-            raise Unusable("it gives NaN or infinite values.")
-    except Unusable as problem:
+            raise RunError("it gives NaN or infinite values.")
+    except RunError as problem:
         measured = {"problem": f"run {name}: {problem}"}
     for key, value in measured.items():
         evidence[f"{name}.{key}"] = value
@@ -143,7 +139,7 @@ def _limit() -> None:
 def _guarded(action) -> dict:
     try:
         return action()
-    except Unusable as problem:
+    except RunError as problem:
         return {"problem": str(problem)}
     except MemoryError:
         return {"problem": "evaluating it needs more memory than any honest model."}
@@ -154,56 +150,26 @@ def _guarded(action) -> dict:
 # -- reading --------------------------------------------------------------------------------------
 
 
-def _content(folder: Path, file: str) -> bytes:
-    path = folder / file
-    if path.is_symlink() or not path.is_file():
-        raise Unusable(f"{file} is missing.")
-    if path.stat().st_size > LARGEST:
-        raise Unusable(f"{file} is larger than {LARGEST / 2**20:.0f} MiB.")
-    return path.read_bytes()
+def _files(folder: Path) -> RunFiles:
+    return RunFiles(folder, LARGEST)
 
 
-def _weights(folder: Path) -> dict:
-    """The state dict as float32 arrays; Unusable for a damaged or foreign file, or NaN weights."""
-    from safetensors.numpy import load
-
-    content = _content(folder, "weights.safetensors")
-    try:
-        weights = load(content)
-    except Exception:
-        raise Unusable(
-            "weights.safetensors is damaged, or of another kind; only safetensors files are read."
-        ) from None
-    weights = {k: v.astype(np.float32) if v.dtype.kind == "f" else v for k, v in weights.items()}
-    broken = [key for key, value in weights.items() if not np.isfinite(value).all()]
-    if broken or not weights:
-        raise Unusable(
-            f"weights.safetensors holds NaN or infinite weights ({broken[:1]})."
-            if broken
-            else "weights.safetensors is empty."
-        )
+def _weights(files: RunFiles) -> dict:
+    """The state dict, float32 tensors; RunError for a damaged or foreign file, or NaN weights."""
+    weights = files.weights()
+    broken = [key for key, value in weights.items() if not value.isfinite().all()]
+    if broken:
+        raise RunError(f"weights.safetensors holds NaN or infinite weights ({broken[:1]}).")
+    if not weights:
+        raise RunError("weights.safetensors is empty.")
     return weights
 
 
-def _json(folder: Path, file: str) -> dict:
-    import json
-
-    try:
-        value = json.loads(_content(folder, file))
-    except (ValueError, RecursionError):
-        raise Unusable(f"{file} is damaged.") from None
-    if not isinstance(value, dict):
-        raise Unusable(f"{file} is damaged.")
-    return value
-
-
-def _curves(folder: Path) -> dict[str, list[float]]:
-    try:
-        rows = list(csv.DictReader(io.StringIO(_content(folder, "curves.csv").decode())))
-        names = [name for name in rows[0] if name and name != "epoch"]
-        return {name: [float(row[name]) for row in rows[:10_000]] for name in names[:20]}
-    except (IndexError, KeyError, TypeError, UnicodeError, ValueError, csv.Error):
-        raise Unusable("curves.csv is damaged or empty.") from None
+def _curves(files: RunFiles) -> dict[str, list[float]]:
+    curves = files.curves()
+    if curves and not any(curves.values()):
+        raise RunError("curves.csv is damaged or empty.")
+    return {name: curve[:10_000] for name, curve in list(curves.items())[:20]}
 
 
 # -- evaluating -----------------------------------------------------------------------------------
@@ -236,14 +202,14 @@ class Shown:
     def latents(self, mu, logvar) -> np.ndarray:
         """What is to be decoded: a sample of each posterior, and of strange images the mean."""
         if mu.ndim != 2 or len(mu) != len(self.images) or not 0 < mu.shape[1] <= WIDEST:
-            raise Unusable(
+            raise RunError(
                 f"encoding gives shape {tuple(mu.shape)}, not one code of at most {WIDEST} numbers "
                 "an image."
             )
         if self.kind == "autoencoder":
             return mu.astype(np.float32)
         if logvar is None or logvar.shape != mu.shape:
-            raise Unusable("encoding does not give a mean and a log-variance for each image.")
+            raise RunError("encoding does not give a mean and a log-variance for each image.")
         noise = np.random.default_rng(NOISE).standard_normal(mu.shape)
         noise[-len(kit.strange()) :] = 0
         return (mu + np.exp(0.5 * logvar) * noise).astype(np.float32)
@@ -251,7 +217,7 @@ class Shown:
     def evidence(self, logits, mu, logvar) -> dict:
         """What counts, from all that a run has made of the images."""
         if logits.shape != self.images.shape:
-            raise Unusable(f"decoding gives shape {tuple(logits.shape)}, not {self.images.shape}.")
+            raise RunError(f"decoding gives shape {tuple(logits.shape)}, not {self.images.shape}.")
         public, (chosen, changed) = held_out(), self.changed
         ends = np.cumsum([len(public), len(changed)])
         logits, of_changed, of_strange = np.split(logits, ends)
@@ -274,31 +240,31 @@ def _by_graph(folder: Path, shown: Shown) -> dict:
 
     from utils import graph, runs
 
-    _json(folder, "run.json")
-    weights = _weights(folder)
-    curves = {"curves": _curves(folder)}
+    files = _files(folder)
+    files.info()
+    weights = _weights(files)
+    curves = {"curves": _curves(files)}
     if not (folder / "graph.json").exists():
         return {**curves, "no graph": True}
-    program = _json(folder, "graph.json")
+    program = files.graph()
     if program.get("kind") != shown.kind:
-        raise Unusable(
+        raise RunError(
             f"it is a model of kind {program.get('kind')!r}; here it should be {shown.kind!r}."
         )
-    tensors = {key: torch.from_numpy(value) for key, value in weights.items()}
     with torch.inference_mode():
         try:
             x = torch.from_numpy(shown.images)
-            coded = [graph.run(program["encode"], tensors, part) for part in x.split(runs.CHUNK)]
+            coded = [graph.run(program["encode"], weights, part) for part in x.split(runs.CHUNK)]
             mu, *rest = (torch.cat(parts).numpy() for parts in zip(*coded, strict=True))
             logvar = rest[0] if rest else None
             z = torch.from_numpy(shown.latents(mu, logvar))
             decoded = [
-                graph.run(program["decode"], tensors, part)[0] for part in z.split(runs.CHUNK)
+                graph.run(program["decode"], weights, part)[0] for part in z.split(runs.CHUNK)
             ]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             if "allocate" in str(error):
                 raise MemoryError from None
-            raise Unusable("its weights do not fit its graph.") from None
+            raise RunError("its weights do not fit its graph.") from None
     return {**curves, **shown.evidence(torch.cat(decoded).numpy(), mu, logvar)}
 
 
@@ -306,16 +272,18 @@ def _by_class(student, folder: Path, shown: Shown, seconds: float) -> dict:
     """Ask the student's class. Codes are drawn here, and decoded in another order than encoded, by
     another process, where one is to be had: the images that were encoded are not in its memory.
     """
-    weights = _weights(folder)
-    nz = (_json(folder, "run.json").get("settings") or {}).get("nz")
+    files = _files(folder)
+    weights = _weights(files)
+    settings = files.info().get("settings")
+    nz = settings.get("nz") if isinstance(settings, dict) else None
     if not isinstance(nz, int) or not 0 < nz <= WIDEST:
-        raise Unusable("run.json does not say the number of latent dimensions (settings, nz).")
+        raise RunError("run.json does not say the number of latent dimensions (settings, nz).")
     classes, prefixes = CLASSES[shown.kind]
     model = {
         "classes": list(classes),
         "prefixes": list(prefixes),
         "nz": nz,
-        **{f"weights.{key}": value for key, value in weights.items()},
+        **{f"weights.{key}": value.numpy() for key, value in weights.items()},
     }
 
     def asked(probe: str, key: str, rows, *wanted: str) -> list:
@@ -323,13 +291,13 @@ def _by_class(student, folder: Path, shown: Shown, seconds: float) -> dict:
         order = np.random.default_rng().permutation(len(rows))
         told = student.ask(f"vae.{probe}", {**model, key: rows[order]}, None, seconds)
         if told.get("error") or told.get(wanted[0]) is None:
-            raise Unusable(
+            raise RunError(
                 f"your class could not take the weights and {probe}: "
                 f"{told.get('error', 'nothing came')}"
             )
         parts = [told.get(name) for name in wanted]
         if any(p is not None and np.shape(p)[:1] != (len(rows),) for p in parts):
-            raise Unusable(f"it cannot {probe}: there is not one row for each image.")
+            raise RunError(f"it cannot {probe}: there is not one row for each image.")
         back = np.argsort(order)
         return [part if part is None else part[back] for part in parts]
 
@@ -345,8 +313,8 @@ def _by_class(student, folder: Path, shown: Shown, seconds: float) -> dict:
 def curves_of(folder: Path) -> dict[str, list[float]]:
     """The curves of a run, {name: a number an epoch}; {} where there are none to be read."""
     try:
-        return _curves(folder)
-    except Unusable:
+        return _curves(_files(folder))
+    except RunError:
         return {}
 
 
@@ -361,13 +329,13 @@ def decoded(folder: Path, x: np.ndarray, mixed: np.ndarray, seconds: float) -> d
 
         from utils import graph
 
-        program, weights = _json(folder, "graph.json"), _weights(folder)
-        tensors = {key: torch.from_numpy(value) for key, value in weights.items()}
+        files = _files(folder)
+        program, weights = files.graph(), _weights(files)
         with torch.inference_mode():
             images = torch.from_numpy(x.astype(np.float32))
-            mu = graph.run(program["encode"], tensors, images)[0]
+            mu = graph.run(program["encode"], weights, images)[0]
             z = torch.from_numpy(mixed.astype(np.float32)) @ mu
-            logits = graph.run(program["decode"], tensors, z)[0]
+            logits = graph.run(program["decode"], weights, z)[0]
         return {"images": torch.sigmoid(logits).reshape(len(mixed), 28, 28).numpy()}
 
     _ready()

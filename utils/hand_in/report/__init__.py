@@ -21,6 +21,7 @@ from pathlib import Path
 from utils import autograding
 from utils.hand_in import answers, notebook, preflight, words
 from utils.hand_in.report.content import Note, Picture, Report, Table, Written, picture
+from utils.run_files import RunFiles
 
 LONGEST = 30_000  # characters of an answer that are shown
 TABLE = 60, 12  # rows and columns of a table that are shown
@@ -282,7 +283,7 @@ def run_table(folders: list[Path]) -> Table | None:
     rows = [["run", "latent numbers", "β", "epochs", "last reconstruction", "last KL"]]
     for folder in sorted(path.parent for runs in folders for path in runs.glob("*/run.json")):
         with contextlib.suppress(Exception):  # a damaged run is the pre-flight's matter
-            info, last = preflight.read_run(folder)
+            info, last = RunFiles(folder).info(), RunFiles(folder).last()
             settings = info["settings"]
             number = [last.get(key, "") for key in ("reconstruction", "kl")]
             number[0] = number[0] or last.get("test", "")
