@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field
 
+from autograder.key import catalogue
 from autograder.letter import reread, told
 from autograder.letter.language import ENGLISH, Language
 
@@ -54,6 +55,11 @@ class Question:
     def passed(self) -> bool:
         return self.score is not None and self.score >= self.points
 
+    @property
+    def in_code(self) -> str:
+        """Its name in the code; '' where it has none besides its title."""
+        return "" if self.written or self.title == self.id else self.id.partition(".")[2]
+
     def failed(self) -> list[told.Tested]:
         return [t for t in self.told.tested if not t.passed] if self.told else []
 
@@ -64,11 +70,14 @@ class Question:
 
 @dataclass
 class Letter:
-    """All that is said to one student about one assignment. penalty: points off for lateness."""
+    """All that is said to one student about one assignment. penalty: points off for lateness.
+    late: it came after the due date.
+    """
 
     assignment: str
     questions: list[Question]
     penalty: float = 0.0
+    late: bool = False
     notes: list[str] = field(default_factory=list)
     more_later: bool = False  # a later, changed submission is told more
     language: Language = ENGLISH
@@ -107,6 +116,8 @@ class Letter:
             lines.append(say("{} of these points are extra credit.", number(extra)))
         if self.penalty:
             lines.append(say("{} points were taken off for lateness.", number(self.penalty)))
+        elif self.late:
+            lines.append(say("It came after the due date; no points were taken off for that."))
         if self.more_later and any(q.failed() for q in self.questions):
             lines.append(
                 say("After your next submission in which something is changed, more will be said.")
@@ -180,7 +191,7 @@ def of_result(result: dict, spoken: Language = ENGLISH, cells=()) -> Letter:
         )
         parts.reread = spoken.told(parts.reread)
         questions.append(question)
-    notes = [spoken.told(note) for note in result["notes"]]
+    notes = [noted(note, questions, spoken) for note in result["notes"]]
     return Letter(result["assignment"] or "", questions, notes=notes, language=spoken)
 
 
@@ -194,6 +205,19 @@ def in_full(result: dict, letter: Letter) -> dict:
         parts = {key: own[line["id"]][key] for key in ("tested", "says", "reread", "link")}
         lines.append({**line, **about, **parts})
     return {**result, "language": spoken.name, "questions": lines, "notes": letter.notes}
+
+
+def noted(note: str, questions: list[Question], spoken: Language = ENGLISH) -> str:
+    """What was noted about a submission; a cell that it names is called by its question's title."""
+    titles = {question.id: question.title for question in questions}
+
+    def title(match):
+        known = catalogue.question_id(match[1].removeprefix("rubric-"))
+        name = match[1].removeprefix("check-")
+        known = next((q for q in titles if q.partition(".")[2] == name), known)
+        return f"“{titles[known]}”" if known in titles else match[0]
+
+    return re.sub(r"(?<=[Cc]ell )'([^']+)'", title, spoken.told(note))
 
 
 def marks_of(comment: str, language: Language = ENGLISH) -> tuple[list[Mark], str, str]:

@@ -18,9 +18,7 @@ def markdown(letter: Letter) -> str:
 
 def heading(question: Question) -> str:
     """A question by its name in the code, where it has one, and by its title."""
-    name = question.id.partition(".")[2]
-    code = "" if question.written or not name or question.title == question.id else f"`{name}`: "
-    return f"{code}{question.title}"
+    return f"`{question.in_code}`: {question.title}" if question.in_code else question.title
 
 
 def _told(question: Question, letter: Letter) -> list[str]:

@@ -5,6 +5,7 @@ notebook, folded. The same letter is written beside the page as Markdown and JSO
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -71,17 +72,19 @@ class WriteLetter(NbGraderPreprocessor):
         about, course = resources["nbgrader"], execute.course_of(self)
         settings = Letter(config=self.config)
         spoken = settings.spoken(Path(course.root if course else "."))
-        earlier, waiting = _so_far(about)
-        level = levels.level(settings.show, earlier)
+        so_far = _so_far(about)
+        level = levels.level(settings.show, so_far.earlier)
+        asked = questions(nb, level, spoken, f"{about['notebook']}.ipynb", so_far.waiting)
         letter = letters.Letter(
             about["notebook"],
-            questions(nb, level, spoken, f"{about['notebook']}.ipynb", waiting),
+            asked,
             float(about.get("late_penalty") or 0.0),
-            [spoken.told(note) for note in _notes(nb)],
+            so_far.late,
+            [letters.noted(note, asked, spoken) for note in _notes(nb)],
             level < levels.ALL,
             spoken,
         )
-        resources["letter"] = letter
+        resources["letter"], resources["student"] = letter, so_far.name
         written = {
             f"{about['notebook']}.json": json.dumps(letter.as_json(), ensure_ascii=False, indent=1),
             f"{about['notebook']}.md": text.markdown(letter),
@@ -99,7 +102,7 @@ class WritePage(NbGraderPreprocessor):
         resources["page"] = template(Path(__file__).parent / "letter.html.j2").render(
             letter=letter,
             say=letter.language.say,
-            student=resources["nbgrader"]["student"],
+            student=resources["student"],
             number=letters.number,
             html=lambda source: prose.in_place(source, {}, {}),
             inline=folded.inline,
@@ -117,16 +120,29 @@ class ShowResults(NbGraderPreprocessor):
         return nb, resources
 
 
-def _so_far(about: dict) -> tuple[int, set[str]]:
-    """How many changed submissions there were before, and the cells that wait for a person."""
+@dataclass(frozen=True)
+class _SoFar:
+    """What the gradebook says of a submission. name: of the student, or the id where there is none.
+    late: after the due date. earlier: changed submissions before. waiting: cells nobody has read.
+    """
+
+    name: str
+    late: bool
+    earlier: int
+    waiting: set[str]
+
+
+def _so_far(about: dict) -> _SoFar:
     where = about["notebook"], about["assignment"], about["student"]
     with Gradebook(about["db_url"]) as gradebook:
-        grades = gradebook.find_submission_notebook(*where).grades
-        by_hand = [g for g in grades if g.cell_type == "markdown" or g.auto_score is None]
+        notebook = gradebook.find_submission_notebook(*where)
+        student, late = notebook.student, notebook.assignment.total_seconds_late > 0
+        name = " ".join(filter(None, (student.first_name, student.last_name))) or student.id
+        by_hand = [g for g in notebook.grades if g.cell_type == "markdown" or g.auto_score is None]
         waiting = {grade.name for grade in by_hand if grade.needs_manual_grade}
         earlier = tries.earlier(gradebook.db, where)
         gradebook.db.commit()
-    return earlier, waiting
+    return _SoFar(name, late, earlier, waiting)
 
 
 def _notes(nb) -> list[str]:

@@ -48,7 +48,10 @@ def test_the_page_is_self_contained_accessible_and_safe(course, visit, tmp_path)
     page = visit(target.as_uri())
     for table in page.locator("table").all():
         assert table.locator("caption").count() == 1 and table.locator("th[scope]").count() > 1
-    assert "points: " in page.locator("svg desc").text_content()
+    page.set_viewport_size({"width": 390, "height": 800})
+    bars = page.get_by_role("table", name="Submissions by points")
+    assert bars.evaluate("table => parseFloat(getComputedStyle(table).fontSize)") >= 12
+    assert bars.bounding_box()["width"] <= 390 and page.locator(".bar").last.is_visible()
     assert page.locator("h1").count() == 1
     alike = page.get_by_role("row", name="vae.beta_0: much alike")
     assert "Anna" in alike.inner_text() and "Björn" in alike.inner_text()
