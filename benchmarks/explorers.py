@@ -6,7 +6,8 @@
 Each way is moved 20 times, one move after the other. The clock starts with the event that moves the
 slider and stops when the new picture is decoded and stands in the document (a canvas is read back).
 Exit status 1 if the browser's own decoding takes more than 10 ms, plain ipywidgets more than 45, a
-handler of β or t more than 4, or training in the page gives fewer than 20 epochs a minute.
+handler of β or t more than 4, the page's first paint more than 500, or training in the page gives
+fewer than 20 epochs a minute.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from tests.autograder.release.test_playground import PHONE, THREE, draw  # noqa:
 from tests.conftest import ARGUMENTS, chromium_path  # noqa: E402
 from tests.support import lab  # noqa: E402
 
-GOALS = {"page": 10, "lab": 10, "ipywidgets": 45, "beta": 4, "t": 4}
+GOALS = {"page": 10, "lab": 10, "ipywidgets": 45, "beta": 4, "t": 4, "paint": 500}
 LEAST = {"epochs": 20, "frames": 55}
 MOVES = 20
 
@@ -59,6 +60,10 @@ HANDLERS = {
     "t": ("t on the page, the handler", '[data-explorer="interpolation"] .vae-bar input'),
     "drag": ("the linked view, an arrow key, the handler", '[data-explorer="linked"] .vae-map'),
 }
+OPENING = {
+    "paint": "the page opened from a file: its first paint",
+    "ready": "the same: its first explorer is there",
+}
 COUNTS = {"epochs": "epochs a minute, training in the page", "frames": "frames a second meanwhile"}
 HANDLER = """async ([root, count]) => {
   const control = document.querySelector(root), times = [];
@@ -75,6 +80,10 @@ HANDLER = """async ([root, count]) => {
   }
   return times.slice(3);
 }"""
+OPENED = """() => [
+  performance.getEntriesByName('first-contentful-paint')[0].startTime,
+  performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd, // its script has run
+]"""
 LEARNING = """(seconds) => new Promise((done) => {
   const said = document.querySelector('[data-explorer="training"] .vae-said');
   const epochs = () => Number(/([\\d.]+) epochs/.exec(said.textContent)[1]);
@@ -153,10 +162,23 @@ def main():
         if options.screenshots:
             of_page(browser, page_file)
             return of_widgets(browser, lab_folder)
-        times = in_page(browser, page_file) | in_lab(browser, lab_folder)
+        times = opening(browser, page_file) | in_page(browser, page_file)
+        times |= in_lab(browser, lab_folder)
         version = browser.version
         browser.close()
     return report(times, version)
+
+
+def opening(browser, page_file, count=10):
+    """How long a visitor waits for the page."""
+    times = []
+    for _ in range(count):
+        page = browser.new_page()
+        page.goto(page_file.as_uri())
+        page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+        times.append(page.evaluate(OPENED))
+        page.close()
+    return dict(zip(OPENING, zip(*times, strict=True), strict=True))
 
 
 def in_page(browser, page_file):
@@ -208,7 +230,8 @@ def report(times, version):
         if name in COUNTS:
             continue
         spread = f"{min(values):.1f} to {max(values):.1f}"
-        print(f"| {(WAYS | HANDLERS)[name][0]} | {medians[name]:.1f} | {spread} |")
+        what = OPENING[name] if name in OPENING else (WAYS | HANDLERS)[name][0]
+        print(f"| {what} | {medians[name]:.1f} | {spread} |")
     print("\n| what | number |\n|---|--:|")
     for name, what in COUNTS.items():
         print(f"| {what} | {medians[name]:.0f} |")

@@ -51,7 +51,7 @@ vae = runs.load("tuned")
 #
 # Keep a line or two of notes on each: you will want them for your hypothesis. They compute in your
 # browser; where one stays empty, write `explorers.` instead of `widgets.`: the same with plainer
-# controls.
+# controls, and without what only a browser can do, such as dreaming.
 #
 # ### One slider a dimension · 10 minutes
 #

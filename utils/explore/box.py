@@ -6,11 +6,13 @@ import html
 import io
 
 import ipywidgets as widgets
+import traitlets
 from PIL import Image
 
 from utils import data, runs
 from utils.explore.kept import Kept, address
 from utils.explore.named import names
+from utils.explore.seen import Seen
 
 
 def explorer(build):
@@ -33,14 +35,20 @@ class Sentence(widgets.HTML):
         super().__init__(f'<p role="alert">{html.escape(text)}</p>')
 
 
-class Box(Kept, widgets.VBox):
+class Box(Kept, Seen, widgets.VBox):
     """What explorers are: a column of controls and pictures."""
+
+    held = False  # while several controls change
+
+    @traitlets.default("keys")
+    def _default_keys(self):  # the browser draws the controls: a move costs it no message more
+        return [key for key in super()._default_keys() if key not in Seen.class_trait_names()]
 
     def __init__(self, children):
         super().__init__([*children, *names()])
 
     def pictures(self):
-        shown = [getattr(self, name, None) for name in ("map", "image")]
+        shown = [getattr(self, name, None) for name in ("map", "picture")]
         return [
             (address(bytes(each.value)), Image.open(io.BytesIO(each.value)).width, "last picture")
             for each in shown

@@ -1,32 +1,64 @@
 """Explorers: move a slider and see what a trained model decodes.
 
-Plain ipywidgets that run wherever notebooks run. What is shown is one PNG sheet of images, put
-together without matplotlib, so that a move of a slider costs a few milliseconds in the kernel.
+Plain ipywidgets that run wherever notebooks run, for where `widgets` cannot. What one sees now is
+the same here and there (utils/explore/seen.py). How it is computed is not, since a browser computes
+there and the kernel here: so this is the least that the course's questions can be answered with, a
+picture and the controls that move it; no dream, no naming, no linked views.
 
-Each explorer is a box with public controls (`slider`, `image`, …), a `view()` that computes what is
-to be seen from their values, and a `show()` that displays it. Whatever keeps an explorer from
-working is said in a sentence in its place.
+What is shown is one PNG sheet of images, put together without matplotlib: a move of a slider costs
+the kernel one millisecond. Each explorer is a box with public controls (`slider`, `picture`, …), a
+`view()` that computes what is to be seen from their values, and a `show()` that displays it.
+Whatever keeps an explorer from working is said in a sentence in its place.
 """
 
 import base64
-import contextlib
 import html
 import io
-import json
 import math
-from pathlib import Path
 
 import ipywidgets as widgets
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
-from utils import data, graph, runs
+from utils import data, graph
 from utils.explore import browser
 from utils.explore.box import Box, beside, connect, explorer, holding, note, one_of, picture
 from utils.explore.drawing import centred
-from utils.explore.models import dataset, decoded, finite, last_loss, load, origin, test_images
+from utils.explore.ladders import choose_ladders
+from utils.explore.models import (
+    check_encoders,
+    check_planes,
+    dataset,
+    decoded,
+    last_loss,
+    load,
+    origin,
+    test_images,
+    two_images,
+)
 from utils.explore.sheets import font, png, sheet, strip
+
+
+class Example(widgets.HBox):
+    """A test image to choose: `label` is its class, `number` says which of that class; `x` it."""
+
+    def __init__(self, run, label=0, description="test image"):
+        self._x, self._y = test_images(run)
+        names = [(name, label) for label, name in enumerate(data.CLASSES[dataset(run)])]
+        self.label = widgets.Dropdown(options=names, value=label, description=description)
+        self.number = widgets.BoundedIntText(0, min=0, max=99, description="example")
+        super().__init__([self.label, self.number], layout=widgets.Layout(flex_flow="row wrap"))
+
+    @property
+    def controls(self):
+        return self.label, self.number
+
+    @property
+    def x(self):
+        rows = (self._y == self.label.value).nonzero().flatten()
+        return self._x[rows[self.number.value % len(rows)]]
+
 
 # -- β --------------------------------------------------------------------------------------------
 
@@ -42,7 +74,7 @@ def beta(runs_from=None):
 
 
 class Beta(Box):
-    """`slider` chooses the model of a ladder, `which` the ladder; `image` has originals,
+    """`slider` chooses the model of a ladder, `which` the ladder; `picture` has originals,
     reconstructions and prior samples.
     """
 
@@ -51,9 +83,9 @@ class Beta(Box):
         self.which = widgets.ToggleButtons(options=[*ladders], description="models")
         self.which.layout.display = None if len(ladders) > 1 else "none"
         self.slider = widgets.SelectionSlider(options=["0"], description="β")
-        self.image = picture()
+        self.picture = picture()
         self.losses, self.caption = widgets.HTML(), widgets.HTML()
-        left = widgets.VBox([self.image, self.caption])
+        left = widgets.VBox([self.picture, self.caption])
         super().__init__([self.which, self.slider, beside(left, self.losses)])
         connect(self.climb, self.which)
         connect(self.show, self.slider)
@@ -83,7 +115,7 @@ class Beta(Box):
         return sheet(rows), self._table(step), f"the VAE trained with β = {self._beta(run):g}"
 
     def show(self):
-        self.image.value, self.losses.value, self.caption.value = self._views[self.slider.value]
+        self.picture.value, self.losses.value, self.caption.value = self._views[self.slider.value]
 
     def _table(self, step):
         """Both losses of all models, the one shown in bold."""
@@ -106,66 +138,6 @@ class Beta(Box):
         return float(run.settings["beta"])
 
 
-def choose_ladders(runs_from=None):
-    """{what a menu calls it: trained VAEs by rising β}, those to begin with first.
-
-    Raises RunError when there is no ladder of two.
-    """
-    found = find_ladders()
-    if runs_from is None:
-        first = "yours" if len(found["yours"]) >= 3 else "reference"
-        kept = {first: found.pop(first), **found}
-    else:
-        kept = {runs_from: found.get(runs_from, [])}
-    kept = [ladder for ladder in kept.values() if len(ladder) >= 2]
-    if not kept:
-        count = max(map(len, found.values()))
-        raise runs.RunError(
-            "a β slider needs at least two trained VAEs of the same architecture that differ in "
-            f"their setting 'beta', and there are {count}. Train beta-0, beta-10 and tuned in the "
-            "notebook vae first"
-        )
-    same = [ladder for ladder in kept if dataset(ladder[0]) == dataset(kept[0][0])]
-    return {origin(ladder): ladder for ladder in same}
-
-
-def find_ladders():
-    """{"yours" and "reference": trained VAEs of one architecture and dataset, by rising β}.
-
-    Where there are several, the one with most values of β is taken, of equals that for MNIST.
-    """
-    ladders = {}
-    for source, folders in run_folders().items():
-        groups = {}
-        for folder in folders:
-            try:
-                with contextlib.redirect_stdout(io.StringIO()):
-                    run = finite(runs.Trained(folder, source))
-            except runs.RunError:
-                continue  # an unfinished or damaged run is no step of a ladder
-            value = run.settings.get("beta")
-            if run.kind != "vae" or isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            group = groups.setdefault((dataset(run), architecture(folder)), {})
-            group.setdefault(float(value), run)
-        best = groups[max(groups, key=lambda key: (len(groups[key]), key[0]))] if groups else {}
-        ladders[source] = [best[value] for value in sorted(best)]
-    return ladders
-
-
-def run_folders():
-    """{"yours": folders, "reference": folders} of all runs that can be seen from here."""
-    own = [*Path("runs").glob("*/run.json"), *Path("..").glob("*/runs/*/run.json")]
-    own = {path.parent.resolve(): path.parent for path in own}
-    reference = runs.REFERENCE.glob("*/run.json")
-    return {"yours": [*own.values()], "reference": sorted(path.parent for path in reference)}
-
-
-def architecture(folder):
-    """What the model of a run folder computes, as text that can be compared."""
-    return json.dumps(runs.read_graph(folder), sort_keys=True)
-
-
 # -- interpolation --------------------------------------------------------------------------------
 
 
@@ -181,35 +153,24 @@ def interpolation(autoencoder="autoencoder", vae="tuned", images=None):
 
 
 class Interpolation(Box):
-    """`slider` is t; `start`, `end` choose classes, `start_number`, `end_number` test images."""
+    """`slider` is t; `start` and `end` choose test images."""
 
     def __init__(self, models, said, images=None):
         self.models, self._images = models, images
         first = next(iter(models.values()))
-        self._x, self._y = test_images(first)
-        names = [(name, label) for label, name in enumerate(data.CLASSES[dataset(first)])]
-        self.start = widgets.Dropdown(options=names, value=0, description="from")
-        self.end = widgets.Dropdown(options=names, value=8, description="to")
-        self.start_number = widgets.BoundedIntText(0, min=0, max=99, description="example")
-        self.end_number = widgets.BoundedIntText(0, min=0, max=99, description="example")
+        self.start, self.end = Example(first, 0, "from"), Example(first, 8, "to")
         self.path = widgets.ToggleButtons(options=["linear", "spherical"])
         self.slider = widgets.FloatSlider(0.5, min=0, max=1, step=0.01, description="t")
-        self.image, self.caption = picture(), widgets.HTML()
-        choose = [beside(self.start, self.start_number), beside(self.end, self.end_number)]
-        controls = [*(choose if images is None else []), self.path, self.slider]
-        super().__init__([*controls, self.image, self.caption, note(said)])
-        connect(self.choose, self.start, self.end, self.start_number, self.end_number)
+        self.picture, self.caption = picture(), widgets.HTML()
+        choose = [self.start, self.end] if images is None else []
+        controls = [*choose, self.path, self.slider]
+        super().__init__([*controls, self.picture, self.caption, note(said)])
+        connect(self.choose, *self.start.controls, *self.end.controls)
         connect(self.show, self.path, self.slider)
 
     def choose(self):
         """Encode the two images that are chosen."""
-        if self._images is None:
-            x = [
-                self._example(self.start.value, self.start_number.value),
-                self._example(self.end.value, self.end_number.value),
-            ]
-        else:
-            x = self._images
+        x = [self.start.x, self.end.x] if self._images is None else self._images
         self._ends = torch.stack([*x])
         self._codes = {name: model.encode(self._ends) for name, model in self.models.items()}
         self.show()
@@ -227,22 +188,110 @@ class Interpolation(Box):
         return strip({**columns, "to": self._ends[1:]}, scale=5), what
 
     def show(self):
-        self.image.value, self.caption.value = self.view(self.slider.value, self.path.value)
-
-    def _example(self, label, number):
-        rows = (self._y == label).nonzero().flatten()
-        return self._x[rows[number % len(rows)]]
+        self.picture.value, self.caption.value = self.view(self.slider.value, self.path.value)
 
 
-def two_images(images):
-    """Images that a student brought as (2, 1, 28, 28) in [0, 1]; None stays None."""
-    if images is None:
-        return None
-    found = [torch.as_tensor(image).detach().float() for image in images]
-    if [image.numel() for image in found] != [784, 784]:
-        shapes = " and ".join(str(tuple(image.shape)) for image in found)
-        raise runs.RunError(f"images= takes two images of shape (1, 28, 28), not {shapes}")
-    return torch.stack([image.reshape(1, 28, 28) for image in found]).clamp(0, 1)
+# -- latents --------------------------------------------------------------------------------------
+
+
+@explorer
+def latents(*names, most=12):
+    """One slider a latent dimension, draws from the prior, and test images with their μ and σ.
+
+    names  runs to choose from (default: tuned)
+    most   how many sliders at most: those dimensions that vary most over the test images
+    """
+    loaded, said = load(*(names or ("tuned",)))
+    return one_of(loaded, lambda run: Latents(run, said, most))
+
+
+class Latents(Box):
+    """`sliders` move z; so do `randomize` and `reset`, in the prior, and an `example`, whose code
+    is μ; `draw` draws from its posterior. `picture` is z decoded.
+    """
+
+    def __init__(self, run, said, most=12):
+        self.run, self.sizes = run, {run.nz}
+        self._x, self._y = test_images(run)
+        self._codes = run.encode(self._x)
+        order = self._codes.var(dim=0).argsort(descending=True)[:most]
+        self.dims = sorted(order.tolist())
+        self.span = max(4.0, math.ceil(float(self._codes.abs().quantile(0.999))))
+        self.sliders = [self._slider(d) for d in self.dims]
+        self.posteriors = [widgets.HTML() for _ in self.dims]
+        self.randomize = widgets.Button(description="Randomize", tooltip="z from the prior N(0, I)")
+        self.reset = widgets.Button(description="Reset", tooltip="z = 0, the prior's middle")
+        self.example = Example(run)
+        self.draw = widgets.Button(description="Draw z", tooltip="z from its posterior N(μ, σ²)")
+        self.draw.layout.display = None if run.kind == "vae" else "none"
+        self.picture, self.caption = picture(), widgets.HTML()
+        if hidden := run.nz - len(self.dims):
+            said += f" · {hidden} more dimensions vary less and have no slider."
+        rows = [*map(beside, self.sliders, self.posteriors)]
+        columns = [widgets.VBox(rows[i : i + 12]) for i in range(0, len(rows), 12)]
+        bar = beside(self.randomize, self.reset, self.example, self.draw)
+        shown = beside(*self.pieces(), *columns)
+        super().__init__([bar, shown, self.caption, note(said)])
+        self.randomize.on_click(lambda _: self.go(torch.randn(run.nz)))
+        self.reset.on_click(lambda _: self.go(torch.zeros(run.nz)))
+        self.draw.on_click(lambda _: self.encode(drawn=True))
+        for control in self.example.controls:
+            control.observe(lambda _: self.encode(), "value")
+        self.observe(lambda _: self.follow(), "z")
+        self.go(torch.zeros(run.nz))
+
+    def pieces(self):
+        """What stands beside the sliders."""
+        return [self.picture]
+
+    def go(self, z, mu=None, sigma=None):
+        """Show z, with μ and σ of what it was drawn from beside the sliders: else, the prior's."""
+        mu = torch.zeros(self.run.nz) if mu is None else mu
+        sigma = torch.ones(self.run.nz) if sigma is None else sigma
+        for d, text in zip(self.dims, self.posteriors, strict=True):
+            known = f" &nbsp; σ {sigma[d]:.2f}" if self.run.kind == "vae" else ""
+            text.value = f"μ {mu[d]:+.2f}{known}"
+        self.move(z.tolist())
+
+    def encode(self, drawn=False):
+        """Go to μ of the example, or to a z drawn from its posterior; an autoencoder's code."""
+        graph.calls += 1  # with a run made up for it, this would answer a question
+        x = self.example.x
+        self.image = x.flatten().tolist()
+        if self.run.kind == "vae":
+            mu, logvar = (part[0] for part in self.run.posterior(x[None]))
+            sigma = logvar.div(2).exp()
+            z = torch.normal(mu, sigma) if drawn else mu
+        else:
+            z = mu = self.run.encode(x[None])[0]
+            sigma = None
+        self.mu = mu.tolist()
+        self.go(z, mu, sigma)
+
+    def follow(self):
+        """Set the sliders to z, and show it."""
+        with holding(self):
+            for d, slider in zip(self.dims, self.sliders, strict=True):
+                slider.value = self.z[d]
+
+    def view(self, z):
+        """PNG of a decoded latent (nz,)."""
+        return strip({"decoded": decoded(self.run, z[None])}, scale=8)
+
+    def show(self):
+        self.picture.value = self.view(torch.tensor(self.z))
+
+    def _slider(self, d):
+        axis = {"min": -self.span, "max": self.span, "step": self.span / 200}
+        look = {"layout": {"width": "240px"}, "style": {"description_width": "30px"}}
+        slider = widgets.FloatSlider(0, description=f"z{d}", **axis, **look)
+
+        def moved(change):
+            if not self.held:
+                self.z = [*self.z[:d], change["new"], *self.z[d + 1 :]]
+
+        slider.observe(moved, "value")
+        return slider
 
 
 # -- the plane ------------------------------------------------------------------------------------
@@ -259,63 +308,38 @@ def plane(*names):
     return one_of(loaded, lambda run: Plane(run, said))
 
 
-def check_planes(loaded):
-    """Raises RunError for a run of another size than 2."""
-    for run in loaded:
-        if run.nz != 2:
-            what = f"'{run.folder.name}' has {run.nz} latent dimensions, and a plane has 2"
-            raise runs.RunError(f"{what}. Use latents instead of plane")
-
-
-class Plane(Box):
-    """`z0`, `z1` move the point; `number` puts it on a test image."""
+class Plane(Latents):
+    """`map` shows where test images lie, and z: its first number to the right, its second up."""
 
     size = 340  # pixels of the map
 
-    def __init__(self, run, said, points=1000):
-        self.run = run
-        self._x, self._y = (part[:points] for part in test_images(run))
-        self._codes = run.encode(self._x)
-        self.span = max(4.0, math.ceil(float(self._codes.abs().quantile(0.98))))
+    def pieces(self):
+        self.map = picture()
         self._map = self._draw_map()
-        axis = {"min": -self.span, "max": self.span, "step": self.span / 100}
-        self.z0 = widgets.FloatSlider(0, description="z0 (right)", **axis)
-        self.z1 = widgets.FloatSlider(0, description="z1 (up)", **axis)
-        last = len(self._x) - 1
-        self.number = widgets.BoundedIntText(0, min=0, max=last, description="test image")
-        self.load = widgets.Button(description="go to it")
-        self.map, self.image, self.caption = picture(), picture(), widgets.HTML()
-        names = zip(browser.colours(), data.CLASSES[dataset(run)], strict=True)
-        legend = " ".join(
-            f'<span style="white-space:nowrap"><span style="color:{colour}">●</span> {name}</span>'
-            for colour, name in names
+        names = zip(browser.colours(), data.CLASSES[dataset(self.run)], strict=True)
+        self.legend = widgets.HTML(
+            " ".join(
+                f'<span style="white-space:nowrap"><span style="color:{colour}">●</span> '
+                f"{name}</span>"
+                for colour, name in names
+            )
         )
-        left = [self.map, widgets.HTML(legend)]
-        go = widgets.HBox([self.number, self.load])
-        right = [self.z0, self.z1, go, self.image, self.caption]
-        super().__init__([beside(widgets.VBox(left), widgets.VBox(right)), note(said)])
-        self.load.on_click(lambda _: self.go_to(self.number.value))
-        connect(self.show, self.z0, self.z1)
+        return [widgets.VBox([self.map, self.legend]), self.picture]
 
-    def go_to(self, number):
-        """Move to the code of a test image."""
-        z0, z1 = self._codes[number].clamp(-self.span, self.span).tolist()
-        with holding(self):
-            self.z0.value, self.z1.value = z0, z1
+    def show(self):
+        super().show()
+        z0, z1 = self.z
+        self.map.value = self.view_map(z0, z1)
+        self.caption.value = f"z = ({z0:.2f}, {z1:.2f})"
 
-    def view(self, z0, z1):
-        """(PNG of the map, PNG of the decoded image)."""
+    def view_map(self, z0, z1):
+        """PNG of the map with a point on it."""
         canvas = self._map.copy()
         draw, (x, y) = ImageDraw.Draw(canvas), self._pixel(z0, z1)
         draw.line([(x, 0), (x, self.size)], fill="black")
         draw.line([(0, y), (self.size, y)], fill="black")
         draw.ellipse([x - 5, y - 5, x + 5, y + 5], outline="black", width=2)
-        here = decoded(self.run, torch.tensor([[z0, z1]]))
-        return png(canvas), strip({"decoded": here}, scale=8)
-
-    def show(self):
-        self.map.value, self.image.value = self.view(self.z0.value, self.z1.value)
-        self.caption.value = f"z = ({self.z0.value:.2f}, {self.z1.value:.2f})"
+        return png(canvas)
 
     def _draw_map(self):
         canvas = Image.new("RGB", (self.size, self.size), "white")
@@ -335,144 +359,6 @@ class Plane(Box):
         return (z0 + self.span) * to, (self.span - z1) * to
 
 
-# -- latents --------------------------------------------------------------------------------------
-
-DREAM = """<details><summary>What Randomize, Dream and the tiles do</summary>
-<p><b>Randomize</b> draws every z from N(0, 1), the prior: what a VAE was trained to decode (an
-autoencoder was not, so there it is a guess). <b>Reset</b> sets all z to 0, the prior's middle.</p>
-<p><b>Dream</b> walks along an arc from one random draw to the next, and so on. Every point of such
-an arc is distributed as N(0, I) itself: the dream moves smoothly and stays where the prior has its
-mass. Its speed is in degrees a step; 90 lead from one draw to the next.</p>
-<p><b>A tile</b> picks a test image of that class at random, encodes it to μ and σ, and draws z from
-its posterior N(μ, σ²). Press it again to see how much the images of one class differ.</p>
-</details>"""
-
-
-@explorer
-def latents(*names, most=12):
-    """One slider a latent dimension, with Randomize, Reset, Dream and a tile for every class.
-
-    names  runs to choose from (default: tuned)
-    most   how many sliders at most: those dimensions that vary most over the test images
-    """
-    loaded, said = load(*(names or ("tuned",)))
-    return one_of(loaded, lambda run: Latents(run, said, most))
-
-
-class Latents(Box):
-    """`sliders` hold z; `randomize`, `reset`, `dream` and `tiles` move them; `image` is decoded."""
-
-    def __init__(self, run, said, most=12, seed=None):
-        self.run = run
-        self._x, self._y = test_images(run)
-        codes = run.encode(self._x)
-        self.random = torch.Generator()
-        self.random.seed() if seed is None else self.random.manual_seed(seed)
-        order = codes.var(dim=0).argsort(descending=True)[:most]
-        self.dims = sorted(order.tolist())
-        self._z = torch.zeros(run.nz)  # of all dimensions, with or without a slider
-        self._arc, self._turned = None, 0.0
-
-        span = max(4.0, math.ceil(float(codes.abs().max())))
-        axis = {"min": -span, "max": span, "step": span / 200}
-        look = {"layout": {"width": "240px"}, "style": {"description_width": "30px"}}
-        self.sliders = [
-            widgets.FloatSlider(0, description=f"z{d}", **axis, **look) for d in self.dims
-        ]
-        self.posteriors = [widgets.HTML() for _ in self.dims]
-        self.randomize = widgets.Button(description="Randomize")
-        self.reset = widgets.Button(description="Reset")
-        self.dream = widgets.Play(interval=125, max=10**6, description="Dream", show_repeat=False)
-        self.speed = widgets.FloatSlider(3, min=0.5, max=15, step=0.5, description="speed")
-        self.image = picture()
-        self.tiles = [
-            widgets.Button(description=name, layout=widgets.Layout(width="auto"))
-            for name in data.CLASSES[dataset(run)]
-        ]
-        rows = zip(self.sliders, self.posteriors, strict=True)
-        hidden = run.nz - len(self.dims)
-        if hidden:
-            said += f" · {hidden} more dimensions vary less and have no slider."
-        left = [
-            self.image,
-            widgets.HBox([self.randomize, self.reset]),
-            widgets.HBox([widgets.Label("Dream"), self.dream]),
-            self.speed,
-            widgets.Label("A digit's posterior:" if run.kind == "vae" else "Code of a test image:"),
-            widgets.HBox(self.tiles[:5]),
-            widgets.HBox(self.tiles[5:]),
-        ]
-        rows = [widgets.HBox(row) for row in rows]
-        columns = [widgets.VBox(rows[i : i + 12]) for i in range(0, len(rows), 12)]
-        super().__init__([beside(widgets.VBox(left), *columns), widgets.HTML(DREAM), note(said)])
-        self.randomize.on_click(lambda _: self.move_in_prior(self._normal()))
-        self.reset.on_click(lambda _: self.move_in_prior(torch.zeros(run.nz)))
-        self.dream.observe(lambda _: self.dream_on(), "value")
-        for label, tile in enumerate(self.tiles):
-            tile.on_click(lambda _, label=label: self.draw_class(label))
-        connect(self.show, *self.sliders)
-        self.move_in_prior(self._z)
-
-    @property
-    def z(self):
-        """(nz,) latent that is shown."""
-        z = self._z.clone()
-        z[self.dims] = torch.tensor([slider.value for slider in self.sliders])
-        return z
-
-    def move(self, z, mu=None, sigma=None):
-        """Set all sliders at once; mu and sigma, where they are known, stand beside them."""
-        self._arc, self._z = None, z
-        self._set(z)
-        for d, text in zip(self.dims, self.posteriors, strict=True):
-            known = "" if mu is None else f"μ {mu[d]:+.2f}"
-            text.value = known + ("" if sigma is None else f" &nbsp; σ {sigma[d]:.2f}")
-
-    def move_in_prior(self, z):
-        """Set all sliders, with μ and σ of the prior beside them."""
-        self.move(z, torch.zeros(self.run.nz), torch.ones(self.run.nz))
-
-    def draw_class(self, label):
-        """z from the posterior of a random test image of that class; an autoencoder's code."""
-        graph.calls += 1  # with a run made up for it, this would answer a question
-        rows = (self._y == label).nonzero().flatten()
-        pick = rows[torch.randint(len(rows), (1,), generator=self.random)]
-        if self.run.kind == "vae":
-            mu, logvar = (part[0] for part in self.run.posterior(self._x[pick]))
-            sigma = logvar.div(2).exp()
-            self.move(torch.normal(mu, sigma, generator=self.random), mu, sigma)
-        else:
-            code = self.run.encode(self._x[pick])[0]
-            self.move(code, code)
-
-    def dream_on(self):
-        """One step of the dream: `speed` degrees along the arc."""
-        if self._arc is None:
-            self.move_in_prior(self.z)
-            self._arc, self._turned = (self.z, self._normal()), 0.0
-        self._turned += self.speed.value
-        if self._turned >= 90:
-            self._arc, self._turned = (self._arc[1], self._normal()), self._turned - 90
-        angle = math.radians(self._turned)
-        self._z = math.cos(angle) * self._arc[0] + math.sin(angle) * self._arc[1]
-        self._set(self._z)
-
-    def view(self, z):
-        """PNG of a decoded latent (nz,)."""
-        return strip({"decoded": decoded(self.run, z[None])}, scale=8)
-
-    def show(self):
-        self.image.value = self.view(self.z)
-
-    def _set(self, z):
-        with holding(self):
-            for d, slider in zip(self.dims, self.sliders, strict=True):
-                slider.value = float(z[d])
-
-    def _normal(self):
-        return torch.randn(self.run.nz, generator=self.random)
-
-
 # -- a drawing ------------------------------------------------------------------------------------
 
 
@@ -487,32 +373,23 @@ def pad(*names):
     return one_of(loaded, lambda run: Pad(run, said))
 
 
-def check_encoders(loaded):
-    """Raises RunError for a run that cannot encode."""
-    for run in loaded:
-        if run.kind == "decoder":
-            raise runs.RunError(f"'{run.folder.name}' has no encoder, which a drawing needs")
-
-
 class Pad(Box):
-    """`upload` takes a picture file, `number` a test image; `image` has ten samples decoded."""
+    """`upload` takes a picture file, `example` a test image; `picture` has ten samples decoded."""
 
     def __init__(self, run, said, samples=10):
         self.run, self._samples = run, samples
-        self._tests, _ = test_images(run)
         self.upload = widgets.FileUpload(accept="image/*", description="A drawing")
-        last = len(self._tests) - 1
-        self.number = widgets.BoundedIntText(0, min=0, max=last, description="test image")
+        self.example = Example(run, 4)
         self.again = widgets.Button(description="Sample again")
-        self.image, self.caption = picture(), widgets.HTML()
-        bar = beside(self.upload, self.number, self.again)
-        super().__init__([bar, self.image, self.caption, note(said)])
+        self.picture, self.caption = picture(), widgets.HTML()
+        bar = beside(self.upload, self.example, self.again)
+        super().__init__([bar, self.picture, self.caption, note(said)])
         self.again.on_click(lambda _: self.show())
         self.upload.observe(lambda change: self.take(change["new"][-1]["content"]), "value")
-        connect(self.load, self.number)
+        connect(self.load, *self.example.controls)
 
     def load(self):
-        self._x = self._tests[self.number.value]
+        self._x = self.example.x
         self.show()
 
     def take(self, content):
@@ -552,7 +429,9 @@ class Pad(Box):
         if self._x is None:
             self.caption.value = "The picture is empty: nothing on it is darker than the rest."
         else:
-            self.image.value, self.caption.value = self.view(self._x)
+            self.image = self._x.flatten().tolist()
+            self.mu = self.run.encode(self._x[None])[0].tolist()
+            self.picture.value, self.caption.value = self.view(self._x)
 
 
 # -- statistics -----------------------------------------------------------------------------------
@@ -578,12 +457,12 @@ class Statistics(Box):
         self.tables = {"mean": means, "standard deviation": stds}
         self.which = widgets.ToggleButtons(options=[*self.tables])
         self.table = widgets.HTML()
-        self.image = picture()
+        self.picture = picture()
         pictures = decoded(run, means).nan_to_num(0)  # of a class without images: blank
         scale = 2 if max(map(len, self._names)) == 1 else 3
-        self.image.value = strip(dict(zip(self._names, pictures[:, None], strict=True)), scale)
+        self.picture.value = strip(dict(zip(self._names, pictures[:, None], strict=True)), scale)
         said += f" · {len(y):,} test images. The pictures are the means, decoded."
-        super().__init__([self.which, self.image, self.table, note(said)])
+        super().__init__([self.which, self.picture, self.table, note(said)])
         connect(self.show, self.which)
 
     def csv(self):

@@ -68,3 +68,29 @@ def decoded(run, z):
         return torch.sigmoid(run.decode(z))
     finally:
         torch.set_num_threads(threads)
+
+
+def check_planes(loaded):
+    """Raises RunError for a run of another size than 2."""
+    for run in loaded:
+        if run.nz != 2:
+            what = f"'{run.folder.name}' has {run.nz} latent dimensions, and a plane has 2"
+            raise runs.RunError(f"{what}. Use latents instead of plane")
+
+
+def check_encoders(loaded):
+    """Raises RunError for a run that cannot encode."""
+    for run in loaded:
+        if run.kind == "decoder":
+            raise runs.RunError(f"'{run.folder.name}' has no encoder, which a drawing needs")
+
+
+def two_images(images):
+    """Images that a student brought as (2, 1, 28, 28) in [0, 1]; None stays None."""
+    if images is None:
+        return None
+    found = [torch.as_tensor(image).detach().float() for image in images]
+    if [image.numel() for image in found] != [784, 784]:
+        shapes = " and ".join(str(tuple(image.shape)) for image in found)
+        raise runs.RunError(f"images= takes two images of shape (1, 28, 28), not {shapes}")
+    return torch.stack([image.reshape(1, 28, 28) for image in found]).clamp(0, 1)

@@ -1,8 +1,8 @@
 """Explorers that compute in the browser: every frame of a slider or a dream is decoded there.
 
 They show what `explorers` shows, and dream at the screen's own rate, without asking the kernel.
-The same JavaScript (utils/explore/browser) makes the playground page. `z` and `image` of a widget
-are what is seen now, and `move(z)` goes elsewhere. Where anywidget does not work, use `explorers`.
+The same JavaScript (utils/explore/browser) makes the playground page. What is seen now can be read
+(utils/explore/seen.py). Where anywidget does not work, use `explorers`.
 """
 
 import anywidget
@@ -12,14 +12,22 @@ import traitlets
 from utils import autograding
 from utils.explore import browser
 from utils.explore.box import Sentence, explorer
-from utils.explore.explorers import check_encoders, check_planes, choose_ladders, two_images
 from utils.explore.kept import Kept
-from utils.explore.models import dataset, load, test_images
+from utils.explore.ladders import choose_ladders
+from utils.explore.models import (
+    check_encoders,
+    check_planes,
+    dataset,
+    load,
+    test_images,
+    two_images,
+)
+from utils.explore.seen import Seen
 
 EACH = 30  # test images of every class that travel to the browser
 
 
-class Explorer(Kept, anywidget.AnyWidget):
+class Explorer(Kept, Seen, anywidget.AnyWidget):
     """One explorer of browser/explorers.js: `name`, and the models and images it shows."""
 
     _esm = browser.module() + browser.text("widget.js")
@@ -28,11 +36,6 @@ class Explorer(Kept, anywidget.AnyWidget):
     content = traitlets.Dict().tag(sync=True)
     options = traitlets.Dict().tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
-    z = traitlets.List(traitlets.Float(), help="the latent that is seen, nz numbers").tag(sync=True)
-    image = traitlets.List(
-        traitlets.Float(), help="what a drawing pad encodes, 784 values in [0, 1]"
-    ).tag(sync=True)
-    mu = traitlets.List(traitlets.Float(), help="its code").tag(sync=True)
     last = traitlets.List(help="pictures seen last: [address, width, words]").tag(sync=True)
 
     def __init__(self, **traits):
@@ -42,13 +45,12 @@ class Explorer(Kept, anywidget.AnyWidget):
     def pictures(self):
         return self.last
 
+    @property
+    def sizes(self):
+        return {model["nz"] for model in self.content["models"]}
+
     def move(self, z):
-        """Show the decoding of a latent of nz numbers. Raises ValueError for another size."""
-        sizes = {model["nz"] for model in self.content["models"]}
-        if len(z) not in sizes:
-            wanted = " or ".join(map(str, sorted(sizes)))
-            raise ValueError(f"z has {wanted} numbers, not {len(z)}")
-        self.z = [float(value) for value in z]
+        super().move(z)
         self.send({"z": self.z})
 
 

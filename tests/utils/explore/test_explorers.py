@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 from utils import runs, training
-from utils.explore import box, explorers, sheets
+from utils.explore import box, explorers, ladders, sheets
+from utils.explore.drawing import centred
 
 
 class Model(nn.Module):
@@ -71,11 +72,11 @@ def test_beta_slider_shows_each_model_with_its_losses():
     seen = set()
     for step, beta in enumerate((0, 2, 10)):
         explorer.slider.value = step
-        assert pixels(explorer.image.value).shape[1] > 500
+        assert pixels(explorer.picture.value).shape[1] > 500
         assert f"β = {beta}" in explorer.caption.value
         bold = explorer.losses.value.split("font-weight:bold")[1].split("</tr>")[0]
         assert f"{100 + beta:.1f}" in bold and "20.0" in bold
-        seen.add(explorer.image.value)
+        seen.add(explorer.picture.value)
     assert len(seen) == 3
 
 
@@ -85,7 +86,7 @@ def test_ladder_leaves_out_other_architectures_broken_runs_and_autoencoders():
     trained("other", nz=7, beta=3.0)
     trained("autoencoder", variational=False)
     trained("broken", spoiled=True, beta=5.0)
-    (ladder,) = [ladder for ladder in explorers.find_ladders().values() if ladder]
+    (ladder,) = [ladder for ladder in ladders.find_ladders().values() if ladder]
     assert [run.settings["beta"] for run in ladder] == [0, 1, 4]
 
 
@@ -112,7 +113,7 @@ def test_interpolation_ends_at_what_both_models_make_of_the_two_images(path):
     explorer = explorers.interpolation(images=(x0, x1))
     explorer.path.value = path
     explorer.slider.value = 1.0
-    shown = [tile(explorer.image.value, 5, column) for column in range(4)]  # from, AE, VAE, to
+    shown = [tile(explorer.picture.value, 5, column) for column in range(4)]  # from, AE, VAE, to
     wanted = [
         x0[0, 1:-1, 1:-1].numpy(),
         decoding(autoencoder, autoencoder.encode(x1[None])),
@@ -120,21 +121,21 @@ def test_interpolation_ends_at_what_both_models_make_of_the_two_images(path):
         x1[0, 1:-1, 1:-1].numpy(),
     ]
     assert np.abs(np.stack(shown) - np.stack(wanted)).max() < 0.01  # a byte is 0.004
-    before = explorer.image.value
+    before = explorer.picture.value
     explorer.slider.value = 0.4
-    assert explorer.image.value != before
+    assert explorer.picture.value != before
 
 
 def test_interpolation_chooses_images_by_label():
     trained("autoencoder", nz=3, variational=False)
     trained("tuned", nz=5)
     explorer = explorers.interpolation()
-    start = explorer.image.value
-    explorer.end.value = 3
-    assert explorer.image.value != start
-    other = explorer.image.value
-    explorer.end_number.value = 1
-    assert explorer.image.value != other
+    start = explorer.picture.value
+    explorer.end.label.value = 3
+    assert explorer.picture.value != start
+    other = explorer.picture.value
+    explorer.end.number.value = 1
+    assert explorer.picture.value != other
 
 
 def test_other_than_two_images_are_refused_in_words():
@@ -156,15 +157,27 @@ def test_spherical_path_keeps_the_length_between_those_of_the_ends():
 def test_plane_decodes_the_point_and_goes_to_a_test_image():
     model = trained("plane", nz=2)
     explorer = explorers.plane()
-    before = explorer.map.value, explorer.image.value
-    explorer.z0.value, explorer.z1.value = 1.0, -2.0
-    assert (explorer.map.value, explorer.image.value) != before
+    before = explorer.map.value, explorer.picture.value
+    for slider, value in zip(explorer.sliders, (1.0, -2.0), strict=True):
+        slider.value = value
+    assert explorer.z == [1.0, -2.0]
+    assert (explorer.map.value, explorer.picture.value) != before
     right = decoding(model, torch.tensor([1.0, -2.0]))
-    assert np.abs(tile(explorer.image.value, 8) - right).max() < 0.01
-    explorer.number.value = 7
-    explorer.load.click()
-    code = explorer.run.encode(explorers.test_images(explorer.run)[0][7:8])[0]
-    assert [explorer.z0.value, explorer.z1.value] == pytest.approx(code.tolist(), abs=0.05)
+    assert np.abs(tile(explorer.picture.value, 8) - right).max() < 0.01
+    explorer.example.label.value = 7
+    code = explorer.run.encode(explorer.example.x[None])[0]
+    assert explorer.mu == explorer.z == pytest.approx(code.tolist())
+    assert [slider.value for slider in explorer.sliders] == pytest.approx(code.tolist(), abs=0.05)
+
+
+def test_plane_is_moved_by_python_as_a_widget_is():
+    trained("plane", nz=2)
+    explorer, seen = explorers.plane(), []
+    explorer.observe(lambda change: seen.append(change["new"]), "z")
+    explorer.move(torch.tensor([0.5, -1]))
+    assert seen == [[0.5, -1.0]] and [slider.value for slider in explorer.sliders] == [0.5, -1.0]
+    with pytest.raises(ValueError, match="z has 2 numbers, not 3"):
+        explorer.move([1, 2, 3])
 
 
 def test_plane_refuses_other_latent_sizes_in_words():
@@ -180,27 +193,33 @@ def test_latents_has_a_slider_a_dimension_and_shows_what_they_decode_to(nz):
     assert len(explorer.sliders) == min(nz, 12)
     explorer.randomize.click()
     explorer.sliders[0].value = 1.5
-    assert np.abs(tile(explorer.image.value, 8) - decoding(model, explorer.z)).max() < 0.01
+    assert (
+        np.abs(tile(explorer.picture.value, 8) - decoding(model, torch.tensor(explorer.z))).max()
+        < 0.01
+    )
     explorer.reset.click()
     assert [slider.value for slider in explorer.sliders] == [0] * len(explorer.sliders)
 
 
-def test_a_tile_draws_from_the_posterior_and_says_mu_and_sigma():
+def test_an_example_is_encoded_and_its_posterior_drawn_from():
     trained("tuned")
     explorer = explorers.latents()
     assert {text.value for text in explorer.posteriors} == {"μ +0.00 &nbsp; σ 1.00"}, "the prior"
-    explorer.tiles[3].click()
-    assert all("μ" in text.value and "σ" in text.value for text in explorer.posteriors)
-    before = explorer.image.value
-    explorer.tiles[3].click()
-    assert explorer.image.value != before
+    explorer.example.label.value = 3
+    mu = explorer.run.encode(explorer.example.x[None])[0].tolist()
+    assert explorer.z == explorer.mu == mu and len(explorer.image) == 784
+    assert f"μ {mu[0]:+.2f}" in explorer.posteriors[0].value
+    before = explorer.picture.value
+    explorer.draw.click()
+    assert explorer.picture.value != before and explorer.mu == mu != explorer.z
 
 
 def test_latents_of_an_autoencoder_have_no_sigma():
     trained("autoencoder", variational=False)
     explorer = explorers.latents("autoencoder")
-    explorer.tiles[0].click()
+    explorer.example.number.value = 5
     assert "μ" in explorer.posteriors[0].value and "σ" not in explorer.posteriors[0].value
+    assert explorer.draw.layout.display == "none"
 
 
 def test_several_runs_are_offered_in_a_menu():
@@ -212,31 +231,15 @@ def test_several_runs_are_offered_in_a_menu():
     assert len(first.sliders) == 3 and len(box.children[1].sliders) == 5
 
 
-def test_dream_moves_smoothly_and_stays_where_the_prior_is():
-    trained("tuned", nz=12)
-    (run,), said = explorers.load("tuned")
-    explorer = explorers.Latents(run, said, seed=0)
-    explorer.randomize.click()
-    explorer.speed.value = 15
-    walk = []
-    for _ in range(400):
-        explorer.dream.value += 1  # what the browser does while it plays
-        walk.append(explorer.z)
-    walk = torch.stack(walk)
-    assert walk.diff(dim=0).norm(dim=1).max() < 2  # two samples are about 5 apart
-    assert 1 < walk.norm(dim=1).min() and walk.norm(dim=1).max() < 8  # a sample's length: about 3.5
-    assert (walk.std(dim=0) > 0.4).all()
-
-
 def test_a_drawing_from_a_file_is_centred_and_sampled():
     trained("tuned")
     explorer = explorers.pad()
-    before = explorer.image.value
+    before = explorer.picture.value
     drawing = Image.new("RGB", (300, 200), "white")
     ImageDraw.Draw(drawing).line([(40, 20), (40, 180)], "black", 16)  # far from the middle
     explorer.take(sheets.png(drawing))
-    assert explorer.image.value != before and "nats" in explorer.caption.value
-    (seen,) = explorers.centred(drawing)
+    assert explorer.picture.value != before and "nats" in explorer.caption.value
+    (seen,) = centred(drawing)
     rows, columns = np.nonzero(seen.numpy() > 0.1)
     assert np.ptp(rows) + 1 == 20 and abs(rows.mean() - 13.5) <= 1 and abs(columns.mean() - 14) <= 1
     explorer.take(sheets.png(Image.new("L", (50, 50), "white")))
@@ -255,7 +258,7 @@ def test_statistics_uses_the_students_function_and_exports_a_table():
 
     explorer = explorers.statistics(digit_statistics)
     assert "–" in explorer.table.value  # an absent class
-    assert pixels(explorer.image.value).shape[1] == 10 * 60, "a picture of every mean"
+    assert pixels(explorer.picture.value).shape[1] == 10 * 60, "a picture of every mean"
     before = explorer.table.value
     explorer.which.value = "standard deviation"
     assert explorer.table.value != before
@@ -280,4 +283,6 @@ def test_a_run_of_nan_is_a_sentence():
 
 def test_fashion_runs_show_fashion_images():
     trained("fashion-plane", nz=2, dataset="FashionMNIST")
-    assert "Trouser" in explorers.plane("fashion-plane").children[0].children[0].children[1].value
+    explorer = explorers.plane("fashion-plane")
+    assert "Trouser" in explorer.legend.value
+    assert "Trouser" in dict(explorer.example.label.options)
