@@ -7,7 +7,7 @@ from torch import nn
 
 from autograder.key.kinds import borrowed
 from autograder.key.kinds.formula import inputs_unchanged
-from autograder.key.kinds.network import bounded, some
+from autograder.key.kinds.network import bounded, confined, untrainable, untrainable_named
 from autograder.key.question import Check, Question, close, well_formed
 
 
@@ -75,18 +75,11 @@ def _rows_apart(got, want, inputs):
 
 
 def _learnable(got, want, inputs):
-    if got.get("closer.error"):
-        return got["closer.error"]
-    if not got.get("parameters"):
-        return "it has no parameters to learn."
-    if got.get("frozen"):
-        return "some of its parameters do not require a gradient."
-    if got.get("unreached"):
-        return f"no gradient reaches {some(got['unreached'])}."
-    if got.get("unlearned"):
-        return f"{some(got['unlearned'])}: these numbers act like weights and are no parameters."
-    if not got.get("attached"):
+    if got.get("attached") is False:
         return "its output carries no gradient."
+    problem = untrainable(got)
+    if problem:
+        return problem
     if got.get("copied") is None or not close(got["first"], got["copied"], 1e-3, 1e-4):
         return "a copy made through state_dict decodes differently."
 
@@ -118,31 +111,23 @@ def _decoder_named(got, want, inputs, failed):
     if got.get("small.error") and usual is not None:
         return "nz-ignored"
     if "logits" in failed and got.get("down") is not None and got.get("up") is not None:
-        if got["down"] >= 0 and got["up"] <= 1 + 1e-6:
-            return "sigmoid"
-        if got["down"] >= -1 - 1e-6 and got["up"] <= 1 + 1e-6:
-            return "tanh"
-        if got["down"] >= 0:
-            return "relu"
-        if got["up"] <= 0:
-            return "one-sided"
-        if bounded(got):
-            return "clamped"
+        name = confined(got["down"], got["up"], bounded(got))
+        if name:
+            return name
     if "manners" in failed:
         return "in-place"
     if "weights" in failed:
         if not got.get("parameters"):
             return "no-parameters"
-        if got.get("frozen"):
-            return "frozen"
-        if got.get("unlearned"):
-            return "buffer-weights"
+        untrained = untrainable_named(got)
+        if untrained in ("frozen", "buffer-weights"):
+            return untrained
         if got.get("attached") is False:
             return "detached"
         if got.get("again") is not None and not close(got["first"], got["again"]):
             return "random-in-eval"
         if got.get("copied") is not None:
-            return "no-gradient" if got.get("unreached") else "unregistered"
+            return untrained or "unregistered"
     if "rows" in failed and got.get("grad") is not None:
         grad = np.asarray(got["grad"])
         if got.get("again") is not None and not close(got["first"], got["again"]):

@@ -8,6 +8,14 @@ from autograder.key.kinds import borrowed
 from autograder.key.question import Check, Question, close
 
 EDGES = 0.2  # of the numbers at the very end of a range: an output that goes no further
+RANGES = {  # to which an output is confined, by the name of what does so
+    "softmax": "numbers that add up to 1",
+    "sigmoid": "[0, 1]",
+    "tanh": "[-1, 1]",
+    "relu": "numbers that are not negative",
+    "one-sided": "numbers that are never positive",
+    "clamped": "a range that it does not leave",
+}
 FAR = 15.0  # where a sigmoid has rounded to 0 or 1: a bound beyond costs nothing
 
 
@@ -95,7 +103,7 @@ def network_free(got, want, inputs):
     if squashed and not (_random(got, inputs) or _takes_over(got)):
         return "how far its outputs go cannot be seen: its layers are not registered."
     if squashed:
-        return f"the output is confined to {squashed[2]}."
+        return f"the output is confined to {RANGES[squashed]}."
     if got["bend"] < 1e-3:
         return "the whole network is an affine function of its input."
     if got["negatives"] == 0:
@@ -103,22 +111,24 @@ def network_free(got, want, inputs):
     return None
 
 
-def _squashed(got):
-    """(id, function, range) of what confines the output, or None."""
-    low, high = got["lowest"], got["highest"]
+def confined(low, high, bounded) -> str | None:
+    """The name of what confines an output that goes from low to high. bounded: see there."""
     if low >= 0 and high <= 1 + 1e-6:
-        if np.allclose(got["totals"], 1, atol=1e-3):
-            return "softmax", "a softmax", "numbers that add up to 1"
-        return "sigmoid", "a sigmoid", "[0, 1]"
+        return "sigmoid"
     if low >= -1 - 1e-6 and high <= 1 + 1e-6:
-        return "tanh", "a tanh or another bounded function", "[-1, 1]"
+        return "tanh"
     if low >= 0:
-        return "relu", "a ReLU or a like function", "numbers that are not negative"
+        return "relu"
     if high <= 0:
-        return "one-sided", "a log-sigmoid or a like function", "numbers that are never positive"
-    if bounded(got):
-        return "clamped", "a clamp or another bounded function", "a range that it does not leave"
-    return None
+        return "one-sided"
+    return "clamped" if bounded else None
+
+
+def _squashed(got) -> str | None:
+    name = confined(got["lowest"], got["highest"], bounded(got))
+    if name == "sigmoid" and np.allclose(got["totals"], 1, atol=1e-3):
+        return "softmax"
+    return name
 
 
 def untrainable(got) -> str | None:
@@ -134,6 +144,15 @@ def untrainable(got) -> str | None:
     if got["unreached"]:
         return f"no gradient reaches {some(got['unreached'])}."
     return None
+
+
+def untrainable_named(got) -> str | None:
+    """The name of what `untrainable` says of a network that has parameters."""
+    if got.get("frozen"):
+        return "frozen"
+    if got.get("unlearned"):
+        return "buffer-weights"
+    return "no-gradient" if got.get("unreached") else None
 
 
 def network_trainable(got, want, inputs):
@@ -229,7 +248,7 @@ def _behaviour_named(got, inputs, stages):
         return "in-place"
     squashed = _squashed(got)
     if squashed:
-        return squashed[0]
+        return squashed
     if got["bend"] < 1e-3:
         return "no-nonlinearity"
     if got["negatives"] == 0:
@@ -238,12 +257,8 @@ def _behaviour_named(got, inputs, stages):
         return "shared-layers"
     if _random(got, inputs):
         return "random-in-eval"
-    if got["frozen"]:
-        return "frozen"
-    if got["unlearned"]:
-        return "buffer-weights"
-    if got["unreached"]:
-        return "no-gradient"
+    if untrained := untrainable_named(got):
+        return untrained
     nz = inputs["sizes"][0]
     single, batch = got.get(f"alone.{nz}"), got[f"together.{nz}"]
     if single is None or not close(batch[:1].ravel(), single.ravel(), 1e-3, 1e-4):

@@ -6,7 +6,14 @@ import numpy as np
 from torch import nn
 
 from autograder.key.kinds import borrowed, noise
-from autograder.key.kinds.network import blobs, bounded, pixels_named, untrainable
+from autograder.key.kinds.network import (
+    blobs,
+    bounded,
+    confined,
+    pixels_named,
+    untrainable,
+    untrainable_named,
+)
 from autograder.key.question import Check, Question, close
 from autograder.key.vae.reparametrize import reparametrize
 from autograder.student import probes
@@ -426,20 +433,9 @@ def _model_form_named(got, inputs, nz):
 def _model_range_named(got, failed):
     if got.get("logits lowest") is None or not got.get("parameters"):
         return None  # without parameters nothing was made larger, and ranges say nothing
-    if "decode" in failed and got["logits lowest"] >= 0:
-        if got["logits highest"] <= 1 + 1e-6:
-            return "sigmoid"
-        return "relu"
-    if (
-        "decode" in failed
-        and got["logits highest"] <= 1 + 1e-6
-        and got["logits lowest"] >= -1 - 1e-6
-    ):
-        return "tanh"
-    if "decode" in failed and got["logits highest"] <= 0:
-        return "one-sided"
-    if "decode" in failed and bounded(got, "logits "):
-        return "clamped"
+    ends = got["logits lowest"], got["logits highest"]
+    if "decode" in failed and (name := confined(*ends, bounded(got, "logits "))):
+        return name
     if "encode" in failed and got["codes apart"] == 0:
         return "one-for-both"
     if "encode" in failed and got["logvar lowest"] == got["logvar highest"]:
@@ -499,14 +495,13 @@ def _model_state_named(got, nz, failed):
     if "independent" in failed and (got["shared"] or got["apart"] == 0):
         return "shared-layers"
     if "trainable" in failed:
-        if got["frozen"]:
-            return "frozen"
-        if got["unlearned"]:
-            return "buffer-weights"
+        untrained = untrainable_named(got)
+        if untrained in ("frozen", "buffer-weights"):
+            return untrained
         if not got["parameters"] or got["uncopied"] > 1e-4:
             return "unregistered"
-        if got["unreached"]:
-            return "no-gradient"
+        if untrained:
+            return untrained
         if got["image gradient"] and got["mu gradient"]:
             return "logvar-detached"
         return "sample-detached"

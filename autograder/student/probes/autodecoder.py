@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from autograder.student.probes.autoencoder import louder
+from autograder.student.probes.autoencoder import LEARNS, learns, louder
 from autograder.student.probes.common import (
     ARRAY,
     ENDS,
@@ -26,7 +26,6 @@ from autograder.student.probes.common import (
     own,
     probe,
     seeded,
-    unlearned,
 )
 
 
@@ -37,16 +36,12 @@ from autograder.student.probes.common import (
         "{sizes}.training": RESULT,  # in train mode
         "after.{}": ARRAY,
         "own": OWN,
-        "closer": TRIED,  # of the one called main, all that follows
+        **LEARNS,  # of the one called main, as is all that follows
         "first": RESULT,  # two calls
         "again": RESULT,
         "copied": RESULT,  # of a second decoder with the first one's state_dict
         "attached": FLAG,
         "grad": ARRAY,  # of row 0 of the weighted output, (B, nz)
-        "parameters": NUMBER,  # how many numbers there are to learn
-        "frozen": NUMBER,  # how many parameters may not change
-        "unreached": LIST,  # names of those that no gradient reaches
-        "unlearned": LIST,  # buffers that act like weights
         **dict.fromkeys(ENDS, NUMBER),  # of outputs under large parameters
         "up": {**NUMBER, **TRIED},  # extremes of the output after it was pushed there
         "down": {**NUMBER, **TRIED},
@@ -76,7 +71,7 @@ def decoder(names, inputs) -> dict:
     fresh = attempt(evidence, "own", lambda: build(nz).eval())
     if fresh is not None:
         own(evidence, inputs, decode=fresh)
-    attempt(evidence, "closer", _closer, evidence, build, nz, z, weights)
+    attempt(evidence, "structure", _closer, evidence, build, nz, z, weights)
     for label in ("up", "down"):
         attempt(evidence, label, _push, evidence, build, label, nz, z, inputs)
     return evidence
@@ -94,10 +89,10 @@ def _forward(evidence, model, label, z) -> None:
 
 def _closer(evidence, build, nz, z, weights) -> None:
     model, other = build(nz), build(nz)
-    parameters = list(model.parameters())
-    evidence["parameters"] = sum(p.numel() for p in parameters)
-    evidence["frozen"] = sum(not p.requires_grad for p in parameters)
-    _learning(evidence, build(nz), z)
+    fresh = build(nz)
+    learns(evidence, fresh, z.clone())
+    with torch.no_grad():
+        evidence.update(extremes([loud(z.clone()) for loud in louder(fresh)]))
     other.load_state_dict(model.state_dict())
     model.eval()
     other.eval()
@@ -112,21 +107,6 @@ def _closer(evidence, build, nz, z, weights) -> None:
             (result.reshape(len(z), -1)[0] * weights).sum(), [leaf], allow_unused=True
         )
         evidence["grad"] = array(torch.zeros_like(z) if gradient is None else gradient)
-
-
-def _learning(evidence, model, z) -> None:
-    """Which numbers a gradient reaches, and how far outputs go under large parameters."""
-    model.train()
-    evidence["unlearned"] = unlearned(model, lambda: model(z.clone()))
-    result = model(z.clone())
-    learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if learning and result.requires_grad:
-        grads = torch.autograd.grad(
-            (result * torch.randn_like(result)).sum(), list(learning.values()), allow_unused=True
-        )
-        evidence["unreached"] = [n for n, g in zip(learning, grads, strict=True) if g is None]
-    with torch.no_grad():
-        evidence.update(extremes([loud(z.clone()) for loud in louder(model)]))
 
 
 def _push(evidence, build, label, nz, z, inputs) -> None:

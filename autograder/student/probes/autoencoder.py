@@ -24,6 +24,15 @@ INSTANCES = 3  # so many fresh networks, and their negatives, show both signs in
 LOUDER = 10.0  # parameters times this: an output that stays small, or of one sign, then is squashed
 
 
+LEARNS = {  # of any network: what an optimizer finds in it
+    "structure": TRIED,
+    "parameters": NUMBER,
+    "frozen": LIST,  # names of parameters that require no gradient
+    "unreached": LIST,  # and of those that get none
+    "unlearned": LIST,  # buffers that act like weights
+}
+
+
 class _Shapes(TorchDispatchMode):
     """Notes the shape of every feature map of a batch, (C, H, W), however it is computed."""
 
@@ -50,11 +59,7 @@ class _Shapes(TorchDispatchMode):
         "input changed": FLAG,
         "shapes": LIST,  # (C, H, W) of the feature maps on the way
         "own": common.OWN,
-        "structure": TRIED,
-        "parameters": NUMBER,
-        "frozen": LIST,  # names of parameters
-        "unreached": LIST,
-        "unlearned": LIST,  # buffers that act like weights
+        **LEARNS,
         "bend": NUMBER,  # distance from an affine function
         "instances": TRIED,
         "shared": NUMBER,  # tensors of two fresh networks
@@ -117,24 +122,33 @@ def _alone(evidence, build, nz, x):
 
 def structure(evidence, model, x) -> None:
     """Which parameters there are, which a gradient reaches, and whether the output bends."""
-    parameters = dict(model.named_parameters())
-    evidence["parameters"] = len(parameters)
-    evidence["frozen"] = [name for name, p in parameters.items() if not p.requires_grad]
-    model.train()
-    result = model(x)
-    total = (result * torch.randn_like(result)).sum()
-    if total.requires_grad:
-        total.backward()
-    evidence["unreached"] = [
-        name for name, p in parameters.items() if p.requires_grad and p.grad is None
-    ]
-    evidence["unlearned"] = common.unlearned(model, lambda: model(x))
+    learns(evidence, model, x)
     model.eval()
     with torch.no_grad():
         half = len(x) // 2
         a, b = x[:half], x[half : 2 * half]
         middle, ends = model((a + b) / 2), (model(a) + model(b)) / 2
         evidence["bend"] = float((middle - ends).abs().max() / (model(a) - model(b)).abs().max())
+
+
+def learns(evidence, model, x) -> None:
+    """What of a network an optimizer can change, see `LEARNS`; the model is in train mode then."""
+    learning = parameters(evidence, model)
+    model.train()
+    result = model(x)
+    total = (result * torch.randn_like(result)).sum()
+    if total.requires_grad:
+        total.backward()
+    evidence["unreached"] = [name for name, p in learning.items() if p.grad is None]
+    evidence["unlearned"] = common.unlearned(model, lambda: model(x))
+
+
+def parameters(evidence, model) -> dict:
+    """Says how many parameters there are, and which are frozen; {name: parameter} of the others."""
+    every = dict(model.named_parameters())
+    evidence["parameters"] = len(every)
+    evidence["frozen"] = [name for name, p in every.items() if not p.requires_grad]
+    return {name: p for name, p in every.items() if p.requires_grad}
 
 
 def instances(evidence, models, x) -> None:

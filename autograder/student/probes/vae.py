@@ -9,17 +9,7 @@ import torch
 from torch import nn
 
 from autograder.student.probes import autoencoder, common
-from autograder.student.probes.common import (
-    ARRAY,
-    ENDS,
-    FLAG,
-    LIST,
-    NUMBER,
-    RESULT,
-    TEXT,
-    TRIED,
-    probe,
-)
+from autograder.student.probes.common import ARRAY, ENDS, FLAG, NUMBER, RESULT, TEXT, TRIED, probe
 
 # -- the model ------------------------------------------------------------------------------------
 
@@ -51,11 +41,7 @@ def _of_methods(tag) -> dict:
         **_of_methods(".{sizes}.again"),
         "images changed": FLAG,
         "own": common.OWN,
-        "structure": TRIED,
-        "parameters": NUMBER,
-        "frozen": LIST,  # names of parameters
-        "unreached": LIST,
-        "unlearned": LIST,
+        **autoencoder.LEARNS,
         "logvar learns": FLAG,
         "image gradient": FLAG,
         "mu gradient": FLAG,
@@ -177,11 +163,8 @@ def _parts(evidence, tag, vae, x, z):
 
 
 def _structure(evidence, vae, x):
-    parameters = dict(vae.named_parameters())
-    evidence["parameters"] = len(parameters)
-    evidence["frozen"] = [name for name, p in parameters.items() if not p.requires_grad]
+    learning = autoencoder.parameters(evidence, vae)
     vae.train()
-    learning = {name: p for name, p in parameters.items() if p.requires_grad}
     x = x.clone().requires_grad_(True)
     logits, mu, logvar = vae(x)
     leaves = [x, *learning.values()]
