@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograder.key import sentences
+from autograder.key import raised, sentences
 from autograder.key.evidence import Evidence, Undeclared
 from autograder.key.sentences import Said, SentenceError, Sentences
 from autograder.student import probes
@@ -242,7 +242,7 @@ class Exam:
                 if broken:
                     carried = self._grade(question, stand_ins=broken)
                     # Of two mistakes at once one is told where it was made.
-                    unclear = result.mistake in (None, "", "both")
+                    unclear = result.mistake in (None, "", "both", *raised.NAMES)
                     named = carried.mistake and unclear
                     if carried.score > result.score or named and carried.score == result.score:
                         result = carried
@@ -298,6 +298,9 @@ def judge(
     mistake = interpreted
     if failed and not got.get("error"):
         mistake = recognise(question, got, want, inputs, [o.check.name for o in failed])
+    if failed and not mistake:
+        stopped = raised.named(outcome.message for outcome in failed)
+        mistake = question.mistake(*stopped) if stopped else None
     lost = sum(outcome.check.weight for outcome in failed)
     if mistake:
         lost *= 1 - mistake.credit
@@ -443,10 +446,8 @@ def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
         lines.append(
             f"  A reference {names} stood in for yours, so its mistake costs nothing here."
         )
-    if error:
-        return "\n".join([*lines, f"  {one_line(error)}"])
     told = set()
-    for outcome in outcomes:
+    for outcome in outcomes if not error else ():
         lines.append(
             f"  {'passed' if outcome.passed else 'failed'}: {question.property(outcome.check)}"
         )
@@ -454,10 +455,12 @@ def describe(question, score, outcomes, mistake, error, stand_ins) -> str:
         if message and message not in told:  # once is enough
             told.add(message)
             lines.append(f"      {message}")
-    if mistake:
-        lines.append(
-            f"  {mistake.says}" + (f" Reread: {mistake.reread}." if mistake.reread else "")
-        )
+    said = [one_line(error)] if error else []
+    if mistake and mistake.says not in said:
+        said = [f"{text.rstrip('.')}." for text in said]
+        said.append(mistake.says + (f" Reread: {mistake.reread}." if mistake.reread else ""))
+    if said:
+        lines.append(f"  {' '.join(said)}")
     return "\n".join(lines)
 
 

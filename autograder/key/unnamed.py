@@ -21,13 +21,14 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from autograder.key import fingerprint, question
+from autograder.key import fingerprint, question, raised
 from autograder.key.evidence import Evidence, Undeclared
 from autograder.key.question import Exam, Question, Result
 from autograder.student import probes
 
 SEED = 18  # of the inputs; it counts for no points, so that nobody gains by knowing it
-VAGUE = "part-wrong", "spread-other"  # say where an answer is wrong, and not what its mistake is
+# They say where an answer is wrong, or stops, and not what its mistake is.
+VAGUE = "part-wrong", "spread-other", *raised.NAMES
 LARGEST = 16_384  # numbers of an array that are kept: every second, third … of a larger one
 PLACE = re.compile(r",? at line \d+ of your code.*$")  # how code is written tells no mistakes apart
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")

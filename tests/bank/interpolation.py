@@ -104,7 +104,7 @@ return torch.stack(rows)"""),
 t = torch.rand(steps).sort().values.unsqueeze(1)
 t[0], t[-1] = 0, 1
 return (1 - t) * z0 + t * z1"""),
-    _lerp("latent size written in", "form", None, """
+    _lerp("latent size written in", "form", "shapes-unfit", """
 rows = torch.zeros(steps, 16)
 for i in range(steps):
     rows[i] = z0 + i / (steps - 1) * (z1 - z0)
@@ -225,7 +225,7 @@ t = torch.linspace(0, 1, steps).unsqueeze(1)
 u = (torch.sin((1 - t) * a) * z0 / z0.norm() + torch.sin(t * a) * z1 / z1.norm()) / torch.sin(a)
 return torch.sigmoid(decode(u * ((1 - t) * z0.norm() + t * z1.norm())))"""),
     _images("with the graph", "gradient", "keeps-graph", ENDS + "return torch.sigmoid(decode(lerp(z0, z1, steps)))"),
-    _images("decodes columns for rows", "form", None, ENDS + """
+    _images("decodes columns for rows", "form", "shapes-unfit", ENDS + """
 with torch.no_grad():
     return torch.cat([torch.sigmoid(decode(z.unsqueeze(1))) for z in lerp(z0, z1, steps)])"""),
     _images("returns nothing", "form", "returns-nothing", ENDS + "torch.sigmoid(decode(lerp(z0, z1, steps)))"),
@@ -373,7 +373,7 @@ return (y_test == y_train.mode().values).float().mean().item()"""),
 from sklearn.linear_model import LinearRegression
 guess = LinearRegression().fit(z_train, y_train).predict(z_test)
 return float((guess.round() == y_test.numpy()).mean())"""),
-    _probe("size of the latents written in", "form", None, """
+    _probe("size of the latents written in", "form", "shapes-unfit", """
 layer = nn.Linear(12, 10)
 optimizer = torch.optim.Adam(layer.parameters(), lr=0.05)
 for _ in range(150):

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.key.kinds.formula import inputs_unchanged
-from autograder.key.question import Check, Question, close, differs, number_problem, same_arrays
+from autograder.key.question import (
+    Check,
+    Question,
+    close,
+    differs,
+    evidence,
+    number_problem,
+    same_arrays,
+)
 
 
 def batch_rmse_score(x, x_rec):
@@ -101,6 +109,24 @@ def _score_named(got, want, inputs, failed):
         return "size-written-in"
     if failed == ["manners"]:
         return "in-place"
+    return _times_a_number(got, want, inputs, labels)
+
+
+def _times_a_number(got, want, inputs, labels):
+    """The score, or a known mistake, times one number, or times the number of pixels."""
+    pixels = np.array([inputs[inputs["pairs"][label][0]][0].size for label in labels], float)
+    for name in (None, *QUESTION.mistakes):
+        made = evidence(QUESTION, inputs, name) if name else want
+        if len(labels) < 2 or any(np.size(made.get(label)) != 1 for label in labels):
+            continue
+        ratio = np.array([float(np.squeeze(got[key])) / float(made[key]) for key in labels])
+        factors = ratio, ratio / pixels, ratio * pixels
+        if not any(close(f, np.full(len(f), f[0]), 1e-4, 0) for f in factors):
+            continue
+        if not name:
+            return "factor" if ratio[0] > 0 else "sign-and-factor"
+        said = (QUESTION.mistake(n).says for n in ("factor/beside", name))
+        return "both", dict(zip(("first", "second"), said, strict=True))
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from autograder.key.kinds.formula import formula
+from autograder.key.kinds.formula import formula, free_bits
 from autograder.key.kinds.sampler import sampler, uniform
 
 
@@ -83,6 +83,7 @@ DIVERGENCE = formula(
         "weights": rng.uniform(0.5, 2, 5),
     },
     reference=kl_exponential,
+    explain=free_bits(_exponential_terms),
     forms=(_by_rate,),
     mistakes={
         "rate-inverted": lambda s: (-s - 1 + s.exp()).sum(1),

@@ -10,6 +10,8 @@ import torch
 from autograder.key.autodecoder.vad_loss import reconstruction
 from autograder.key.kinds.formula import inputs_unchanged
 from autograder.key.question import Check, Question, close, well_formed
+from autograder.student.probes.autodecoder import SmallDecoder
+from autograder.student.probes.common import seeded
 
 
 def fit_latents(decoder, x, nz, steps, lr):
@@ -148,6 +150,9 @@ def _named_misfit(got, inputs, gain):
         return "latents-not-moved"
     if np.ptp(full, axis=0).max() < 1e-4 * (1 + np.abs(full).max()):
         return "one-latent"
+    named = _loop_named(got, inputs)
+    if named:
+        return named
     start = _gain(got, inputs, "short")
     if start is not None and (start < 0).all() and gain.mean() < min(start.mean(), -1):
         return "climbs"
@@ -163,6 +168,45 @@ def _named_misfit(got, inputs, gain):
     if fits_another.all() and (excess.argmin(1) != np.arange(len(full))).any():
         return "order"
     return None
+
+
+def _loop_named(got, inputs):
+    """The slip after which a usual loop leads to the very latents that were received."""
+    received = got.get("eval")
+    if np.shape(received) != (len(inputs["x"]), inputs["nz"]):
+        return None
+    for start, optimizer in product(STARTS, OPTIMIZERS):
+        for name, slip in SLIPS.items():
+            if close(received, _walked(inputs, start, optimizer, **slip), 1e-2, 1e-4):
+                return name
+    return None
+
+
+STARTS = torch.zeros, torch.randn, lambda *n: 0.01 * torch.randn(n), lambda *n: torch.randn(n) / 10
+OPTIMIZERS = torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.SGD
+SLIPS = {
+    "no-zero-grad": {"forget": False},
+    "lr-ignored": {"lr": 1e-3},
+    "no-sigmoid": {"loss": torch.nn.functional.mse_loss},
+    "no-sigmoid/sum": {"loss": lambda logits, x: (logits - x).pow(2).sum()},
+}
+
+
+def _walked(inputs, start, optimizer, forget=True, lr=None, loss=None):
+    """The latents after the loop "eval", with the noise that the probe has drawn."""
+    steps, asked, _ = inputs["fits"]["eval"]
+    decoder = SmallDecoder(inputs).eval().requires_grad_(False)
+    x = torch.from_numpy(inputs["x"]).float().reshape(-1, 1, 28, 28)
+    with seeded(inputs["seed"]):
+        z = start(len(x), inputs["nz"]).requires_grad_()
+    made = optimizer([z], lr=lr or asked)
+    loss = loss or (lambda logits, x: reconstruction(logits, x).sum())
+    for _ in range(steps):
+        if forget:
+            made.zero_grad()
+        loss(decoder(z), x).backward()
+        made.step()
+    return z.detach().numpy()
 
 
 def _fit_named(got, want, inputs, failed):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from autograder.key.autodecoder.exponential import rsample_exponential
-from autograder.key.kinds.formula import formula, named_by_values
+from autograder.key.kinds.formula import formula, free_bits, named_by_values
 from autograder.key.kinds.sampler import same_call, sampler, uniform
 from autograder.key.question import Check
 from autograder.key.vae.kl_gaussian import kl_gaussian
@@ -100,7 +100,8 @@ def _finite_at_zero(got, want, inputs):
 def _kink_named(got, want, inputs, failed):
     if failed == ["kink"]:
         return "kink"
-    return named_by_values(got, want, inputs, failed)
+    named = free_bits(_laplace_terms)(got, want, inputs, failed)
+    return named or named_by_values(got, want, inputs, failed)
 
 
 _formula = formula(

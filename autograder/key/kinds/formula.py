@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
+import torch
 
 from autograder.key.question import (
     Check,
@@ -236,6 +237,36 @@ def unstable(got, want, inputs, failed):
 def overflows(got, want, inputs, failed):
     """Names a product of variances, or a logarithm of one, that leaves the range of a float."""
     return "overflows" if failed == ["extreme"] else None
+
+
+def free_bits(terms: Callable) -> Callable:
+    """explain: a divergence whose smallest parts were replaced by one number. terms(*arguments):
+    its parts, (B, nz); in those that were replaced there is no slope.
+    """
+
+    def explain(got, want, inputs, failed):
+        value, slopes = got.get("value"), [got.get(f"grad.{key}") for key in inputs["grad"]]
+        given = (torch.from_numpy(inputs[key]) for key in inputs["args"])
+        parts = terms(*given).numpy()
+        if np.shape(value) != parts.shape[:1] or any(np.shape(s) != parts.shape for s in slopes):
+            return None
+        cut = np.all([slope == 0 for slope in slopes], axis=0)
+        right = (np.where(cut, 0, want[f"grad.{key}"]) for key in inputs["grad"])
+        if not all(close(*pair, 1e-3, 1e-4) for pair in zip(slopes, right, strict=True)):
+            return None
+        rows = cut.all(1)
+        if np.array_equal(cut, np.broadcast_to(rows[:, None], cut.shape)):  # whole images
+            parts, cut = parts.sum(1, keepdims=True), rows[:, None]
+        if not cut.any() or cut.all():
+            return None
+        count = cut.sum(1)
+        floor = ((value - np.where(cut, 0, parts).sum(1))[count > 0]) / count[count > 0]
+        least, most = parts[~cut].min(), parts[cut].max()
+        if np.ptp(floor) < 1e-3 * (1 + abs(floor).max()) and most < floor[0] + 1e-3 < least + 2e-3:
+            return "free-bits"
+        return None
+
+    return explain
 
 
 def _negated(mistaken):

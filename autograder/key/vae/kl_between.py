@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.key.kinds.formula import EXTREME, formula, overflows
+from autograder.key.kinds.formula import EXTREME, formula, free_bits, overflows
 from autograder.key.vae.kl_gaussian import gaussians, kl_gaussian
 
 
@@ -10,6 +10,11 @@ def kl_between(mu1, logvar1, mu2, logvar2):
     """KL[N(mu1, exp(logvar1)) || N(mu2, exp(logvar2))], diagonal, (B, nz) x 4 -> (B,), nats."""
     spread = (logvar1 - logvar2).exp() + (mu1 - mu2).pow(2) * (-logvar2).exp()
     return 0.5 * (spread - 1 - logvar1 + logvar2).sum(1)
+
+
+_with_free_bits = free_bits(
+    lambda m1, v1, m2, v2: 0.5 * ((v1.exp() + (m1 - m2) ** 2) / v2.exp() - 1 - v1 + v2)
+)
 
 
 def _by_fraction(mu1, logvar1, mu2, logvar2):
@@ -45,7 +50,7 @@ QUESTION = formula(
     draw=_with_extremes,
     weights=(0.15, 0.4, 0.25, 0.1),
     more=(EXTREME,),
-    explain=overflows,
+    explain=lambda *case: overflows(*case) or _with_free_bits(*case),
     forms=(_by_fraction, _by_stds),
     reference=kl_between,
     mistakes={

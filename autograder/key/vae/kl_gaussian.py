@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autograder.key.kinds.formula import EXTREME, formula, overflows
+from autograder.key.kinds.formula import EXTREME, formula, free_bits, overflows
 
 
 def kl_gaussian(mu, logvar):
@@ -10,6 +10,9 @@ def kl_gaussian(mu, logvar):
     appendix B.
     """
     return 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar).sum(1)
+
+
+_with_free_bits = free_bits(lambda mu, logvar: 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar))
 
 
 def _by_variance(mu, logvar):
@@ -83,7 +86,7 @@ QUESTION = formula(
     draw=_with_extremes,
     weights=(0.15, 0.4, 0.25, 0.1),
     more=(EXTREME,),
-    explain=overflows,
+    explain=lambda *case: overflows(*case) or _with_free_bits(*case),
     forms=(_by_variance, _by_std),
     reference=kl_gaussian,
     mistakes=WRONG_KLS,

@@ -255,8 +255,8 @@ def _same_spread(a, b):
     return True
 
 
-def _varies(got, mode):
-    return np.ptp(got[f"sampled.{mode}"], 0).max() > 1e-5 * (1 + np.abs(got["centre.eval"]).max())
+def _varies(got, key):
+    return np.ptp(got[key], 0).max() > 1e-5 * (1 + np.abs(got["centre.eval"]).max())
 
 
 def _unsteady(got):
@@ -271,9 +271,11 @@ def _model_sampling(got, want, inputs):
     for mode in ("train", "eval"):
         if got.get(f"samples.{mode}.error"):
             return got[f"samples.{mode}.error"]
-    if not _varies(got, "train"):
+    if not _varies(got, "candidate.0.eval"):
+        return "a whole posterior is decoded to the same logits: samples of it cannot be seen."
+    if not _varies(got, "sampled.train"):
         return "in train mode, forward gives all copies of one image in a batch the same logits."
-    if not _varies(got, "eval"):
+    if not _varies(got, "sampled.eval"):
         return (
             "in evaluation mode, forward gives all copies of one image in a batch the same logits."
         )
@@ -450,7 +452,9 @@ def _model_range_named(got, failed):
 def _model_sample_named(got, nz, failed):
     if "sampling" not in failed or any(got.get(f"samples.{m}.error") for m in ("train", "eval")):
         return None
-    train, evaluation = _varies(got, "train"), _varies(got, "eval")
+    if not _varies(got, "candidate.0.eval"):
+        return None
+    train, evaluation = _varies(got, "sampled.train"), _varies(got, "sampled.eval")
     logits = got.get(f"forward.{nz}.all.0")
     if logits is not None and logits.min() >= 0 and logits.max() <= 1:
         return "forward-images"

@@ -88,7 +88,7 @@ def model(names, inputs) -> dict:
             for tag in ("all", "again") if nz == inputs["sizes"][0] else ():
                 _parts(evidence, f".{nz}.{tag}", vae, x, z)
     if fresh is not None:
-        common.own(evidence, inputs, lambda images: fresh.encode(images)[0], fresh.decode)
+        common.own(evidence, inputs, lambda x: fresh.encode(x)[0], lambda z: fresh.decode(z))
     evidence["images changed"] = not torch.equal(x, as_given)
     if fresh is None:  # how building failed is all there is to say
         for part in ("structure", "instances", "samples.eval", "samples.train", "rebuilding"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.key import catalogue
+from autograder.key import catalogue, unnamed
 from autograder.key.question import Exam
 from autograder.student.asking import InProcess
 
@@ -35,6 +35,44 @@ def latent_grid(decoder, n=21, span=4.0):
     return torch.cat([torch.cat(row, 1) for row in rows])
 """
 WALK = "def lerp(z0, z1, steps):\n    return torch.stack([{} for i in range(steps)])"
+
+
+FREE = "def kl_gaussian(mu, logvar):\n    return (0.5 * (mu**2 + logvar.exp() - 1 - logvar)){}"
+FREE_TOO = "def kl_exponential(s):\n    return (s - 1 + (-s).exp()).clamp(min=0.2).sum(1)"
+SCORE = """
+def batch_rmse_score(x, x_rec):
+    assert x.shape == x_rec.shape
+    return (x - x_rec).flatten(1).norm(dim=1).sum() / x.numel() {}
+"""
+CROSS = "binary_cross_entropy_with_logits"
+FIT = """
+def fit_latents(decoder, x, nz, steps, lr):
+    training = decoder.training
+    decoder.eval()
+    z = torch.{}(len(x), nz, requires_grad=True)
+    optimizer = torch.optim.Adam([z], {})
+    for _ in range(steps):
+        {}
+        F.{}(decoder(z), x).backward()
+        optimizer.step()
+    decoder.train(training)
+    return z.detach()
+"""
+SATURATED = """
+class VAE(nn.Module):
+    def __init__(self, nz):
+        super().__init__()
+        self.a, self.b = nn.Linear(784, 2 * nz), nn.Linear(nz, 784)
+    def encode(self, x):
+        return self.a(x.flatten(1)).chunk(2, 1)
+    def decode(self, z):
+        return (1e4 * self.b(0.001 * z) + 1e3).tanh().view(-1, 1, 28, 28) * 5
+    def forward(self, x):
+        mu, logvar = self.encode(x)
+        return self.decode(mu + (logvar / 2).exp() * torch.randn_like(mu)), mu, logvar
+    def reconstruct(self, x):
+        return self.decode(self.encode(x)[0]).sigmoid()
+"""
 
 
 RIGHT = [SAMPLE + "mu - (logvar / 2).exp() * torch.randn_like(mu)"]
@@ -136,12 +174,70 @@ def kl(text):
             None,
         ),
         ("interpolation.lerp", WALK.format("z0 - 0.5 * (z1 - z0) * i / (steps - 1)"), "wrong-way"),
+        # free bits, of a dimension and of an image
+        ("vae.kl_gaussian", FREE.format(".clamp(min=0.4).sum(1)"), "free-bits"),
+        ("vae.kl_gaussian", FREE.format(".sum(1).clamp(min=6)"), "free-bits"),
+        ("autodecoder.kl_exponential", FREE_TOO, "free-bits"),
+        # a known mistake times the number of pixels, or a number that was written in
+        ("autodecoder.batch_rmse_score", SCORE.format("* 784"), "both"),
+        ("autodecoder.batch_rmse_score", SCORE.format("/ x[0].numel()"), "both"),
+        # latents
+        ("autodecoder.fit_latents", FIT.format("zeros", "lr=lr", "", CROSS), "no-zero-grad"),
+        ("autodecoder.fit_latents", FIT.format("randn", "lr=lr", "", CROSS), "no-zero-grad"),
+        (
+            "autodecoder.fit_latents",
+            FIT.format("zeros", "", "optimizer.zero_grad()", CROSS),
+            "lr-ignored",
+        ),
+        (
+            "autodecoder.fit_latents",
+            FIT.format("zeros", "lr=lr", "optimizer.zero_grad()", "mse_loss"),
+            "no-sigmoid",
+        ),
+        # a network that is saturated shows no samples, and nothing is said of these
+        ("vae.VAE", SATURATED, "clamped"),
     ],
 )
 def test_what_can_be_said_is_said(question, source, name):
     result = graded(question, source)
     assert result.mistake == name
     assert result.passed is (source in RIGHT)
+
+
+@pytest.mark.parametrize(
+    "answer, name",
+    [
+        ("return mu @ logvar", "shapes-unfit"),
+        ("return mu.sum(2)", "axis-unfit"),
+        ("return mu.summ(1)", "attribute-missing"),
+        ("return mu.sum(1)(2)", "not-callable"),
+        ("return helper(mu, logvar)", "not-defined"),
+        ("return torch.exp(mu, logvar, 2)", "arguments-unfit"),
+        ("return torch.sum(mu + [1, 2])", "types-unfit"),
+        ("return mu[9]", "index-unfit"),
+        ("return {}[mu]", "index-unfit"),
+        ("return D.Normal(mu, logvar).entropy().sum(1)", "outside-range"),
+        ("return torch.as_tensor(np.exp(mu)).sum(1)", "numpy-of-graph"),
+        ("return mu.sum(1) if mu > 0 else logvar.sum(1)", "many-for-one"),
+        ("return sum(float(v) for v in mu)", "many-for-one"),
+        ("assert mu.ndim == 1\n    return mu", "own-check-failed"),
+        (
+            "return mu.sum(1) / (mu.shape[0] - len(mu)) + 1 / (len(mu) - len(mu))",
+            "division-by-zero",
+        ),
+        ("return kl_gaussian(mu, logvar)", "calls-itself"),
+        ("raise OSError('some file')", "raises"),
+        ("return logvar.cuda()", "asks-for-gpu"),
+    ],
+)
+def test_an_answer_that_stops_is_told_where_and_why_that_usually_is(answer, name):
+    result = graded("vae.kl_gaussian", f"def kl_gaussian(mu, logvar):\n    {answer}")
+    assert (result.mistake, result.score) == (name, 0)
+    assert name in unnamed.VAGUE and result.trace is None
+    _, said = result.feedback.splitlines()
+    error, _, sentence = said.rpartition("`. ")
+    assert "your code" in sentence or "of yours" in sentence
+    assert "Your code raised" in error or name in ("calls-itself", "asks-for-gpu")
 
 
 @pytest.mark.parametrize("question", ["vae.kl_gaussian", "vae.elbo", "vae.VAE"])

@@ -148,7 +148,7 @@ NETWORK_MUTANTS = (
         (LAST, "return self.out(x).squeeze()"),
     ),
     _encoder("batch size in a view", "form", "fixed-batch", ("x.flatten(1)", "x.view(128, 256)")),
-    _encoder("flattens the batch too", "form", None, ("x.flatten(1)", "x.flatten()")),
+    _encoder("flattens the batch too", "form", "shapes-unfit", ("x.flatten(1)", "x.flatten()")),
     _encoder("no return", "form", "returns-nothing", (LAST, "self.out(x)")),
     _encoder("returns mean and something", "form", "no-tensor", (LAST, "return self.out(x), x")),
     _encoder(
