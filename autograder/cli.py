@@ -58,7 +58,9 @@ def main(argv: list[str] | None = None) -> int:
     begun = new.add_subparsers(dest="what", required=True, metavar="question | assignment")
     question = begun.add_parser("question", help="an example to fill in, ready to run")
     question.add_argument("id", help="<assignment>.<name>, such as vae.free_bits_kl")
-    question.add_argument("--kind", required=True, help="formula, class, loop, run or written")
+    question.add_argument(
+        "--kind", required=True, help="formula, sampler, class, loop, run or written"
+    )
     question.set_defaults(run=run_new)
     assignment = begun.add_parser("assignment", help="a notebook without questions")
     assignment.add_argument("name")

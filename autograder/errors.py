@@ -38,5 +38,11 @@ def told(command: str, run: Callable[[], int]) -> int:
         said, status = str(error), 1
     except OSError as error:
         said, status = f"{error.filename}: {cause(error)}" if error.filename else cause(error), 2
+    except Exception as error:
+        from traitlets import TraitError
+
+        if not isinstance(error, TraitError):
+            raise
+        said, status = f"nbgrader_config.py: {error}", 2  # a setting that cannot be meant
     print(f"{command}: {said}", file=sys.stderr)
     return status

@@ -136,6 +136,7 @@ def new_question(kit):
     texts = text_of(kit, "interpolation")
     assert "`half_distance` · 2 points" in texts and "def half_distance" in texts
     assert "2 points for the run `trained`" in texts and "at most 150 words" in texts
+    assert "def jitter" in texts
 
 
 def new_assignment(kit):

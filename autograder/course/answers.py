@@ -186,7 +186,7 @@ class Desk:
                 known.words if known else None,
                 prompt=_SCHEME.sub("", rubric).strip(),
                 scheme=scheme,
-                reference=_own(source.get(name, "")),
+                reference=self._own(source.get(name, "")),
                 criteria=criteria_of(scheme),
             )
         order = [name for notebook in self.course.notebooks for name in self._source(notebook)]
@@ -198,6 +198,10 @@ class Desk:
             self.course.directory.source_directory, ".", self.course.assignment
         )
         return texts(Path(folder) / f"{notebook}.ipynb")
+
+    def _own(self, source: str) -> str:
+        """What a person wrote in an answer cell, without what the notebook had there."""
+        return own(_SOLUTION.sub("", source), self.course.config.ClearSolutions.text_stub)
 
     def answers(self, name: str) -> list[Answer]:
         """Everybody's answer to one question, by student."""
@@ -218,7 +222,7 @@ class Desk:
 
     def _answer(self, asked: Asked, submission, notebook, grade) -> Answer:
         path = self.course.result(submission.student_id, notebook.name)
-        text = _own(texts(path).get(asked.name, ""))
+        text = self._own(texts(path).get(asked.name, ""))
         comments = [c for c in notebook.comments if c.name == asked.name]
         said = (comments[0].manual_comment if comments else None) or ""
         marks, criteria, comment = parsed(said, asked, grade.manual_score)
@@ -409,11 +413,6 @@ def texts(path: Path) -> dict[str, str]:
         return _texts(path, path.stat().st_mtime_ns)
     except FileNotFoundError:
         return {}
-
-
-def _own(source: str) -> str:
-    """What a person wrote in an answer cell, without what the notebook had there."""
-    return own(_SOLUTION.sub("", source))
 
 
 def _full_name(person) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "of",
     "place",
     "question_id",
+    "told",
     "what_is_tested",
 ]
 
@@ -71,12 +72,28 @@ def of(assignment: str) -> dict[str, Question]:
                 f"autograder/key/catalogue.py lists {assignment!r}, and there is no autograder/key/"
                 f"{assignment}: `python -m autograder new assignment {assignment}` begins one"
             ) from None
-        raise BrokenKey(f"{_line(error, assignment)}: {_said(error)}") from error
+        raise BrokenKey(told(error, assignment)) from error
+    problem = _no_questions(questions, assignment)
+    if problem:
+        raise BrokenKey(f"autograder/key/{assignment}/__init__.py: {problem}")
     found = {question.id: question for question in questions}
     if len(found) < len(questions):
         twice = next(q.id for n, q in enumerate(questions) if q.id in {p.id for p in questions[:n]})
         raise BrokenKey(f"{place(twice)} lists {twice} twice")
     return found
+
+
+def _no_questions(questions, assignment: str) -> str:
+    """Why an assignment's QUESTIONS are none; "" where they are."""
+    if not isinstance(questions, tuple | list):
+        return "QUESTIONS should be a tuple: (module.QUESTION, …)"
+    for question in questions:
+        if not isinstance(question, Question):
+            name = getattr(question, "__name__", "").rpartition(".")[2] or repr(question)[:40]
+            return f"QUESTIONS holds {name}, which is no Question: {name}.QUESTION?"
+        if question.assignment != assignment:
+            return f"QUESTIONS holds {question.id}, which belongs to {question.assignment!r}"
+    return ""
 
 
 def _line(error: Exception, assignment: str) -> str:
@@ -86,9 +103,14 @@ def _line(error: Exception, assignment: str) -> str:
     places = [(Path(frame.filename), frame.lineno) for frame in frames]
     if isinstance(error, SyntaxError) and error.filename:
         places.append((Path(error.filename), error.lineno))
-    own = [(file, line) for file, line in places if file.parent.parent == home]
+    own = [at for at in places if at[0].parent.parent == home and at[0].parent.name != "kinds"]
     file, line = own[-1] if own else (home / assignment / "__init__.py", 1)
     return f"autograder/key/{file.relative_to(home)}, line {line}"
+
+
+def told(error: Exception, assignment: str = "") -> str:
+    """What an author's code failed with, and where in the key."""
+    return f"{_line(error, assignment)}: {_said(error)}"
 
 
 def _said(error: Exception) -> str:
@@ -117,7 +139,7 @@ def _unfit(question: Written) -> str:
         return f"is worth {question.points!r} points"
     if not isinstance(question.words, int) or question.words < 1:
         return f"may have {question.words!r} words"
-    return ""
+    return "" if question.title else "has no title"
 
 
 def place(question_id: str) -> str:

@@ -51,7 +51,9 @@ class Named:
             }
         except FileNotFoundError:
             return {}
-        except (OSError, UnicodeDecodeError, SentenceError, ValueError) as error:
+        except SentenceError as error:  # it names the file
+            raise Unusable(str(error)) from None
+        except (OSError, ValueError) as error:
             raise Unusable(f"{path}: {error}") from None
         for question_id, names in said.items():
             for name, about in names.items():

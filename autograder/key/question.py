@@ -59,7 +59,16 @@ class Check:
 
 def is_worth(points) -> bool:
     """Whether something is a number of points."""
-    return isinstance(points, int | float) and 0 <= points < float("inf")
+    number = isinstance(points, int | float) and not isinstance(points, bool)
+    return number and 0 <= points < float("inf")
+
+
+def name_of(id: str) -> str:
+    """What a student defines for a question of that id; ValueError where it is no id."""
+    assignment, dot, name = id.partition(".")
+    if not (assignment and dot and name.isidentifier()):
+        raise ValueError(f"{id!r} should be ASSIGNMENT.NAME")
+    return name
 
 
 @dataclass(frozen=True)
@@ -120,10 +129,14 @@ class Question:
         if not is_worth(self.points):
             raise ValueError(f"{self.id} is worth {self.points!r} points")
         total = sum(check.weight for check in self.checks)
-        if abs(total - 1) > 1e-9:
-            raise ValueError(f"{self.id}: the weights of its checks add up to {total}, not 1")
+        if abs(total - 1) > 1e-9 or any(check.weight < 0 for check in self.checks):
+            weights = " + ".join(f"{check.weight:g}" for check in self.checks)
+            raise ValueError(f"{self.id}: the weights of its checks, {weights}, should add up to 1")
+        for name in self.builds_on:
+            if name not in self.reference:
+                raise ValueError(f"{self.id} builds on {name!r}, which its reference has not")
         if not self.names:
-            object.__setattr__(self, "names", (self.id.split(".")[1],))
+            object.__setattr__(self, "names", (name_of(self.id),))
         if self.sentences is sentences.UNWRITTEN:
             object.__setattr__(self, "sentences", sentences.of(self.id))
         for check in self.checks:

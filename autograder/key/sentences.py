@@ -59,11 +59,12 @@ class Sentences:
     reread: str = ""
     tested: Mapping[str, str] = field(default_factory=dict)
     mistakes: Mapping[str, Said] = field(default_factory=dict)
+    place: str = ""  # its file and heading
 
     def property(self, check: str) -> str:
         """What a check tests, in words."""
         if check not in self.tested:
-            raise SentenceError(f"{self.title!r}: no sentence under Tested for the check {check!r}")
+            raise SentenceError(f"{self.place}: no sentence under Tested for the check {check!r}")
         return self.tested[check]
 
     def about(self, mistake: str) -> Said:
@@ -72,7 +73,7 @@ class Sentences:
             for name in (mistake, mistake.partition("/")[0]):
                 if name in known:
                     return known[name]
-        raise SentenceError(f"{self.title!r}: no sentence about {mistake!r}, nor in {SHARED.name}")
+        raise SentenceError(f"{self.place}: no sentence about {mistake!r}, nor in {SHARED.name}")
 
 
 UNWRITTEN = Sentences("")  # of a question whose page is still to be looked up
@@ -85,32 +86,59 @@ def of(question_id: str) -> Sentences:
     for path in sorted((KEY / assignment).glob("*.md")):
         if name in pages(path):
             return pages(path)[name]
-    raise SentenceError(f"{question_id}: no page `# {name}: …` in a *.md of {KEY / assignment}")
+    raise SentenceError(
+        f"{question_id}: no page `# {name}: …` in a *.md of {_shown(KEY / assignment)}"
+    )
 
 
 @cache
 def shared() -> Mapping[str, Said]:
     """The mistakes that several questions know."""
-    return mistakes_of(SHARED, sections(SHARED.read_text(encoding="utf8"), "###"))
+    return mistakes_of(SHARED, _of(SHARED, "###", _read(SHARED)))
 
 
 @cache
 def pages(path: Path) -> dict[str, Sentences]:
     """Every page of a file, {name of the question: its sentences}."""
     found = {}
-    for heading, page in sections(path.read_text(encoding="utf8"), "#").items():
+    for heading, page in _of(path, "#", _read(path)).items():
         name, colon, title = heading.partition(": ")
         if not colon:
-            raise SentenceError(f"{path}: `# {heading}` should be `# name of the question: title`")
-        parts = sections(page, "##")
+            raise SentenceError(
+                f"{_shown(path)}: `# {heading}` should be `# name of the question: title`"
+            )
+        parts = _of(path, "##", page)
         reread = re.search(r"^Reread: (.+)$", page, re.M)
         found[name] = Sentences(
             title,
             reread[1] if reread else "",
             dict(_items(parts.get("Tested", ""))),
-            mistakes_of(path, sections(parts.get("Mistakes", ""), "###")),
+            mistakes_of(path, _of(path, "###", parts.get("Mistakes", ""))),
+            f"{_shown(path)}, # {name}",
         )
     return found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf8")
+    except UnicodeDecodeError:
+        raise SentenceError(f"{_shown(path)} is not UTF-8: save it as that") from None
+
+
+def _of(path: Path, mark: str, text: str) -> dict[str, str]:
+    """`sections`; SentenceError where two have one heading, of which one would be lost."""
+    headings = re.findall(rf"^{mark} (.+)$", text, re.M)
+    for heading in headings:
+        if headings.count(heading) > 1:
+            raise SentenceError(f"{_shown(path)} has `{mark} {heading.strip()}` twice")
+    return sections(text, mark)
+
+
+def _shown(path: Path) -> str:
+    """A file as an author knows it."""
+    home = KEY.parents[1]
+    return str(path.relative_to(home)) if path.is_relative_to(home) else str(path)
 
 
 def sections(text: str, mark: str) -> dict[str, str]:
@@ -133,6 +161,10 @@ def mistakes_of(path: Path, sections: Mapping[str, str]) -> dict[str, Said]:
         says = " ".join(line for line in text.splitlines() if line and line[:2] not in ("- ", "  "))
         strange = set(items) - {"credit", "reread"}
         if strange or not says:
-            raise SentenceError(f"{path}, {name}: a sentence, and below it only credit and reread")
-        found[name] = Said(says, items.get("reread"), float(items.get("credit", 0)))
+            wanted = "a sentence, and below it only credit and reread"
+            raise SentenceError(f"{_shown(path)}, {name}: {wanted}")
+        credit = items.get("credit", "0")
+        if not re.fullmatch(r"0(\.\d+)?|1(\.0+)?", credit):
+            raise SentenceError(f"{_shown(path)}, {name}: credit is from 0 to 1, not {credit!r}")
+        found[name] = Said(says, items.get("reread"), float(credit))
     return found

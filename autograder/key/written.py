@@ -15,9 +15,9 @@ class Written:
     """One inline question. words: the limit, told to the student; points: given by hand."""
 
     id: str
-    points: float
-    words: int
-    title: str
+    points: float = float("nan")  # what is missing is told of, see `catalogue.consistent`
+    words: int = 0
+    title: str = ""
 
     @property
     def assignment(self) -> str:

@@ -14,7 +14,7 @@ AUTOGRADER = Path(__file__).resolve().parents[1]
 # Where sentences are put together: checks, what student code did, what became of a submission, what
 # is asked about one's own work.
 ROOMS = ("key", "student", "exam", "ask/pool")
-SPEAKING = ("letter", "plugins", "ask", "course")  # rooms whose pages say their own
+SPEAKING = ("letter", "plugins", "ask", "course", "release")  # rooms whose pages say their own
 # Single words that checks fill into a sentence; other single words are names in code.
 WORDS = (
     *("top", "bottom", "left", "right", "first", "last", "high", "low", "large", "small"),

@@ -24,28 +24,33 @@ def scripts_on_path() -> None:
 
 
 def load_config(root: Path = ROOT):
-    """`nbgrader_config.py` of this kit, for a course in `root`."""
-    from traitlets.config import PyFileConfigLoader
-
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+    """`nbgrader_config.py` of this kit, for a course in `root`; WrongCall as in `_loaded`."""
+    config = _loaded(ROOT)
     config.CourseDirectory.root = str(root)
     return config
 
 
 def course_config(root: Path):
-    """The kit's nbgrader configuration, and the course's own on top where it has one.
+    """The kit's nbgrader configuration, and the course's own on top where it has one; WrongCall as
+    in `_loaded`.
+    """
+    root = root.resolve()
+    with contextlib.chdir(root):  # the configuration looks at folders below the current one
+        config = load_config(root)
+        if (root / "nbgrader_config.py").is_file() and root != ROOT:
+            config.merge(_loaded(root))
+    config.CourseDirectory.root = str(root)
+    return config
 
-    WrongCall, which names the file and what is wrong with it, where one of them cannot be read.
+
+def _loaded(folder: Path):
+    """The configuration in a folder. WrongCall, which names the file and what is wrong with it,
+    where it cannot be read.
     """
     from traitlets.config import PyFileConfigLoader
 
-    root = root.resolve()
-    own = root / "nbgrader_config.py"
     try:
-        with contextlib.chdir(root):  # the configuration looks at folders below the current one
-            config = load_config(root)
-            if own.is_file() and root != ROOT:
-                config.merge(PyFileConfigLoader(own.name, path=str(root)).load_config())
+        return PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
     except Exception as error:  # whatever an instructor's own lines raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
         file, line = getattr(error, "filename", frame.filename), getattr(error, "lineno", 0)
@@ -53,8 +58,6 @@ def course_config(root: Path):
         raise WrongCall(
             f"{file}, line {line or frame.lineno}: {type(error).__name__}: {said}"
         ) from None
-    config.CourseDirectory.root = str(root)
-    return config
 
 
 def permit(path: Path, shared: bool) -> None:

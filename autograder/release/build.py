@@ -15,6 +15,7 @@ import re
 import shutil
 import tempfile
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -23,13 +24,16 @@ import nbformat
 from autograder.errors import Stopped
 from autograder.key import catalogue
 from autograder.key.catalogue import grade_id
+from autograder.letter.language import Language
 from autograder.plugins.config import ROOT, load_config, scripts_on_path
+from autograder.plugins.feedback import Letter
 from autograder.release import promises
+from utils.hand_in.words import STUB
 
 LEFT_BEHIND = ("runs", "report.*", "*-submission.zip", ".ipynb_checkpoints", "__pycache__")
 ROLES = ("solution", "check", "test", "rubric", "answer")
 TEST_CELL = """\
-# {what}. Hidden checks run here when your work is graded; there is nothing to fill in.
+# {what}
 ### BEGIN HIDDEN TESTS
 from autograder.plugins import incell; incell.grade("{id}")
 ### END HIDDEN TESTS"""
@@ -101,7 +105,9 @@ BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 
 def _publish(cells, assignment, published) -> None:
     """Where the course has addresses: fetch its package if it is missing, and offer Colab."""
-    first = next(cell for cell in cells if cell.cell_type == "code")
+    first = next((cell for cell in cells if cell.cell_type == "code"), None)
+    if first is None:
+        raise MasterError(f"{assignment}.py: it has no code cell (`# %%`)")
     if package := published.get("package"):
         found = GUARD.search(first.source)
         if found is None:
@@ -122,6 +128,8 @@ def filled(path: Path) -> str:
             f"{path}: there is no such master; write it, or take it off the list "
             "ASSIGNMENTS in autograder/key/catalogue.py"
         ) from None
+    except UnicodeDecodeError:
+        raise MasterError(f"{path.name} is not UTF-8: save it as that") from None
     except promises.Broken as broken:
         raise MasterError(f"{path.name}: {broken}") from None
 
@@ -166,9 +174,14 @@ def _test(cell, path):
         question = catalogue.find(cell.metadata.get("question", ""))
     except catalogue.UnknownQuestion as error:
         raise MasterError(f"{path.name}: a test cell names {error}") from None
-    points = f"{question.points:g} point{'' if question.points == 1 else 's'}"
-    worth = "extra credit" if question.extra else points
-    cell.source = TEST_CELL.format(what=f"{question.title} ({worth})", id=question.id)
+    spoken, points = _spoken(), f"{question.points:g}"
+    worth = spoken.say("1 point") if points == "1" else spoken.say("{} points", points)
+    worth = spoken.say("extra credit") if question.extra else worth
+    ours = spoken.say(
+        "Hidden checks run here when your work is graded; there is nothing to fill in."
+    )
+    what = " ".join(f"{spoken.told(question.title)} ({worth}). {ours}".split())
+    cell.source = TEST_CELL.format(what=what, id=question.id)
     points = 0 if question.extra else question.points
     return _graded(cell, grade_id(question.id), grade=True, locked=True, points=points)
 
@@ -179,10 +192,19 @@ def _rubric(cell, path):
 
 def _answer(cell, path):
     question = _written(cell, path)
-    cell.source = f"*Your answer, at most {question.words} words:*\n\n{cell.source}"
+    header = _spoken().say("Your answer, at most {} words:", question.words)
+    cell.source = f"*{header}*\n\n{cell.source}"
     made = _graded(cell, grade_id(question.id), grade=True, solution=True, points=question.points)
     made.metadata["answer"] = {"question": question.id, "words": question.words}
+    if (stub := load_config().ClearSolutions.text_stub) != STUB:
+        made.metadata["answer"]["stub"] = stub
     return made
+
+
+@cache
+def _spoken() -> Language:
+    """The course's language, as its letters have it."""
+    return Letter(config=load_config()).spoken(ROOT)
 
 
 def _written(cell, path):
@@ -193,9 +215,14 @@ def _written(cell, path):
 
 
 def _identifier(cell, path) -> str:
-    if not cell.metadata.get("id"):
-        raise MasterError(f'{path.name}: a solution cell needs id="…": {cell.source[:60]!r}')
-    return cell.metadata["id"]
+    name = str(cell.metadata.get("id") or "")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,56}", name):
+        has = f", and not {name!r}" if name else ""
+        raise MasterError(
+            f'{path.name}: a solution cell needs id="…" of letters, digits, _ and -{has}: '
+            f"{cell.source[:60]!r}"
+        )
+    return name
 
 
 def _unique(name: str, seen: set[str]) -> str:
@@ -224,13 +251,21 @@ def _lint(notebook, path: Path, assignment: str) -> None:
                 f"({catalogue.place(question)})"
             )
         raise MasterError(f"{path.name}: unknown: {sorted(graded - wanted)}, which the key has not")
+    for question in catalogue.WRITTEN.values():
+        if question.assignment == assignment and f"rubric-{grade_id(question.id)}" not in ids:
+            raise MasterError(
+                f'{path.name}: no cell has role="rubric" question="{question.id}": the question '
+                "itself, and its mark scheme"
+            )
     for position, cell in enumerate(notebook.cells):
+        _regions(cell, path)
         if cell.cell_type != "code":
             continue
         try:
             ast.parse(_without_magics(cell.source))
         except SyntaxError as error:
-            raise MasterError(f"{path.name}: a cell does not parse: {error}") from None
+            said = f"{error.msg}, line {error.lineno} of {cell.source[:60]!r}"
+            raise MasterError(f"{path.name}: a cell does not parse: {said}") from None
         if _is(cell, "solution"):
             if "### BEGIN SOLUTION" not in cell.source:
                 raise MasterError(
@@ -240,6 +275,22 @@ def _lint(notebook, path: Path, assignment: str) -> None:
             name = after[0].metadata.get("nbgrader", {}).get("grade_id", "") if after else ""
             if not name.startswith("check-"):
                 raise MasterError(f"{path.name}: no visible check under {cell.source[:60]!r}")
+
+
+def _regions(cell, path: Path) -> None:
+    """What is cut out of a release has a beginning and an end, in a cell where nbgrader cuts."""
+    for region in ("SOLUTION", "MARK SCHEME", "HIDDEN TESTS"):
+        begun, ended = (cell.source.count(f"### {word} {region}") for word in ("BEGIN", "END"))
+        if begun != ended:
+            raise MasterError(
+                f"{path.name}: {begun} times `### BEGIN {region}` and {ended} times `### END "
+                f"{region}` in one cell: {cell.source[:60]!r}"
+            )
+    if "### BEGIN SOLUTION" in cell.source and not _is(cell, "solution"):
+        raise MasterError(
+            f'{path.name}: a solution in a cell without role="solution" or role="answer": '
+            f"{cell.source[:60]!r}"
+        )
 
 
 def _is(cell, key: str) -> bool:
@@ -261,11 +312,19 @@ def write_sources(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
         if (text := filled(path)) != path.read_text(encoding="utf-8"):
             path.write_text(text, encoding="utf-8", newline="\n")
         target = root / "solutions" / assignment / f"{assignment}.ipynb"
-        published = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["tool"]["course"]
-        text = nbformat.writes(source_notebook(master(assignment, root), published)) + "\n"
+        text = nbformat.writes(source_notebook(master(assignment, root), _published())) + "\n"
         if not target.exists() or target.read_text("utf-8") != text:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _published() -> dict[str, str]:
+    """Where the course has addresses: [tool.course] of pyproject.toml."""
+    path = ROOT / "pyproject.toml"
+    try:
+        return tomllib.loads(path.read_text("utf8")).get("tool", {}).get("course", {})
+    except ValueError as error:
+        raise MasterError(f"{path.name}: {error}") from None
 
 
 def generate(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
@@ -276,9 +335,18 @@ def generate(assignments=catalogue.ASSIGNMENTS, root: Path = ROOT) -> None:
     api = NbGraderAPI(config=load_config(root))
     api.log.setLevel(logging.ERROR)
     for assignment in assignments:
+        for path in sorted((root / "solutions" / assignment).glob("*.ipynb")):
+            try:
+                nbformat.read(path, as_version=4)
+            except Exception as error:  # whatever a file holds
+                where = path.relative_to(root)
+                raise MasterError(f"{where} is no notebook: {type(error).__name__}") from None
         outcome = api.generate_assignment(assignment, force=True, create=True)
         if not outcome["success"]:
-            raise MasterError(f"nbgrader could not release {assignment}:\n{outcome.get('log', '')}")
+            said = outcome.get("log", "") + str(outcome.get("error") or "")
+            why = re.findall(r"^\s*([\w.]*(?:Error|Exception)\b.*)", said, re.M)
+            why = why[-1] if why else "`nbgrader generate_assignment` says why"
+            raise MasterError(f"nbgrader could not release {assignment}: {why}")
 
 
 def own_assignments(root: Path = ROOT) -> list[str]:

@@ -17,7 +17,7 @@ from autograder.key import catalogue, sentences
 from autograder.plugins.config import ROOT
 
 BEGUN = Path(__file__).parent / "begun"
-KINDS = ("formula", "class", "loop", "run", "written")
+KINDS = ("formula", "sampler", "class", "loop", "run", "written")
 LAST = "# %% [markdown]\n# ## Before you hand in"  # a question is put before it
 
 

@@ -129,6 +129,10 @@ def _scheme(source: str, question_id: str) -> Iterator[str]:
             yield f"no criterion such as `- 1 point, title: …`: `{line[:60]}`"
     own = OF_WRITTEN.search(prompt)
     units = {"poin", own["unit"][:4]} if own else {"poin"}  # Punkt and Punkte
+    for words in re.findall(r"at most (\d+) words", prompt):
+        if int(words) != catalogue.WRITTEN[question_id].words:
+            limit = catalogue.WRITTEN[question_id].words
+            yield f"{question_id} promises at most {words} words, the key says {limit}"
     told = PART_OF_ANSWER.findall(OF_WRITTEN.sub("", prompt))
     for what, parts in (
         ("the mark scheme", [criterion.points for criterion in criteria_of(scheme)]),

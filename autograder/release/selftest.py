@@ -81,7 +81,16 @@ def _once(found: list[Finding]) -> list[Finding]:
 
 def reference(question: Question, seed: int) -> list[Finding]:
     """Where the reference loses points."""
-    inputs = _inputs(question, seed)
+    try:
+        inputs = _inputs(question, seed)
+    except Exception as error:  # an author's code
+        return [
+            Finding(
+                question.id,
+                "its inputs",
+                f"cannot be drawn: {catalogue.told(error, question.assignment)}",
+            )
+        ]
     result = _judged(question, questions.evidence(question, inputs), inputs, seed)
     if result.passed:
         return []

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from traitlets import TraitError
 
 from autograder import errors
 from autograder.errors import Stopped, WrongCall
@@ -115,6 +116,10 @@ ENDS = {
     FileNotFoundError(2, "No such file or directory", "a.csv"): (
         2,
         "autograder grade: a.csv: No such file or directory\n",
+    ),
+    TraitError("'all' or 'by-tries'"): (
+        2,
+        "autograder grade: nbgrader_config.py: 'all' or 'by-tries'\n",
     ),
     KeyboardInterrupt(): (130, "interrupted\n"),
 }

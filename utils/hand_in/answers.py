@@ -13,9 +13,9 @@ from utils.hand_in import notebook
 from utils.hand_in.words import HEADER, STUB, words
 
 
-def own(source: str) -> str:
+def own(source: str, stub: str = STUB) -> str:
     """An answer's cell without what came with it."""
-    return re.sub(HEADER, "", source).replace(STUB, "").strip()
+    return re.sub(HEADER, "", source).replace(stub, "").strip()
 
 
 def pictures(source: str) -> list[str]:
@@ -38,6 +38,7 @@ class Answer:
     points: float
     asked: str = ""
     cell: notebook.Cell | None = None
+    stub: str = STUB
 
     @property
     def words(self) -> int:
@@ -63,11 +64,12 @@ def find(cells: list[notebook.Cell]) -> list[Answer]:
     return [
         Answer(
             id=cell.name.replace("-", ".", 1),
-            source=own(cell.source),
+            source=own(cell.source, _stub(cell)),
             limit=_limit(cell),
             points=cell.points,
             asked=asked.get(f"rubric-{cell.name}", ""),
             cell=cell,
+            stub=_stub(cell),
         )
         for cell in cells
         if cell.is_("grade") and cell.is_("solution")
@@ -78,6 +80,12 @@ def _limit(cell) -> int | None:
     about = cell.metadata.get("answer")
     limit = about.get("words") if isinstance(about, dict) else None
     return limit if isinstance(limit, int) and limit > 0 else None
+
+
+def _stub(cell) -> str:
+    about = cell.metadata.get("answer")
+    stub = about.get("stub") if isinstance(about, dict) else None
+    return stub if isinstance(stub, str) and stub else STUB
 
 
 def count(*ids: str):

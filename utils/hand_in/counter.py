@@ -28,7 +28,13 @@ class Counter(anywidget.AnyWidget):
         self._text = "\n".join(map(str, found))
         super().__init__(
             counted=[
-                {"id": a.id, "words": a.words, "limit": a.limit, "asked": plain(a.asked)}
+                {
+                    "id": a.id,
+                    "words": a.words,
+                    "limit": a.limit,
+                    "asked": plain(a.asked),
+                    "stub": a.stub,
+                }
                 for a in found
             ],
             rules=[list(rule) for rule in NOT_WORDS],

@@ -61,7 +61,8 @@ function render({ model, el }) {
         watched.set(answer.id, cell);
       }
       const limit = cell.getMetadata("answer")?.words ?? answer.limit;
-      show(words(cell.sharedModel.getSource(), model.get("rules")), limit, true);
+      const source = cell.sharedModel.getSource().replace(answer.stub, " ");
+      show(words(source, model.get("rules")), limit, true);
     }
   };
   update();

@@ -9,8 +9,10 @@ with the cell.
 
 import re
 
-HEADER = r"\*Your answer, at most (?:\d+) words:\*"
-STUB = "YOUR ANSWER HERE"
+HEADER = (
+    r"^\s*\*[^*\n]{0,80}[0-9][^*\n]{0,80}:\*"  # *Your answer, at most 150 words:*, in any language
+)
+STUB = "YOUR ANSWER HERE"  # of a course in English; of another the cell's metadata says
 HAN_AND_KANA = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 THAI_AND_LIKE = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 UNSPACED = HAN_AND_KANA + THAI_AND_LIKE

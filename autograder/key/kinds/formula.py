@@ -15,6 +15,7 @@ from autograder.key.question import (
     differs,
     has_form,
     matches,
+    name_of,
     nothing_tensor,
     same_arrays,
     scaled,
@@ -301,7 +302,7 @@ def formula(
     explain: as in Question; asked before `named_by_values`. forms, sentences: as in Question.
     weights: of form, values, gradients, manners (gradients 0 without `grad`); `more` the rest.
     """
-    name = id.split(".")[1]
+    name = name_of(id)
     form_w, value_w, grad_w, manners_w = weights or (
         (0.15, 0.5, 0.25, 0.1) if grad else (0.2, 0.7, 0, 0.1)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.key.kinds import borrowed
-from autograder.key.question import Check, Question, close
+from autograder.key.question import Check, Question, close, name_of
 
 EDGES = 0.2  # of the numbers at the very end of a range: an output that goes no further
 RANGES = {  # to which an output is confined, by the name of what does so
@@ -293,7 +293,7 @@ def network(id, *, points, reference, draw, expected, stages) -> Question:
     draw(rng, count, nz) -> inputs of the network; expected(count, nz) -> shape of its outputs;
     stages: the (C, H, W) that have to appear on the way.
     """
-    name, decodes = id.split(".")[1], len(expected(1, 2)) == 4
+    name, decodes = name_of(id), len(expected(1, 2)) == 4
 
     def drawn(rng):
         sizes = [int(n) for n in rng.permutation([2, 5])]

@@ -10,7 +10,7 @@ from autograder.key.kinds.formula import (
     named_by_values,
     named_by_wrong_shape,
 )
-from autograder.key.question import Check, Question, close, same_arrays, well_formed
+from autograder.key.question import Check, Question, close, name_of, same_arrays, well_formed
 
 
 def sampler(
@@ -25,7 +25,7 @@ def sampler(
     `mirrored` and, with tails=(low, high), the range of a sample, `tails`: noise as near to 0 and
     1 as float32 goes.
     """
-    name = id.split(".")[1]
+    name = name_of(id)
     again = {
         "mirror": {noise: "mirrored"},
         "again": {},

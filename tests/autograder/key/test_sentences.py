@@ -46,6 +46,9 @@ def test_a_mistake_in_a_part_has_the_name_that_it_has_there():
         ("# kl a title\n", "should be"),
         ("# kl: a title\n\n## Mistakes\n\n### lost\n\n- credit: 0.5\n", "lost"),
         ("# kl: a title\n\n## Mistakes\n\n### lost\n\nA sentence.\n\n- points: 1\n", "lost"),
+        ("# kl: a title\n\n## Mistakes\n\n### lost\n\nA.\n\n### lost\n\nB.\n", "lost` twice"),
+        ("# kl: a title\n\n## Mistakes\n\n### lost\n\nA.\n\n- credit: 2\n", "from 0 to 1"),
+        ("# kl: a title\n\n## Mistakes\n\n### lost\n\nA.\n\n- credit: lots\n", "from 0 to 1"),
     ],
 )
 def test_a_page_that_cannot_be_read_says_where(tmp_path, text, says):

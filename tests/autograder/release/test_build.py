@@ -13,7 +13,9 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from autograder.key import catalogue
 from autograder.release import build, bundle
-from tests.support import leaks
+from tests.support import leaks, pseudo
+from utils.hand_in import answers
+from utils.hand_in.notebook import Cell
 
 ROOT = build.ROOT
 MASTER = """\
@@ -185,6 +187,15 @@ def test_a_release_has_no_output_and_every_stub_parses_and_says_what_to_do(assig
         (('# %% role="test" question="explore.digit_statistics"\n', ""), "lacking"),
         (("    return mu, y", "    return (mu, y"), "does not parse"),
         ((' id="digit_statistics"', ""), 'needs id="'),
+        ((' id="digit_statistics"', ' id="ä b"'), "of letters, digits, _ and -, and not 'ä b'"),
+        (("    ### END SOLUTION", ""), "1 times `### BEGIN SOLUTION` and 0 times"),
+        (("# ### END MARK SCHEME\n", ""), "0 times `### END MARK SCHEME`"),
+        (
+            ("digit_statistics(0, 0)", "### BEGIN SOLUTION\n1\n### END SOLUTION"),
+            "a solution in a cell without",
+        ),
+        (('role="rubric" question="explore.hypothesis"', ""), 'no cell has role="rubric"'),
+        ((MASTER, "# %% [markdown]\n# Nothing\n"), "has no code cell"),
     ],
 )
 def test_a_broken_master_is_refused_with_the_reason(tmp_path, change, says):
@@ -194,6 +205,26 @@ def test_a_broken_master_is_refused_with_the_reason(tmp_path, change, says):
     (tmp_path / "explore.py").write_text(MASTER.replace(*change))
     with pytest.raises(build.MasterError, match=says):
         build.source_notebook(tmp_path / "explore.py")
+
+
+def test_what_build_writes_speaks_the_courses_language(tmp_path, monkeypatch):
+    """And an answer counts without what came with its cell, whatever the language."""
+    (tmp_path / "explore.py").write_text(MASTER)
+    config = build.load_config()
+    config.ClearSolutions.text_stub = "HIER ANTWORTEN"
+    monkeypatch.setattr(build, "load_config", lambda *_: config)
+    monkeypatch.setattr(build, "_spoken", pseudo.language)
+    notebook = build.source_notebook(tmp_path / "explore.py")
+    cells = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in notebook.cells}
+    test, answer = cells["explore-digit_statistics"], cells["explore-hypothesis"]
+    assert not pseudo.english(test.source.splitlines()[0])
+    head = answer.source.splitlines()[0]
+    assert "300" in head and not pseudo.english(head)
+    about = {"grade": True, "solution": True}
+    metadata = {"answer": answer.metadata["answer"]}
+    for text, count in (("HIER ANTWORTEN", 0), ("Zwei Wörter", 2)):
+        cell = Cell(1, "markdown", f"{head}\n\n{text}", "explore-hypothesis", about, metadata)
+        assert [found.words for found in answers.find([cell])] == [count]
 
 
 def test_building_twice_gives_the_same_bytes(tmp_path):

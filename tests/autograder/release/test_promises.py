@@ -62,6 +62,7 @@ CRITERIA = "# - 1 point, what: …\n# - {} points, why: …\n"
 BROKEN = {
     "scheme": ((SCHEME, CRITERIA.format(2)), "mark scheme of explore.hypothesis add up to 3"),
     "no-criterion": ((SCHEME, "# - 4 points because\n"), "no criterion such as"),
+    "words": (("# Why?\n", "# Why, in at most 9 words?\n"), "promises at most 9 words, the key"),
     "sum": (("# Why?\n", "# Why (1 point)? And what (2 points)?\n"), "parts .* add up to 3"),
     "heading": ((HEADING, ""), "no heading promises the points of explore.digit_statistics"),
     "nobody": ((HEADING, HEADING.replace("digit_", "")), "line 4 promises points for `statistics`"),
@@ -123,8 +124,28 @@ def test_a_name_on_the_list_without_a_module_is_one_sentence(monkeypatch):
         ("\nQUESTIONS = (two,)", "key/gan/__init__.py, line 2: NameError"),
         ("from autograder.key.gan import loss", "key/gan/__init__.py, line 1: ImportError"),
         (
-            "from autograder.key.vae.elbo import QUESTION\nQUESTIONS = QUESTION, QUESTION",
-            "key/gan/__init__.py lists vae.elbo twice|key/vae/__init__.py lists vae.elbo twice",
+            "from dataclasses import replace\nfrom autograder.key.vae.kl_gaussian import QUESTION\n"
+            "OWN = replace(QUESTION, id='gan.loss')\nQUESTIONS = OWN, OWN",
+            "key/gan/__init__.py lists gan.loss twice",
+        ),
+        (
+            "from autograder.key.vae.elbo import QUESTION\nQUESTIONS = (QUESTION,)",
+            "key/gan/__init__.py: QUESTIONS holds vae.elbo, which belongs to 'vae'",
+        ),
+        ("from autograder.key.vae import elbo\nQUESTIONS = (elbo,)", "no Question: elbo.QUESTION?"),
+        (
+            "from autograder.key.vae.elbo import QUESTION\nQUESTIONS = QUESTION",
+            "key/gan/__init__.py: QUESTIONS should be a tuple",
+        ),
+        (
+            "from autograder.key.kinds.formula import formula\nQUESTIONS = (formula(\n"
+            "'loss', points=1, args=(), draw=dict, reference=sum),)",
+            "key/gan/__init__.py, line 2: 'loss' should be ASSIGNMENT.NAME",
+        ),
+        (
+            "from dataclasses import replace\nfrom autograder.key.vae.elbo import QUESTION\n"
+            "QUESTIONS = (replace(QUESTION, builds_on=('kl',)),)",
+            "key/gan/__init__.py, line 3: vae.elbo builds on 'kl', which its reference has not",
         ),
         (
             "from dataclasses import replace\nfrom autograder.key.vae.elbo import QUESTION\n"
@@ -151,6 +172,8 @@ def test_a_key_that_cannot_be_read_is_one_sentence(text, says, tmp_path, monkeyp
         (Written("vae.beta_0", -1, 10, "x"), "worth -1 points"),
         (Written("vae.beta_0", 1, 0, "x"), "may have 0 words"),
         (Written("gan.why", 1, 10, "x"), "of no assignment"),
+        (Written("vae.beta_0", 1, 10), "has no title"),
+        (Written("vae.beta_0", True, 10, "x"), "worth True points"),
     ],
 )
 def test_a_written_question_that_cannot_be_is_one_sentence(question, says, monkeypatch):
