@@ -36,76 +36,14 @@ def sampler(
         arguments = {"name": name, "args": [*params, noise], "grad": list(params)}
         return {**arguments, "variations": again, **draw(rng)}
 
-    def either(want):
-        """The right evidence, and that for mirrored noise."""
-        return want, {k[7:]: v for k, v in want.items() if k.startswith("mirror.")}
-
-    def form(got, want, inputs):
-        return well_formed(got, want, "value", "the sample")
-
-    def values(got, want, inputs):
-        problem = form(got, want, inputs)
-        if problem:
-            return problem
-        if got.get("again.value") is not None and not close(got["value"], got["again.value"]):
-            return "the same noise gave two different samples."
-        if not any(close(got["value"], right["value"]) for right in either(want)):
-            return "the samples differ from the right ones."
-
-    def gradients(got, want, inputs):
-        if got.get("grad.error"):
-            return f"asking for a gradient failed: {got['grad.error']}"
-        if not got.get("value.attached"):
-            return "the sample carries no gradient."
-        kinds = [r for r in either(want) if close(got.get("value", ()), r["value"])] or either(want)
-        for key in params:
-            value = got.get(f"grad.{key}")
-            if value is None or not any(close(value, r[f"grad.{key}"], 1e-3, 1e-4) for r in kinds):
-                none = "is not the right one" if value is not None and np.any(value) else "is zero"
-                return f"the gradient with respect to {key} {none}."
-
-    def finite(got, want, inputs):
-        problem = well_formed(got, want, "edge.value", "the sample")
-        value = got.get("edge.value")
-        if problem or not (tails[0] <= value.min() and value.max() <= tails[1]):
-            return problem or "there are values that this distribution never takes."
-
-    def manners(got, want, inputs):
-        if got.get("value") is None:
-            return "no sample was received."
-        return inputs_unchanged(got, want, inputs)
-
-    def alike(a, b, inputs):
-        return any(same_call(a, other, inputs) for other in either(b))
-
-    def explain(got, want, inputs, failed):
-        value, again = got.get("value"), got.get("again.value")
-        if value is not None and again is not None and not close(value, again):
-            return "noise-redrawn", {"noise": noise}
-        for right in either(want):
-            named = named_by_values(got, right, inputs, failed)
-            if named and (named != "factor" or np.size(right["value"]) > 2):
-                return named
-        for right in (r["value"] for r in either(want)):
-            reduced = (f(right, axis) for f in (np.sum, np.mean) for axis in (0, 1, None))
-            if any(close(value, part, 1e-3) for part in reduced if value is not None):
-                return "reduced"
-        if failed == ["tails"]:
-            return "not-finite-at-the-edge"
-        return None
-
-    def last(got, want, inputs, failed):
-        named = [named_by_part(got, right, inputs, failed) for right in either(want)]
-        return named_by_wrong_shape(got, want, inputs, failed) or next(filter(None, named), None)
-
     checks = [
-        Check("form", 0.15, form),
-        Check("values", 0.45 if tails is None else 0.4, values),
-        Check("gradients", 0.3, gradients),
-        Check("manners", 0.1, manners),
+        Check("form", 0.15, _form),
+        Check("values", 0.45 if tails is None else 0.4, _values),
+        Check("gradients", 0.3, _gradients(params)),
+        Check("manners", 0.1, _manners),
     ]
     if tails:
-        checks.insert(3, Check("tails", 0.05, finite))
+        checks.insert(3, Check("tails", 0.05, _within(*tails)))
     return Question(
         id=id,
         points=points,
@@ -116,10 +54,96 @@ def sampler(
         mistakes=mistakes or {},
         forms=forms,
         extra=extra,
-        alike=alike,
-        explain=explain,
-        last=last,
+        alike=lambda a, b, inputs: any(same_call(a, other, inputs) for other in _either(b)),
+        explain=_named(noise),
+        last=_named_last,
     )
+
+
+def _either(want):
+    """The right evidence, and that for mirrored noise."""
+    return want, {k[7:]: v for k, v in want.items() if k.startswith("mirror.")}
+
+
+def _form(got, want, inputs):
+    return well_formed(got, want, "value", "the sample")
+
+
+def _values(got, want, inputs):
+    problem = _form(got, want, inputs)
+    if problem:
+        return problem
+    if got.get("again.value") is not None and not close(got["value"], got["again.value"]):
+        return "the same noise gave two different samples."
+    if not any(close(got["value"], right["value"]) for right in _either(want)):
+        return "the samples differ from the right ones."
+
+
+def _gradients(params):
+    """A test: the gradients are those of the noise, or of its mirror image, that gives the values;
+    of either, where the values are wrong.
+    """
+
+    def test(got, want, inputs):
+        if got.get("grad.error"):
+            return f"asking for a gradient failed: {got['grad.error']}"
+        if not got.get("value.attached"):
+            return "the sample carries no gradient."
+        kinds = [r for r in _either(want) if close(got.get("value", ()), r["value"])] or _either(
+            want
+        )
+        for key in params:
+            value = got.get(f"grad.{key}")
+            if value is None or not any(close(value, r[f"grad.{key}"], 1e-3, 1e-4) for r in kinds):
+                none = "is not the right one" if value is not None and np.any(value) else "is zero"
+                return f"the gradient with respect to {key} {none}."
+
+    return test
+
+
+def _within(low, high):
+    """A test: noise at its very ends gives samples in the distribution's range."""
+
+    def test(got, want, inputs):
+        problem = well_formed(got, want, "edge.value", "the sample")
+        value = got.get("edge.value")
+        if problem or not (low <= value.min() and value.max() <= high):
+            return problem or "there are values that this distribution never takes."
+
+    return test
+
+
+def _manners(got, want, inputs):
+    if got.get("value") is None:
+        return "no sample was received."
+    return inputs_unchanged(got, want, inputs)
+
+
+def _named(noise):
+    """explain: what a sample can get wrong; as a formula's value, for one of both noises."""
+
+    def explain(got, want, inputs, failed):
+        value, again = got.get("value"), got.get("again.value")
+        if value is not None and again is not None and not close(value, again):
+            return "noise-redrawn", {"noise": noise}
+        for right in _either(want):
+            named = named_by_values(got, right, inputs, failed)
+            if named and (named != "factor" or np.size(right["value"]) > 2):
+                return named
+        for right in (r["value"] for r in _either(want)):
+            reduced = (f(right, axis) for f in (np.sum, np.mean) for axis in (0, 1, None))
+            if any(close(value, part, 1e-3) for part in reduced if value is not None):
+                return "reduced"
+        if failed == ["tails"]:
+            return "not-finite-at-the-edge"
+        return None
+
+    return explain
+
+
+def _named_last(got, want, inputs, failed):
+    named = [named_by_part(got, right, inputs, failed) for right in _either(want)]
+    return named_by_wrong_shape(got, want, inputs, failed) or next(filter(None, named), None)
 
 
 def same_call(a, b, inputs) -> bool:
