@@ -16,14 +16,24 @@ def main(argv: list[str] | None = None) -> int:
     wrong.
     """
     parser = argparse.ArgumentParser(prog="python -m autograder", description=__doc__)
-    course = argparse.ArgumentParser(add_help=False)
-    course.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _of_questions(commands)
+    _of_what_is_released(commands)
+    _of_a_class(commands)
+    console.lenient()
+    options = parser.parse_args(argv)
+    return told(f"autograder {options.command}", lambda: options.run(options))
 
-    def in_course(name: str, help: str) -> argparse.ArgumentParser:
-        """A command that works in a course's folder."""
-        return commands.add_parser(name, help=help, parents=[course])
 
+def _in_course(commands, name: str, help: str) -> argparse.ArgumentParser:
+    """A command that works in a course's folder."""
+    parser = commands.add_parser(name, help=help)
+    parser.add_argument("--course-dir", type=Path, default=Path("."), metavar="DIR")
+    return parser
+
+
+def _of_questions(commands) -> None:
+    """Commands with which questions are written and tried."""
     check = commands.add_parser("check", help="run one question's hidden checks on files")
     check.add_argument("question", help="<assignment>.<name>, such as vae.kl_gaussian")
     check.add_argument(
@@ -66,10 +76,13 @@ def main(argv: list[str] | None = None) -> int:
     assignment.add_argument("name")
     assignment.set_defaults(run=run_new)
 
-    entering = in_course("register", "enter the release into the gradebook")
+    entering = _in_course(commands, "register", "enter the release into the gradebook")
     entering.add_argument("assignment", nargs="*", help="default: all")
     entering.set_defaults(run=run_register)
 
+
+def _of_what_is_released(commands) -> None:
+    """Commands that make what others get, or that show what a machine can do."""
     release = commands.add_parser("release", help="one zip for students")
     release.add_argument("--to", type=Path, default=Path("dist/vae-course.zip"))
     release.set_defaults(run=run_release)
@@ -89,7 +102,10 @@ def main(argv: list[str] | None = None) -> int:
     doctor = commands.add_parser("doctor", help="try what isolation this machine gives")
     doctor.set_defaults(run=run_doctor)
 
-    grading = in_course("grade", "grade every submission of an assignment")
+
+def _of_a_class(commands) -> None:
+    """Commands about submissions."""
+    grading = _in_course(commands, "grade", "grade every submission of an assignment")
     grading.add_argument("assignment")
     where = grading.add_mutually_exclusive_group()
     where.add_argument("--workers", type=int, default=1, help="processes on this machine")
@@ -109,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
     packing.add_argument("--to", type=Path, help="default: dist/ASSIGNMENT-DESK, or .zip")
     packing.set_defaults(run=run_bundle)
 
-    answers = in_course("answers", "grade the answers in words on a local page")
+    answers = _in_course(commands, "answers", "grade the answers in words on a local page")
     answers.add_argument("assignment")
     answers.add_argument(
         "--alike",
@@ -122,18 +138,20 @@ def main(argv: list[str] | None = None) -> int:
     answers.add_argument("--no-browser", action="store_true", help="only print the address")
     answers.set_defaults(run=run_answers)
 
-    report = in_course("report", "how an assignment went, as one HTML page")
+    report = _in_course(commands, "report", "how an assignment went, as one HTML page")
     report.add_argument("assignment")
     report.add_argument("--to", type=Path, metavar="FILE", help="default: reports/ASSIGNMENT.html")
     report.set_defaults(run=run_report)
 
-    asking = in_course("ask", "three questions to each student about her own work")
+    asking = _in_course(commands, "ask", "three questions to each student about her own work")
     asking.add_argument("assignment")
     asking.add_argument("--student", nargs="+", default=[], metavar="ID", help="only these")
     asking.add_argument("--no-sandbox", action="store_true", help="trust every submission")
     asking.set_defaults(run=run_ask)
 
-    collecting = in_course("collect", "submissions out of what a learning platform gives")
+    collecting = _in_course(
+        commands, "collect", "submissions out of what a learning platform gives"
+    )
     collecting.add_argument("assignment")
     collecting.add_argument("download", type=Path, help="a zip, or the folder it was unpacked to")
     roster = "a list of the course from the platform: Canvas' gradebook, Moodle's worksheet"
@@ -149,10 +167,6 @@ def main(argv: list[str] | None = None) -> int:
         "--pattern", help="how names are made, such as '{last}_{first}_{id}/{file}' or '{id}.ipynb'"
     )
     collecting.set_defaults(run=run_collect)
-
-    console.lenient()
-    options = parser.parse_args(argv)
-    return told(f"autograder {options.command}", lambda: options.run(options))
 
 
 def run_check(options) -> int:
