@@ -8,6 +8,7 @@ checks inside the student's kernel, unprotected; this kit isolates every submiss
     python benchmarks/grading.py --assignment vae --functions
     python benchmarks/grading.py --functions --ways two --students 10 100 1000
     python benchmarks/grading.py --functions --ways namespaces landlock process
+    python benchmarks/grading.py --assignment vae --runs  # whole notebooks, runs handed in
 
 Otter has an environment of its own: `pip install otter-grader`, and what notebooks need, as in
 requirements.txt (ipykernel is one of them).
@@ -114,8 +115,12 @@ def source(assignment: str, functions: bool) -> nbformat.NotebookNode:
     return notebook
 
 
-def course(folder: Path, assignment: str, students: int, functions: bool) -> Path:
-    """A generated assignment and a class that got everything right, each in words of its own."""
+def course(folder: Path, assignment: str, students: int, functions: bool, runs=False) -> Path:
+    """A generated assignment and a class that got everything right, each in words of its own.
+
+    runs: each hands in trained runs, too.
+    """
+    trained = demo.train(assignment) if runs else None
     (folder / "solutions" / assignment).mkdir(parents=True)
     notebook = f"{assignment}.ipynb"
     nbformat.write(source(assignment, functions), folder / "solutions" / assignment / notebook)
@@ -129,6 +134,8 @@ def course(folder: Path, assignment: str, students: int, functions: bool) -> Pat
         handed_in = folder / "submitted" / f"student{number:04}" / assignment
         handed_in.mkdir(parents=True)
         nbformat.write(right, handed_in / notebook)
+        if trained and trained.exists():
+            shutil.copytree(trained, handed_in / "runs")
     return folder
 
 
@@ -273,7 +280,7 @@ spent = []
 for _ in range(5):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     if (pid := os.fork()) == 0:
-        for source in cells: kernel._shell.run_cell(source)
+        for source in cells: kernel.Shell.instance().run_cell(source)
         os._exit(0)
     os.waitpid(pid, 0)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -296,6 +303,7 @@ print(json.dumps(spent))
 def heading(own: float, options) -> None:
     """What stands above the rows."""
     part = ", its functions only" if options.functions else ""
+    part += ", with its runs" if options.runs else ""
     print(f"Assignment `{options.assignment}`{part}; its own cells take {own:.2f} CPU-s.")
     print(f"{machine('nbgrader', 'torch')}\n")
     print(
@@ -340,6 +348,7 @@ def main() -> None:
     parser.add_argument("--students", type=int, nargs="+", default=[12])
     parser.add_argument("--ways", nargs="+", choices=WAYS)
     parser.add_argument("--functions", action="store_true", help="no experiments, only the steps")
+    parser.add_argument("--runs", action="store_true", help="trained runs are handed in, too")
     parser.add_argument("--otter", metavar="PYTHON", help="of an environment with otter-grader")
     options = parser.parse_args()
     usual = [way for way in WAYS if way not in RUNGS and (way != "otter" or options.otter)]
@@ -351,7 +360,8 @@ def main() -> None:
     large = []
     for students in options.students:
         with tempfile.TemporaryDirectory(prefix="class-") as scratch:
-            made = course(Path(scratch), options.assignment, students, options.functions)
+            told = options.assignment, students, options.functions, options.runs
+            made = course(Path(scratch), *told)
             stock = None
             for way in ways:
                 row = measure(way, made, options.assignment, students, options.otter)

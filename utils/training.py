@@ -101,7 +101,9 @@ class Run:
                 for part in self._loaders
             ],
         }
-        if not autograding():
+        if autograding():  # nothing is resumed; a finished notebook would keep them all in memory
+            self._parts = {key: [] for key in self._parts}
+        else:
             self._trace()
             if not fresh and (self.folder / "run.json").exists():
                 self._compare()
@@ -129,6 +131,7 @@ class Run:
         """
         if autograding():
             yield from range(1, min(count, 1) + 1)
+            self.model.zero_grad()
             return
         self._open(count)
         if self.finished >= count:
@@ -154,6 +157,7 @@ class Run:
                 self._save(count)
                 bar.set_postfix_str(numbers, refresh=False)
                 bar.update()
+            self.model.zero_grad()  # they are as large as the model, and nobody needs them now
         except GeneratorExit:  # the loop body was left by an exception or a break
             bar.close()
             self._opened, self._row, Run._stopped = False, {}, self

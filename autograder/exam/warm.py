@@ -21,7 +21,7 @@ from autograder.exam.server import PACKAGE
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.exam.walls.scratch import Scratch
 from autograder.key import catalogue
-from autograder.student import probes, wire
+from autograder.student import libraries, probes, wire
 
 START_SECONDS = 30.0
 
@@ -129,6 +129,7 @@ def _warm(*about) -> Warm:
     import torch
 
     torch.set_num_threads(1)
+    libraries.spare_the_compiler()  # references train, too
     gc.collect()
     gc.freeze()  # or collections would go through all of torch and nbgrader again and again
     started = Warm(*about)

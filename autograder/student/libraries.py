@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from importlib.machinery import PathFinder
+from types import ModuleType
 
 
 def adapt() -> None:
@@ -11,7 +13,22 @@ def adapt() -> None:
     import torch
 
     torch.compile = _not_compiled
+    spare_the_compiler()
     sys.meta_path.insert(0, _Torchvision())
+
+
+def spare_the_compiler() -> None:
+    """Have an optimizer's first step, and whatever watches operations, do without `torch._dynamo`.
+
+    They import it only to keep themselves from being compiled, which nothing is here; it takes
+    1.4 s and 70 MiB of every process. Whoever wants more of it gets it.
+    """
+    import torch
+
+    if "torch._dynamo" not in sys.modules:
+        stand_in = _Dynamo("torch._dynamo")
+        sys.modules["torch._dynamo"] = torch._dynamo = stand_in
+        sys.meta_path.insert(0, stand_in)
 
 
 def work_alone() -> None:
@@ -47,6 +64,51 @@ def _not_compiled(model=None, **options):
     that is asked.
     """
     return (lambda later: later) if model is None else model
+
+
+class _Dynamo(ModuleType):
+    """Stands for `torch._dynamo` until somebody asks for what it has not."""
+
+    __path__: list[str] = []  # a package: its modules are looked for, here first
+
+    @staticmethod
+    def disable(fn=None, recursive=True, **options):
+        return (lambda later: later) if fn is None else fn
+
+    @staticmethod
+    def graph_break(msg=""): ...
+
+    def __getattr__(self, name):
+        if name.startswith("__"):  # whoever goes through all modules wants nothing of this one
+            raise AttributeError(name)
+        return getattr(self.real(), name)
+
+    def real(self):
+        """The package itself, in this one's place."""
+        import torch
+
+        if sys.modules["torch._dynamo"] is self:
+            sys.meta_path.remove(self)
+            del sys.modules["torch._dynamo"], torch._dynamo
+            importlib.import_module("torch._dynamo")
+        return sys.modules["torch._dynamo"]
+
+    def find_spec(self, name, path=None, target=None):
+        if not name.startswith("torch._dynamo."):
+            return None
+        package = self.real()
+        if name in sys.modules:  # it came with the package
+            return importlib.util.spec_from_loader(name, _There())
+        return PathFinder.find_spec(name, package.__path__)
+
+
+class _There:
+    """Loads what is loaded."""
+
+    def create_module(self, spec):
+        return sys.modules[spec.name]
+
+    def exec_module(self, module): ...
 
 
 class _Torchvision:

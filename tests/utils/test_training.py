@@ -1,8 +1,10 @@
 """A run trains once, survives interruption, refuses what is not its own, and explains itself."""
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 
 import pytest
 import torch
@@ -45,13 +47,14 @@ def start(
     loader = data.Loader(x, torch.zeros(images, dtype=torch.long), batch_size=16, seed=3)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=3 * total)
     options = {"scheduler": scheduler, "loader": loader} | options
-    return training.Run(name, model, optimizer, {"nz": nz} | (settings or {}), **options)
+    run = training.Run(name, model, optimizer, {"nz": nz} | (settings or {}), **options)
+    run.made_with = optimizer, options["scheduler"], options["loader"]
+    return run
 
 
 def train(run, count=4, stop_in=None, error=KeyboardInterrupt):
     """The loop of a student; in epoch `stop_in` the body fails halfway."""
-    model, optimizer = run.model, run._parts["optimizer"][0]
-    scheduler, loader = run._parts["scheduler"][0], run._loaders[0]
+    model, (optimizer, scheduler, loader) = run.model, run.made_with
     trained = []
     for epoch in run.epochs(count):
         model.train()
@@ -68,6 +71,19 @@ def train(run, count=4, stop_in=None, error=KeyboardInterrupt):
         run.log(loss=sum(losses) / len(losses))
         trained.append(epoch)
     return trained
+
+
+@pytest.mark.parametrize("grading", [False, True])
+def test_a_finished_run_keeps_no_gradient_and_in_grading_no_optimizer(monkeypatch, grading):
+    if grading:
+        monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    run = start()
+    train(run)
+    assert all(weight.grad is None for weight in run.model.parameters())
+    optimizer = weakref.ref(run.made_with[0])
+    del run.made_with
+    gc.collect()
+    assert (optimizer() is None) == grading
 
 
 def test_a_run_leaves_weights_curves_and_settings(capsys):

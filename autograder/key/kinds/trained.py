@@ -28,6 +28,7 @@ from utils.run_files import RunError, RunFiles
 LARGEST = 48 * 2**20  # bytes of one file of a run
 MEMORY = 3 * 2**30  # bytes that an evaluation may use beyond what is there
 WIDEST = 256  # latent dimensions
+AT_A_TIME = 250  # images: a convolution's channels of all of them would take a hundred MiB
 NOISE = 20130620  # the draws of z are the same for everyone, so that a score does not hang on luck
 # A run knows the public test images by heart that is better on them than a mean image would be, and
 # so many nats an image worse on changed ones; see docs/benchmarks.md.
@@ -238,7 +239,7 @@ class Shown:
 def _by_graph(folder: Path, shown: Shown) -> dict:
     import torch
 
-    from utils import graph, runs
+    from utils import graph
 
     files = _files(folder)
     files.info()
@@ -254,12 +255,12 @@ def _by_graph(folder: Path, shown: Shown) -> dict:
     with torch.inference_mode():
         try:
             x = torch.from_numpy(shown.images)
-            coded = [graph.run(program["encode"], weights, part) for part in x.split(runs.CHUNK)]
+            coded = [graph.run(program["encode"], weights, part) for part in x.split(AT_A_TIME)]
             mu, *rest = (torch.cat(parts).numpy() for parts in zip(*coded, strict=True))
             logvar = rest[0] if rest else None
             z = torch.from_numpy(shown.latents(mu, logvar))
             decoded = [
-                graph.run(program["decode"], weights, part)[0] for part in z.split(runs.CHUNK)
+                graph.run(program["decode"], weights, part)[0] for part in z.split(AT_A_TIME)
             ]
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             if "allocate" in str(error):
@@ -344,8 +345,12 @@ def decoded(folder: Path, x: np.ndarray, mixed: np.ndarray, seconds: float) -> d
 
 def reconstruction(x, logits) -> np.ndarray:
     """The Bernoulli reconstruction error of each image, nats, (B,)."""
-    logits = logits.astype(float)
-    return (np.logaddexp(0, logits) - x * logits).reshape(len(x), -1).sum(1)
+
+    def errors(x, logits):
+        logits = logits.astype(float)
+        return (np.logaddexp(0, logits) - x * logits).reshape(len(x), -1).sum(1)
+
+    return unseen.in_parts(errors, x, logits)
 
 
 def divergence(mu, logvar) -> np.ndarray:

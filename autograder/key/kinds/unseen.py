@@ -43,6 +43,17 @@ def floor(x) -> np.ndarray:
     """The least reconstruction error, nats, that any network can have on grey images (N, ...):
     their entropy as Bernoulli pixels, (N,).
     """
-    p = np.clip(x.astype(float), 1e-7, 1 - 1e-7)
-    entropy = -p * np.log(p) - (1 - p) * np.log1p(-p)
-    return entropy.reshape(len(x), -1).sum(1)
+
+    def entropy(x):
+        p = np.clip(x.astype(float), 1e-7, 1 - 1e-7)
+        return (-p * np.log(p) - (1 - p) * np.log1p(-p)).reshape(len(x), -1).sum(1)
+
+    return in_parts(entropy, x)
+
+
+def in_parts(function, *arrays, rows=250) -> np.ndarray:
+    """function(*arrays), which gives a number a row, for so many rows at a time: in float64 each
+    step of it would take a dozen MiB.
+    """
+    starts = range(0, len(arrays[0]), rows)
+    return np.concatenate([function(*(a[i : i + rows] for a in arrays)) for i in starts])

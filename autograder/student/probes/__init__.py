@@ -16,19 +16,8 @@ import sys
 import warnings
 
 PACKAGES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
-# What is imported late, for a second or more: by an optimizer's first step or where operations are
-# watched, and by a student's code.
-HEAVY = {
-    "torch._dynamo": (
-        "autoencoder.network",
-        "autoencoder.training",
-        "vae.training",
-        "autodecoder.decoder",
-        "autodecoder.fitting",
-        "interpolation.scores",
-    ),
-    "sklearn.linear_model": ("interpolation.scores", "autodecoder.fitting"),
-}
+# What a student's code imports late, for a second or more.
+HEAVY = {"sklearn.linear_model": ("interpolation.scores", "autodecoder.fitting")}
 
 TOO_LONG = "Your code was still running after {:g} seconds and was stopped."
 PATIENCE = 4  # limits are in seconds of computing; on a busy clock it may be so many times more

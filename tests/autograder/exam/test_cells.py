@@ -225,6 +225,32 @@ def test_nothing_is_compiled_and_right_is_right(examine, compiled):
     assert score(examine("import torch", compiled, TEST)) == 2
 
 
+LEARN = """
+import sys, torch
+weight = torch.nn.Parameter(torch.ones(1))
+optimizer = torch.optim.Adam([weight], lr=0.5)
+weight.sum().backward()
+optimizer.step()
+print(round(weight.item(), 3), "sympy" in sys.modules)
+"""
+COMPILER = """
+import torch._dynamo
+torch._dynamo.config.suppress_errors = True
+import torch._dynamo.config as config
+from torch._dynamo.utils import counters
+print(config.suppress_errors, type(counters).__name__)
+exported = torch.export.export(torch.nn.Linear(2, 1), (torch.ones(1, 2),))
+print(len(exported.graph_signature.user_inputs))
+"""
+
+
+def test_an_optimizer_steps_without_the_compiler_and_whoever_wants_that_has_it(examine):
+    light, whole, after = examine(LEARN, COMPILER, LEARN).outputs
+    assert shown(light) == "0.5 False\n"
+    assert shown(whole) == "True defaultdict\n1\n"
+    assert shown(after) == "0.5 True\n"
+
+
 HABITS = {  # what else stands in notebooks
     "debug": ["1 / 0", "%debug"],
     "breakpoint": ["breakpoint()"],

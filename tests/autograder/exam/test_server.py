@@ -45,6 +45,6 @@ def test_what_was_begun_is_taken_once_and_one_that_is_killed_is_started_again(tm
 
 def test_a_student_has_temporary_files_whatever_the_server_has_imported(tmp_path):
     cells = [Cell("import tempfile; print(tempfile.TemporaryFile().write(b'1'))")]
-    with Warm(heavy=("torch._dynamo",)) as warm:
+    with Warm(heavy=("sklearn.linear_model",)) as warm:
         [outputs] = examiner.examine(cells, tmp_path, [], "vae", 3, warm).outputs
     assert outputs[0].get("text") == "1\n"
