@@ -14,6 +14,7 @@ import argparse
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from machine import machine
@@ -26,6 +27,7 @@ from autograder.release import playground  # noqa: E402
 from tests.autograder.release.test_playground import PHONE, THREE, draw  # noqa: E402
 from tests.conftest import ARGUMENTS, chromium_path  # noqa: E402
 from tests.support import lab  # noqa: E402
+from utils.explore import explorers  # noqa: E402
 
 GOALS = {"page": 10, "lab": 10, "ipywidgets": 45, "beta": 4, "t": 4, "paint": 500}
 LEAST = {"epochs": 20, "frames": 55}
@@ -64,6 +66,8 @@ OPENING = {
     "paint": "the page opened from a file: its first paint",
     "ready": "the same: its first explorer is there",
 }
+KERNEL = {"kernel": "a move of `explorers.latents`, what the kernel computes of it"}
+WAITS = OPENING | {name: what for name, (what, _) in (WAYS | HANDLERS).items()} | KERNEL
 COUNTS = {"epochs": "epochs a minute, training in the page", "frames": "frames a second meanwhile"}
 HANDLER = """async ([root, count]) => {
   const control = document.querySelector(root), times = [];
@@ -163,7 +167,7 @@ def main():
             of_page(browser, page_file)
             return of_widgets(browser, lab_folder)
         times = opening(browser, page_file) | in_page(browser, page_file)
-        times |= in_lab(browser, lab_folder)
+        times |= in_lab(browser, lab_folder) | in_kernel()
         version = browser.version
         browser.close()
     return report(times, version)
@@ -212,6 +216,16 @@ def in_lab(browser, folder):
         return {name: moves(page, WAYS[name][1]) for name in ("lab", "ipywidgets", "matplotlib")}
 
 
+def in_kernel():
+    """A move of a plain explorer without Jupyter and browser."""
+    slider, times = explorers.latents("beta-0").sliders[0], []
+    for move in range(MOVES + 3):
+        start = time.perf_counter()
+        slider.value = 0.2 + 0.1 * move
+        times.append(1000 * (time.perf_counter() - start))
+    return {"kernel": times[3:]}
+
+
 def moves(page, root):
     page.locator(root).first.scroll_into_view_if_needed()
     steps = [0.2, 0.2, 0.2, 0.2, -0.2, 0.2, -0.2, -0.2] * MOVES  # none back to where z was before
@@ -226,11 +240,8 @@ def report(times, version):
     print(f"{machine()}, Chromium {version}\n")
     print("| way | median, ms | fastest to slowest, ms |\n|---|--:|--:|")
     medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, values in times.items():
-        if name in COUNTS:
-            continue
-        spread = f"{min(values):.1f} to {max(values):.1f}"
-        what = OPENING[name] if name in OPENING else (WAYS | HANDLERS)[name][0]
+    for name, what in WAITS.items():
+        spread = f"{min(times[name]):.1f} to {max(times[name]):.1f}"
         print(f"| {what} | {medians[name]:.1f} | {spread} |")
     print("\n| what | number |\n|---|--:|")
     for name, what in COUNTS.items():

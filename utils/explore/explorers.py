@@ -317,9 +317,10 @@ class Plane(Latents):
         self.map = picture()
         self._map = self._draw_map()
         names = zip(browser.colours(), data.CLASSES[dataset(self.run)], strict=True)
+        dot = "forced-color-adjust:none;color:"
         self.legend = widgets.HTML(
             " ".join(
-                f'<span style="white-space:nowrap"><span style="color:{colour}">●</span> '
+                f'<span style="white-space:nowrap"><span style="{dot}{colour}">●</span> '
                 f"{name}</span>"
                 for colour, name in names
             )
@@ -487,7 +488,8 @@ class Statistics(Box):
             rows.append(f"<tr><th>{html.escape(name)}</th>{cells}</tr>")
         export = base64.b64encode(self.csv().encode()).decode()
         return (
-            '<div style="overflow-x:auto"><table style="text-align:right">'
+            '<div tabindex="0" role="region" aria-label="table" style="overflow-x:auto">'
+            '<table style="text-align:right">'
             f"<caption>{which} of z over the test images of a class</caption>"
             f"<tr><th>class</th>{head}</tr>{''.join(rows)}</table></div>"
             '<a style="text-decoration:underline" download="statistics.csv" '

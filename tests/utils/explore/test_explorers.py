@@ -2,6 +2,7 @@
 
 import csv
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -286,3 +287,15 @@ def test_fashion_runs_show_fashion_images():
     explorer = explorers.plane("fashion-plane")
     assert "Trouser" in explorer.legend.value
     assert "Trouser" in dict(explorer.example.label.options)
+
+
+def test_plain_explorers_are_of_ipywidgets_alone_in_colab(monkeypatch):
+    def modules(widget):
+        yield widget._view_module
+        for child in getattr(widget, "children", ()):
+            yield from modules(child)
+
+    trained("tuned")
+    assert "anywidget" in {*modules(explorers.latents())}
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    assert "anywidget" not in {*modules(explorers.latents())}
