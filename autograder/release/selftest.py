@@ -55,11 +55,11 @@ def selftest(asked: Sequence[str], seeds: Sequence[int] = (0,)) -> Iterator[tupl
     questions.KEPT = 10_000  # every mistake is compared with every other, on the same inputs
     for name in asked:
         if name in catalogue.WRITTEN:  # a person grades it: its promises are all there is
-            yield name, prose(name), {"mistakes": 0, "answers": 0}
+            yield name, disagreements(name), {"mistakes": 0, "answers": 0}
             continue
         question = catalogue.find(name)
         found, counts = [], {"mistakes": len(question.mistakes), "answers": 0}
-        found += prose(question.id)
+        found += disagreements(question.id)
         if question.examine is None:
             for seed in seeds:
                 found += reference(question, seed) or mistakes(question, seed)
@@ -168,7 +168,7 @@ def bank(question: Question, seeds: Sequence[int]) -> tuple[list[Finding], int]:
     return found, len(every)
 
 
-def prose(question_id: str) -> list[Finding]:
+def disagreements(question_id: str) -> list[Finding]:
     """Where notebook and key disagree."""
     try:
         _source(question_id.partition(".")[0])

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.utils.conftest import ROOT
 from utils import plots, runs
 from utils.hand_in import answers, notebook, report
-from utils.hand_in.report import formulas, page, paper, prose
+from utils.hand_in.report import formulas, markdown, page, paper
 
 
 def png(size=(60, 40), noise=False):
@@ -197,7 +197,7 @@ def test_a_name_that_no_font_can_show_is_said_by_its_script(course, capsys, monk
 def test_every_formula_of_a_notebook_is_typeset(assignment):
     nb = notebook.read(ROOT / f"assignments/{assignment}/{assignment}.ipynb")
     text = "\n\n".join(cell.source for cell in nb.cells if cell.kind == "markdown")
-    found = [match[0] for match in re.finditer(prose.FORMULA, text, re.S)]
+    found = [match[0] for match in re.finditer(markdown.FORMULA, text, re.S)]
     formulas.formula.cache_clear()
     bad = [f for f in dict.fromkeys(found) if formulas.formula(f.strip("$").strip()) is None]
     assert bad == []
@@ -252,6 +252,6 @@ def test_formulas_are_drawn_or_shown_as_they_were_written():
     assert formulas.formula(aligned).height > 1.5 * alone.height
     for source in (r"\undefined", "{", r"\hspace{99999}", "x" * 1000):
         assert formulas.formula(source) is None
-    (paragraph,) = prose.tree("a $x_1*y*z_2$ b")
+    (paragraph,) = markdown.tree("a $x_1*y*z_2$ b")
     kinds = [child["type"] for child in paragraph["children"][0]["children"]]
     assert kinds == ["text", "math", "text"]  # Markdown left the _ and * alone

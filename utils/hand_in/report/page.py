@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from utils.hand_in.report import formulas, prose
+from utils.hand_in.report import formulas, markdown
 from utils.hand_in.report.content import Note, Picture, Report, Table, Written
 
 HEAD = """<!doctype html>
@@ -72,7 +72,7 @@ def _block(block) -> str:
         caption = f"<caption>{escape(block.title)}</caption>" if block.title else ""
         return f'<div class="wide"><table>{caption}{"".join(lines)}</table></div>'
     assert isinstance(block, Written)
-    body = "".join(_token(token, block.pictures) for token in prose.tree(block.source))
+    body = "".join(_token(token, block.pictures) for token in markdown.tree(block.source))
     answer = f'<div class="answer" dir="auto">{body}</div>' if body else ""
     asked, told = escape(block.asked), escape(block.told)
     return f'<p class="asked">{asked}</p>\n{answer}\n<p class="told">{told}</p>'
@@ -89,12 +89,12 @@ def _image(picture: Picture, alt: str) -> str:
 
 
 def _token(token: dict, pictures: dict) -> str:
-    """One token of `prose.tree` as HTML. Every text in it is escaped."""
+    """One token of `markdown.tree` as HTML. Every text in it is escaped."""
     kind, attributes = token["type"], token.get("attrs", {})
     if kind == "math":
         return _math(token)
     if kind == "image":
-        return _pasted(attributes.get("url", ""), prose.plain(token), pictures)
+        return _pasted(attributes.get("url", ""), markdown.plain(token), pictures)
     inside = "".join(_token(child, pictures) for child in token.get("children", ()))
     raw = escape(token.get("raw", ""))
     if kind in SIMPLE:

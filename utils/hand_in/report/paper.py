@@ -18,7 +18,7 @@ from fpdf.enums import XPos, YPos
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-from utils.hand_in.report import formulas, prose
+from utils.hand_in.report import formulas, markdown
 from utils.hand_in.report.content import Note, Picture, Report, Table, Written
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -116,7 +116,7 @@ def _block(paper: Paper, block) -> None:
         assert isinstance(block, Written)
         paper.room(25)
         paper.line_of(block.asked, "I", colour=(50, 50, 50))
-        for token in prose.tree(block.source):
+        for token in markdown.tree(block.source):
             _token(paper, token, block.pictures)
         paper.line_of(block.told, size=8, colour=GREY, gap=4)
 
@@ -159,12 +159,12 @@ def _table(paper: Paper, rows: list[list[str]]) -> None:
 
 
 def _token(paper: Paper, token: dict, pictures: dict) -> None:
-    """One block of `prose.tree`."""
+    """One block of `markdown.tree`."""
     kind, children = token["type"], token.get("children", ())
     if kind in ("paragraph", "block_text", "heading"):
         style = "B" if kind == "heading" else ""
         with paper.local_context():
-            _inline(paper, children, style, pictures, _right_to_left(prose.plain(token)))
+            _inline(paper, children, style, pictures, _right_to_left(markdown.plain(token)))
         paper.ln(LINE + (0 if kind == "block_text" else 1.8))
     elif kind == "list":
         for number, item in enumerate(children, token.get("attrs", {}).get("start") or 1):
@@ -191,7 +191,7 @@ def _token(paper: Paper, token: dict, pictures: dict) -> None:
             for part in children
             for row in ([part] if part["type"] == "table_head" else part["children"])
         ]
-        rows = [[prose.plain(cell) for cell in line["children"]] for line in lines]
+        rows = [[markdown.plain(cell) for cell in line["children"]] for line in lines]
         _table(paper, [row[:12] for row in rows[:60]])
     elif token.get("raw"):
         paper.line_of(token["raw"])
@@ -216,7 +216,7 @@ class _indented:
 def _inline(paper: Paper, tokens, style: str, pictures: dict, backwards=False) -> None:
     """Text that flows, with what stands in it."""
     if backwards:
-        text = paper.printable("".join(map(prose.plain, tokens)))
+        text = paper.printable("".join(map(markdown.plain, tokens)))
         paper.text_style(style)
         paper.set_text_shaping(True)
         paper.multi_cell(0, LINE, text, align="R", new_x=XPos.LMARGIN, new_y=YPos.LAST)
@@ -286,7 +286,7 @@ class _still:
 
 
 def _pasted(paper: Paper, token: dict, pictures: dict) -> None:
-    address, alt = token.get("attrs", {}).get("url", ""), prose.plain(token)
+    address, alt = token.get("attrs", {}).get("url", ""), markdown.plain(token)
     found = pictures.get(address)
     if found is None:
         paper.text_style("I")
