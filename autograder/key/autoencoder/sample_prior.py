@@ -84,7 +84,7 @@ def _sampled_gradient(got, want, inputs):
         return "the images carry a graph."
     if not (got["graphs.train"] and got["graphs.eval"]):
         return "gradients are still switched off when the call is over."
-    if got["frozen.train"] or got["frozen.eval"]:
+    if got["left frozen.train"] or got["left frozen.eval"]:
         return "the decoder's parameters require no gradient any more."
     return None
 
@@ -115,7 +115,7 @@ def _sampling_named(got, want, inputs, failed):
         return "always-train"
     if failed == ["gradient"] and not (got["graphs.train"] and got["graphs.eval"]):
         return "grad-left-off"
-    if failed == ["gradient"] and got["frozen.train"]:
+    if failed == ["gradient"] and got["left frozen.train"]:
         return "decoder-frozen"
     if failed == ["gradient"]:
         return "keeps-graph/images"

@@ -384,7 +384,7 @@ MODES = "train", "eval"
             "modes": LIST,  # while decoding
             "after": FLAG,  # the mode afterwards, and that of a layer
             "children": FLAG,
-            "frozen": FLAG,  # whether the decoder can no longer learn
+            "left frozen": FLAG,  # whether the decoder can no longer learn
             "graphs": FLAG,  # whether torch still records graphs
         }.items()
     }
@@ -402,7 +402,7 @@ def sampling(names, inputs) -> dict:
         evidence[f"modes.{mode}"] = painter.calls.column(1)
         evidence[f"after.{mode}"] = painter.training
         evidence[f"children.{mode}"] = painter.drop.training
-        evidence[f"frozen.{mode}"] = not painter.paint.requires_grad
+        evidence[f"left frozen.{mode}"] = not painter.paint.requires_grad
         evidence[f"graphs.{mode}"] = torch.is_grad_enabled()
         torch.set_grad_enabled(True)
     return evidence

@@ -237,7 +237,7 @@ def sampling(inputs):
         got |= {f'latents.{mode}': np.random.randn(n, len(inputs['paint'])),
                 f'images.{mode}': np.full((n, 1, 28, 28), .5),
                 f'modes.{mode}': [False], f'after.{mode}': mode == 'train',
-                f'children.{mode}': mode == 'train', f'frozen.{mode}': False,
+                f'children.{mode}': mode == 'train', f'left frozen.{mode}': False,
                 f'graphs.{mode}': True}
     return got
 
