@@ -51,6 +51,7 @@ docs: setup      ## the generated pages: what is tested, and how the tests are t
 	python -m autograder questions --markdown > docs/what-is-tested.md
 	python -m tests.bank --markdown > docs/hidden-tests.md
 	python -m tests.bank.strangers --markdown >> docs/hidden-tests.md
+	python -m tests.bank.unknown --markdown >> docs/hidden-tests.md
 
 bench: setup     ## measure, for hours; the tables belong in docs/benchmarks.md
 	for script in data_loader speed training reports thresholds explorers grading; \

@@ -30,13 +30,18 @@ KINDS = (  # (what was raised, what it says, name), the first that fits
         r"multiple values for|missing \d+ required|takes no arguments|keyword argument",
         "arguments-unfit",
     ),
-    (r"ValueError", r"must be specified, but not both", "arguments-unfit"),
+    (
+        r"ValueError",
+        r"must be specified, but not both|Exactly one of|to be passed|option can only be set",
+        "arguments-unfit",
+    ),
     (r"AttributeError", "", "attribute-missing"),
     (r"AssertionError", "", "own-check-failed"),
     (r"ZeroDivisionError", "", "division-by-zero"),
     (r"RuntimeError", r"does not require grad|not to have been used in the graph", "graph-missing"),
     (r"RuntimeError", r"through the graph a second time", "graph-used-twice"),
     (r"RuntimeError", r"in-?place operation|refer to a single memory", "overwritten"),
+    (r"ValueError", r"more than 1 value per channel", "batch-of-one"),
     (r"RuntimeError", r"call numpy\(\)", "numpy-of-graph"),
     (
         r"\w+Error",
@@ -52,8 +57,9 @@ KINDS = (  # (what was raised, what it says, name), the first that fits
         "outside-range",
     ),
     (
-        r"(Type|Runtime)Error",
-        r"unsupported operand|bad operand|must be Tensor|to be Tensor|as element \d+|"
+        r"(Type|Runtime|Value|NotImplemented)Error",
+        r"expected to be boolean|is implemented for p type|unsupported operand|bad operand|"
+        r"must be Tensor|to be Tensor|as element \d+|"
         r"scalar type|data ?type|dtype|can't be cast|found type|not supported between|"
         r"invalid combination of arguments|must be (real|a real) number|is not (iterable|"
         r"subscriptable)|has no len|object of type|must be [\w ]+, not|can't convert|"
@@ -74,10 +80,11 @@ KINDS = (  # (what was raised, what it says, name), the first that fits
         "axis-unfit",
     ),
     (
-        r"(Runtime|Value|Index)Error",
-        r"size|shape|broadcast|dimension|elements? in|multiplied|numel|expand|unpack|channels|"
+        r"(Runtime|Value|Index|NotImplemented)Error",
+        r"expected a matrix|size|shape|broadcast|dimension|elements? in|multiplied|numel|expand|"
+        r"unpack|channels|"
         r"number of (rows|columns|elements)|tensor a|same length|zip\(\)|-D|tensor \d|2D|1D|"
-        r"same number|length|inconsistent|batch|should contain \d+ elements",
+        r"same number|length|inconsistent numbers|should contain \d+ elements",
         "shapes-unfit",
     ),
     (r"(Index|Key)Error|StopIteration", "", "index-unfit"),

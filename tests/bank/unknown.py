@@ -1,6 +1,6 @@
 """Mistakes that the key does not know: are they grouped, and is the whole group named?
 
-    python -m tests.bank.unknown --count 100
+    python -m tests.bank.unknown
 
 Mistakes of the bank are hidden from the key; each is handed in in five forms (`tests.bank.forms`).
 """
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cache
 from pathlib import Path
+
+from tqdm import tqdm
 
 from autograder.key import catalogue, unnamed
 from autograder.key.question import Exam
@@ -64,67 +67,91 @@ def traced(mutant: Mutant) -> list[Trace]:
             path.write_text(source, encoding="utf8")
             student = Forked(path)
             try:
-                result = unnamed.traced(Exam(student, 1000 + number, hidden), mutant.question)
+                result = Exam(student, 1000 + number, hidden).grade(mutant.question)
+                if not result.passed:  # whatever name it has all the same, such as that of a slip
+                    trace = unnamed.trace(hidden(mutant.question), student, result)
+                    found.append(Trace(mutant, number, trace))
             finally:
                 student.close()
-        if result.trace:
-            found.append(Trace(mutant, number, result.trace))
     return found
 
 
 @dataclass
 class Measured:
-    """purity: of the groups. named: of the other forms, after one was named. wrongly: of the
-    answers with another mistake.
+    """Of one question, or of all: how many mistakes were hidden, in how many answers; how many
+    groups these made, and how many answers stand in a group of their own mistake; of the pairs of
+    a named example and another form, how many are the same; and of those of two mistakes.
     """
 
-    mistakes: int
-    answers: int
-    groups: int
-    purity: float
-    named: float
-    wrongly: float
-    wrong: list[str]
-    missed: list[str]
+    mistakes: int = 0
+    answers: int = 0
+    groups: int = 0
+    pure: int = 0
+    forms: int = 0
+    named: int = 0
+    others: int = 0
+    wrongly: int = 0
+
+    def __add__(self, other: Measured) -> Measured:
+        return Measured(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+    def told(self) -> list[str]:
+        """The columns of the table."""
+        shares = (self.pure, self.answers), (self.named, self.forms), (self.wrongly, self.others)
+        counts = map(str, (self.mistakes, self.answers, self.groups))
+        return [*counts, *(f"{100 * part / max(of, 1):.1f} %" for part, of in shares)]
+
+    def good(self) -> bool:
+        """Whether it is what is promised."""
+        pure, named = self.pure >= 0.95 * self.answers, self.named >= 0.9 * self.forms
+        return pure and named and self.wrongly <= 0.01 * self.others
 
 
-def measure(wanted: list[Mutant]) -> Measured:
-    """Group the answers, name one of each mutant, and count."""
-    by_question: dict[str, list[Trace]] = {}
-    for mutant in wanted:
-        by_question.setdefault(mutant.question, []).extend(traced(mutant))
-    groups = major = forms_named = forms_all = wrongly = others = 0
-    wrong, missed = [], []
-    for question_id, traces in by_question.items():
-        question = hidden(question_id)
-        for group in unnamed.grouped(question, [t.trace for t in traces]):
-            groups += 1
-            made = Counter(traces[place].mutant.mistake for place in group)
-            major += made.most_common(1)[0][1]
-            if len(made) > 1:
-                wrong.append(f"{question_id}: one group of {', '.join(sorted(made))}")
-        for example in (t for t in traces if t.form == 0):
-            for other in (t for t in traces if t is not example):
-                same = unnamed.same(question, example.trace, other.trace)
-                if other.mutant is example.mutant:
-                    forms_all += 1
-                    forms_named += same
-                    if not same:
-                        missed.append(f"{question_id}, {other.mutant.why}: form {other.form}")
-                elif other.mutant.mistake != example.mutant.mistake:
-                    others += 1
-                    wrongly += same
-    answers = sum(map(len, by_question.values()))
-    return Measured(
-        len(wanted),
-        answers,
-        groups,
-        major / max(answers, 1),
-        forms_named / max(forms_all, 1),
-        wrongly / max(others, 1),
-        wrong,
-        missed,
-    )
+def measure(question_id: str, traces: list[Trace], said: list[str]) -> Measured:
+    """Group the answers to a question, name one of each mutant, and count; what went wrong is
+    said.
+    """
+    question = hidden(question_id)
+    found = Measured(len({t.mutant.why for t in traces}), len(traces))
+    for group in unnamed.grouped(question, [t.trace for t in traces]):
+        made = Counter(traces[place].mutant.mistake for place in group)
+        found += Measured(groups=1, pure=made.most_common(1)[0][1])
+        if len(made) > 1:
+            said.append(f"{question_id}: one group of {', '.join(sorted(made))}")
+    for example in (t for t in traces if t.form == 0):
+        for other in (t for t in traces if t is not example):
+            same = unnamed.same(question, example.trace, other.trace)
+            if other.mutant is example.mutant:
+                found += Measured(forms=1, named=same)
+                if not same:
+                    said.append(f"{question_id}, {other.mutant.why}: form {other.form}")
+            elif other.mutant.mistake != example.mutant.mistake:
+                found += Measured(others=1, wrongly=same)
+    return found
+
+
+COLUMNS = "mistakes", "answers", "groups", "purity", "other forms named", "wrongly"
+HEADING = """
+## Mistakes that the key does not know
+
+Mistakes of the bank, hidden from the key, each handed in in five forms: other names, another order, other calls, more steps, and all of
+that behind another function. Purity: answers that stand in a group of their own mistake. Then one answer of each mistake was named: how
+many of its other forms got that name, and how many answers with another mistake. Written by
+(minutes of computing, so not run by the tests)
+
+```bash
+python -m tests.bank.unknown --markdown >> docs/hidden-tests.md
+```"""
+
+
+def markdown(lines: dict[str, Measured]) -> str:
+    """Their part of the page `docs/hidden-tests.md`."""
+    total = sum(lines.values(), Measured())
+    rows = [(question, *lines[question].told()) for question in sorted(lines)]
+    cells = [("question", *COLUMNS), *rows, ("all", *total.told())]
+    table = ["| " + " | ".join(row) + " |" for row in cells]
+    table.insert(1, "|---|" + "---:|" * len(COLUMNS))
+    return "\n".join([HEADING, "", *table])
 
 
 def main() -> int:
@@ -133,18 +160,25 @@ def main() -> int:
 
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(prog="python -m tests.bank.unknown")
-    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--count", type=int, default=124)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--formulas", action="store_true", help="of formulas alone")
+    parser.add_argument("--markdown", action="store_true", help="print their part of the page")
     options = parser.parse_args()
-    done = measure(sample(options.count, options.seed, not options.formulas))
-    for line in done.wrong + done.missed:
-        print(line)
-    print(
-        f"{done.mistakes} hidden mistakes, {done.answers} answers in {done.groups} groups: purity "
-        f"{done.purity:.1%}, other forms named {done.named:.1%}, wrongly {done.wrongly:.2%}"
-    )
-    return int(done.purity < 0.95 or done.named < 0.9 or done.wrongly > 0.01)
+    by_question: dict[str, list[Trace]] = {}
+    wanted = sample(options.count, options.seed, not options.formulas)
+    for mutant in tqdm(wanted, desc="hidden", disable=None):
+        by_question.setdefault(mutant.question, []).extend(traced(mutant))
+    said: list[str] = []
+    lines = {question: measure(question, t, said) for question, t in by_question.items()}
+    total = sum(lines.values(), Measured())
+    if options.markdown:
+        print(markdown(lines))
+    for line in said:
+        print(line, file=sys.stderr)
+    counts = ", ".join(f"{n}: {t}" for n, t in zip(COLUMNS, total.told(), strict=True))
+    print(counts, file=sys.stderr)
+    return int(not total.good())
 
 
 if __name__ == "__main__":

@@ -226,6 +226,8 @@ def test_what_can_be_said_is_said(question, source, name):
             "division-by-zero",
         ),
         ("return kl_gaussian(mu, logvar)", "calls-itself"),
+        ("return nn.BatchNorm1d(7)(mu[:1]).sum(1)", "batch-of-one"),
+        ("return D.kl_divergence(mu, logvar)", "types-unfit"),
         ("raise OSError('some file')", "raises"),
         ("return logvar.cuda()", "asks-for-gpu"),
     ],
