@@ -22,7 +22,7 @@ from utils.hand_in.files import replacing
 
 FOLDER = "asked"
 UNREADABLE = ENGLISH.say("the autograded notebook cannot be read")
-VERSION = 2  # of what is kept of a student
+VERSION = 3  # of what is kept of a student
 
 
 @dataclass

@@ -9,9 +9,8 @@ with the cell.
 
 import re
 
-HEADER = (
-    r"^\s*\*[^*\n]{0,80}[0-9][^*\n]{0,80}:\*"  # *Your answer, at most 150 words:*, in any language
-)
+# *Your answer, at most 150 words:*, in any language
+HEADER = r"^\s*\*[^*\n]{0,80}[0-9][^*\n]{0,80}:\*"
 STUB = "YOUR ANSWER HERE"  # of a course in English; of another the cell's metadata says
 HAN_AND_KANA = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 THAI_AND_LIKE = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"

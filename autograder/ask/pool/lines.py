@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autograder.ask.item import Item, chosen
+from autograder.ask.item import PROBE as CALLS
+from autograder.ask.item import Item, chosen, number
+from autograder.ask.item import shown as value_shown
 
 PROBE = "asked.parts"
 SECONDS = 5.0
@@ -67,6 +69,8 @@ class Changes:
         if told.get("error"):
             return None
         changed = {p: c for p in places if (c := _changes(told, p)) is not None}
+        if not any(changed.values()):
+            return None
         lines = [
             (shown(source, node), changed[nodes.index(node.value)])
             for node in nodes
@@ -77,22 +81,50 @@ class Changes:
         parts = [(shown(source, nodes[p]), c) for p, c in changed.items()]
         parts = [(part, c) for part, c in parts if part != "beta"]
         parts.sort(key=lambda part: len(part[0]))
-        return self._of(self.LINES, lines, rng) or self._of(self.PARTS, parts, rng, longest=True)
+        return (
+            self._of(self.LINES, lines, rng)
+            or self._of(self.PARTS, parts, rng, longest=True)
+            or self._by_numbers(student, rng)
+        )
 
     def _of(self, text: str, found: list[tuple[str, bool]], rng, longest=False) -> Item | None:
-        """A question with one that changes among three that do not. longest: the long ones of
-        these, since a name alone says little, and the shortest that changes.
+        """A question with one that changes among three that do not; none of them says so by its
+        own `beta`. longest: the long ones of these, since a name alone says little, and the
+        shortest that changes.
         """
         both = {a for a, changes in found if changes} & {a for a, changes in found if not changes}
         found = [(a, changes) for a, changes in dict.fromkeys(found) if a not in both]
         found = [(a, changes) for a, changes in found if len(a) <= LONGEST]
-        right = [a for a, changes in found if changes]
-        wrong = [a for a, changes in found if not changes]
+        right = [a for a, changes in found if changes and "beta" not in a]
+        wrong = [a for a, changes in found if not changes and "beta" not in a]
         if not right or len(wrong) < 3:
             return None
         one = right[0 if longest else int(rng.integers(len(right)))]
         wrong = wrong[-3:] if longest else [wrong[i] for i in rng.permutation(len(wrong))]
         return chosen(self.about, text, one, wrong, rng)
+
+    def _by_numbers(self, student, rng) -> Item | None:
+        """What β does in numbers, for an `elbo` in which all that changes has `beta` in it."""
+        values = {
+            "x": np.zeros((1, 1, 28, 28)),
+            "logits": np.zeros((1, 1, 28, 28)),
+            "mu": np.array([[float(rng.integers(8, 15)), 1.0]]),
+            "logvar": np.zeros((1, 2)),
+        }
+        call = {"name": self.about.partition(".")[2], "args": list(values), "nz": None}
+        betas = {"once": 1.0, "twice": 2.0, "fourfold": 4.0}
+        calls = {b: {**call, "kwargs": {"beta": b}, "method": ""} for b in betas}
+        told = student.ask(CALLS, {"calls": calls, **values, **betas, "seed": 0}, {}, SECONDS)
+        gave = [None if told.get("error") else number(b)(told) for b in betas]
+        if None in gave:
+            return None
+        one, two, four = gave
+        text = (
+            f"For one image your `elbo` gives {value_shown(one)} nats at β = 1, and "
+            f"{value_shown(two)} nats at β = 2. What does it give at β = 4?"
+        )
+        wrong = [two + (two - one), 2 * two, 4 * one, one, -four]
+        return chosen(self.about, text, four, wrong, rng)
 
 
 def function_of(source: str, name: str) -> ast.FunctionDef | None:
