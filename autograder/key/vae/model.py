@@ -60,11 +60,16 @@ class VAE(nn.Module):
 DRAWS = 200
 
 
-EXPONENTS = {0.5: "right", 1.0: "variance-as-std", 0.0: "unit-noise"}
+SAMPLES = {  # what is made of mu, logvar and noise
+    "right": lambda mu, logvar, eps: mu + np.exp(0.5 * logvar) * eps,
+    "variance-as-std": lambda mu, logvar, eps: mu + np.exp(logvar) * eps,
+    "unit-noise": lambda mu, logvar, eps: mu + eps,
+    "swapped-latents": lambda mu, logvar, eps: logvar + np.exp(0.5 * mu) * eps,
+}
 PROJECTED = {  # of logits of one image; see `_model_asked`
     "centre.eval": ARRAY,
     "near.eval": ARRAY,
-    **{f"candidate.{i}.eval": ARRAY for i in range(len(EXPONENTS))},
+    **{f"candidate.{i}.eval": ARRAY for i in range(len(SAMPLES))},
 }
 
 
@@ -87,7 +92,7 @@ def _model_asked(student, inputs, stand_ins, seconds):
 
     Evidence: that of `probes.vae.model`, and random projections of logits: sampled.<mode>, of one
     image drawn many times; centre.eval, at its mean; near.eval, close to it; candidate.<i>.eval, of
-    mu + exp(c logvar) eps for each exponent c; at mean, also of the second model.
+    each of `SAMPLES`; at mean, also of the second model.
     """
     asked = {key: value for key, value in inputs.items() if key != "own seed"}
     got = student.ask("vae.model", asked, stand_ins, seconds)
@@ -101,9 +106,9 @@ def _model_asked(student, inputs, stand_ins, seconds):
     parts = [means, mu]
     with np.errstate(all="ignore"):
         parts.append(mu + 0.001 * np.exp(0.5 * logvar) * rng.standard_normal((20, mu.shape[1])))
-        for c in EXPONENTS:
-            noises = rng.standard_normal((DRAWS if c == 0.5 else DRAWS // 2, mu.shape[1]))
-            parts.append(mu + np.exp(c * logvar) * noises)
+        for name, sample in SAMPLES.items():
+            noises = rng.standard_normal((DRAWS if name == "right" else DRAWS // 2, mu.shape[1]))
+            parts.append(sample(mu, logvar, noises))
         z = np.nan_to_num(np.concatenate(parts).astype(np.float32))
     order = rng.permutation(len(z))
     asked = {"z": z[order], "seed": inputs["seed"]}
@@ -129,7 +134,7 @@ def _model_asked(student, inputs, stand_ins, seconds):
         fresh = got.get("at mean")
         if isinstance(fresh, np.ndarray) and fresh.size == at_mean.size:
             got["at mean"] = np.concatenate([fresh, at_mean.reshape(fresh.shape)])
-        keys = ["centre.eval", "near.eval", *(f"candidate.{i}.eval" for i in range(len(EXPONENTS)))]
+        keys = ["centre.eval", "near.eval", *(f"candidate.{i}.eval" for i in range(len(SAMPLES)))]
         got |= {key: part @ views for key, part in zip(keys, seen, strict=True)}
     return got
 
@@ -474,7 +479,7 @@ def _model_sample_named(got, nz, failed):
         return "prior-sampled"
     if _unsteady(got):
         return None
-    for i, name in enumerate(EXPONENTS.values()):
+    for i, name in enumerate(SAMPLES):
         if i and _same_spread(got["sampled.eval"], got[f"candidate.{i}.eval"]):
             return name
     return None

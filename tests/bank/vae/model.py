@@ -70,7 +70,7 @@ MODEL_MUTANTS = tuple(
         (
             "mu and logvar swapped in the sample",
             "sampling",
-            None,
+            "swapped-latents",
             (Z, "z = reparametrize(logvar, mu)"),
         ),
         ("prior sampled", "sampling", "prior-sampled", (Z, "z = torch.randn_like(mu)")),
