@@ -55,7 +55,7 @@ KIT = ladder("MNIST", 5, spread=SPREAD) | {
     "fashion-plane-autoencoder": FASHION_PLANE | {"beta": None, "epochs": 10},
     "tuned": {"dataset": "MNIST", "widths": [512, 512], "nz": 24, "beta": 1.0, "epochs": 60},
 }
-PLAYGROUND = ladder("FashionMNIST", 4, "fashion-")  # what only the page shows
+PLAYGROUND = ladder("FashionMNIST", 4, "fashion-", SPREAD)  # what only the page shows
 RUNS = KIT | PLAYGROUND
 BATCH = 250
 

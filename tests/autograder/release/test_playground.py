@@ -11,7 +11,7 @@ from PIL import Image
 from autograder.cli import main
 from autograder.release import playground
 from utils import data, graph
-from utils.explore import browser
+from utils.explore import browser, models
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 THREE = [
@@ -121,6 +121,14 @@ def test_every_explorer_works_with_both_datasets(page):
         assert page.locator(".explorer").count() == page.locator(".explorer .vae-bar").count()
         assert page.get_by_role("alert").count() == 0
     assert page.get_by_role("button", name="Load a Sneaker").count() > 0
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "beta-0", "fashion-autoencoder", "fashion-beta-0"])
+def test_without_a_kl_codes_lie_where_the_prior_is_not(name, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", "embedded")
+    run = playground.find(name)
+    lengths = run.encode(models.test_images(run, 500)[0]).norm(dim=1)
+    assert lengths.median() > 3 * run.nz**0.5  # a draw from the prior is √nz long
 
 
 def test_a_slider_moves_by_keyboard_and_changes_the_picture(page):
