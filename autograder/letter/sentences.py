@@ -19,7 +19,10 @@ SPEAKING = ("letter", "plugins", "ask", "course", "release")  # rooms whose page
 WORDS = (
     *("top", "bottom", "left", "right", "first", "last", "high", "low", "large", "small"),
     *("image", "images", "run {}", "buffers", "parameters", "weights", "floats"),
+    *("at line {} of your code", "in your code", "in what your code defines or returns"),
 )
+HEARD = "raised.py"  # holds what Python and torch say, and nothing of ours
+READS = AUTOGRADER.parent / "utils" / "run_files.py"  # says what is wrong with a submitted run
 PRINTF = re.compile(r"%[srd]|%\.\d+f")
 
 
@@ -35,7 +38,9 @@ def all_of_them() -> list[str]:
     found += [written.title for written in catalogue.WRITTEN.values()]
     found += [part for m in sentences.shared().values() for part in (m.says, m.reread)]
     for room in ROOMS:
-        for path in sorted((AUTOGRADER / room).rglob("*.py")):
+        for path in (*sorted((AUTOGRADER / room).rglob("*.py")), READS):
+            if path.name == HEARD:
+                continue
             found += [s for s in _strings(ast.parse(path.read_text("utf-8"))) if _is_prose(s)]
     return list(dict.fromkeys(filter(None, found)))
 

@@ -101,7 +101,7 @@ def letter_about(record, source, outputs):
         new_code_cell(source if i else "", outputs=[nbformat.from_dict(o) for o in given])
         for i, given in enumerate(outputs)
     ]
-    resources = {"letter": letter, "nbgrader": {"student": "eve"}}
+    resources = {"letter": letter, "student": "eve"}
     WritePage().preprocess(new_notebook(cells=cells), resources)
     page = BeautifulSoup(resources["page"], "html.parser").get_text("\n")
     return page, text.markdown(letter)

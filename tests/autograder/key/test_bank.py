@@ -149,7 +149,7 @@ def question(row):
 
 
 def test_a_letter_about_the_whole_bank_gives_no_answer_away(letter):
-    resources = {"letter": letter, "nbgrader": {"student": "anna"}}
+    resources = {"letter": letter, "student": "anna"}
     WritePage().preprocess(nbformat.v4.new_notebook(), resources)
     page = BeautifulSoup(resources["page"], "html.parser").get_text()
     data = json.dumps(letter.as_json(), ensure_ascii=False, indent=1)
