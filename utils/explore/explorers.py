@@ -218,7 +218,8 @@ class Latents(Box):
         self.dims = sorted(order.tolist())
         self.span = max(4.0, math.ceil(float(self._codes.abs().quantile(0.999))))
         self.sliders = [self._slider(d) for d in self.dims]
-        self.posteriors = [widgets.HTML() for _ in self.dims]
+        one_line = {"min_width": "11em"}
+        self.posteriors = [widgets.HTML(layout=one_line) for _ in self.dims]
         self.randomize = widgets.Button(description="Randomize", tooltip="z from the prior N(0, I)")
         self.reset = widgets.Button(description="Reset", tooltip="z = 0, the prior's middle")
         self.example = Example(run)
