@@ -6,7 +6,7 @@ from autograder.release import playground
 from benchmarks import train_reference
 from benchmarks.train_reference import BATCH, KIT, PLAYGROUND, RUNS, rate
 from utils import runs
-from utils.explore.explorers import find_ladders
+from utils.explore.ladders import find_ladders
 
 
 @pytest.mark.parametrize("folder, names", [(runs.REFERENCE, KIT), (playground.RUNS, PLAYGROUND)])
