@@ -76,7 +76,7 @@ def cluster(walls: list[str], told: dict, log: Path) -> Iterator[tuple[str, dict
 
 
 def spent(process: psutil.Process) -> float:
-    """CPU seconds of a process and of all that it has started; boxes that ended are in its own."""
+    """CPU seconds of a process and its descendants that are there; boxes that ended left out."""
     seconds = 0.0
     for one in [process, *process.children(recursive=True)]:
         with contextlib.suppress(psutil.Error):
