@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 STOPPED = re.compile(r"Your code raised (\w+): (.*)")
-UNFIT = re.compile(r"What your code defines or returns cannot be used: (\w+): (.*)")
+UNFIT = re.compile(r"What your code defines or returns cannot be used: (\w+)(?:: )?(.*)")
 LINE = re.compile(r", at line (\d+) of your code: `")
 OTHERS = {  # the first words of what is said of an answer that stopped in another way
     r"`\w+` is not defined; was its cell run": "not-defined",

@@ -225,8 +225,7 @@ if about() != before or 'unlimited' in before[0]: found(about())
     "the name of a service": """
 import socket
 a, b = socket.socketpair()
-a.bind('\\0org.freedesktop.DBus')
-if os.path.exists('{course}'): found('named')
+a.bind('\\0org.freedesktop.DBus'), os.path.exists('{course}') and found('named')
 """,
     "a name by an address that is chosen": """
 import socket

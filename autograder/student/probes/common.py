@@ -111,7 +111,8 @@ def told(error: BaseException) -> str:
             "of what it is given, `x.device`."
         )
     if not frames:  # it had returned already
-        return f"What your code defines or returns cannot be used: {type(error).__name__}: {text}"
+        about = "" if "autograder." in text else f": {text}"  # modules here mean nothing to anybody
+        return f"What your code defines or returns cannot be used: {type(error).__name__}{about}"
     return f"Your code raised {type(error).__name__}: {text}{where}"
 
 
