@@ -65,9 +65,11 @@ class RunFiles:
         """curves.csv as {name: one float an epoch}."""
         names, rows = self._table()
         try:
-            return {name: [float(row[name]) for row in rows] for name in names}
+            if rows:
+                return {name: [float(row[name]) for row in rows] for name in names}
         except (TypeError, ValueError):
-            raise RunError(f"{CURVES} is damaged or empty.") from None
+            pass
+        raise RunError(f"{CURVES} is damaged or empty.")
 
     def last(self):
         """The last row of curves.csv, {name: text}, or {}; other rows may be damaged."""

@@ -90,7 +90,12 @@ class _Dynamo(ModuleType):
         if sys.modules["torch._dynamo"] is self:
             sys.meta_path.remove(self)
             del sys.modules["torch._dynamo"], torch._dynamo
-            importlib.import_module("torch._dynamo")
+            try:
+                importlib.import_module("torch._dynamo")
+            except BaseException:  # optimizers go on without it
+                sys.modules["torch._dynamo"] = torch._dynamo = self
+                sys.meta_path.insert(0, self)
+                raise
         return sys.modules["torch._dynamo"]
 
     def find_spec(self, name, path=None, target=None):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -88,7 +89,7 @@ def examine(course, warm):
 
 def fingerprint(root):
     names = sorted(str(p) for p in root.rglob("*"))
-    data = [open(n, "rb").read() for n in names if os.path.isfile(n)]
+    data = [Path(n).read_bytes() for n in names if os.path.isfile(n)]
     return hashlib.sha256(repr((names, data)).encode()).hexdigest()
 
 

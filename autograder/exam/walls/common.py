@@ -323,6 +323,13 @@ def system() -> tuple[list[Path], dict[str, str]]:
 
 
 def pythons() -> list[Path]:
-    """Where this interpreter, its environment and its libraries are."""
+    """Where this interpreter, its environment and its libraries are, behind links too: an
+    environment may be a folder of them.
+    """
     executable = Path(sys.executable).resolve().parents[1]
-    return [Path(sys.base_prefix), Path(sys.prefix), executable]
+    folders = [
+        Path(p) for p in sys.path if Path(sys.prefix) in Path(p).parents and os.path.isdir(p)
+    ]
+    linked = [entry for folder in folders for entry in folder.iterdir() if entry.is_symlink()]
+    behind = {path.resolve() for path in [*folders, *linked] if path.exists()}
+    return [Path(sys.base_prefix), Path(sys.prefix), executable, *sorted(behind)]
