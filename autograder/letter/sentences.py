@@ -18,6 +18,7 @@ SPEAKING = ("letter", "plugins", "ask", "course", "release")  # rooms whose page
 # Single words that checks fill into a sentence; other single words are names in code.
 WORDS = (
     *("top", "bottom", "left", "right", "first", "last", "high", "low", "large", "small"),
+    *("noise", "latents", "heavy", "light", "nothing", "Your code raised {}"),
     *("image", "images", "run {}", "buffers", "parameters", "weights", "floats"),
     *("at line {} of your code", "in your code", "in what your code defines or returns"),
 )

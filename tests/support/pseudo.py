@@ -12,7 +12,7 @@ WIDE = {letter: letter + 0xFEE0 for letter in [*range(65, 91), *range(97, 123)]}
 # Names in code that a sentence may hold without backticks, and what PyTorch itself says.
 NAMES = re.compile(
     r"\b(logits|logvar|log_\w+|beta|tril|weights?|bias|steps|safetensors|graph|json|curves|csv|"
-    r"tuned|list|tuple|dict|encode|decode|forward|reconstruct|image|images|\w+\.\w+|[\w-]+-[\d.]+)\b"
+    r"tuned|autoencoder|list|tuple|dict|encode|decode|forward|reconstruct|image|images|\w+\.\w+|[\w-]+-[\d.]+)\b"
 )
 FOREIGN = re.compile(r"(\w+Error|Exception|Exit|Interrupt)\b.*")
 

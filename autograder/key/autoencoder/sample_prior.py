@@ -59,11 +59,9 @@ def _sampled_prior(got, want, inputs):
             return "the decoder was never called."
         if z.shape != shape:
             return f"the decoder was given latents of shape {z.shape}, not {shape}."
-        problem = noise.level(z) or noise.spread(z) or noise.shape(z) or noise.dependence(z)
-        if problem:
-            return problem.replace("the noise", "the latents' distribution").replace(
-                "noise", "latents"
-            )
+        problem = noise.level(z, "latents") or noise.spread(z) or noise.shape(z, "latents")
+        if problem := problem or noise.dependence(z, "latents"):
+            return problem
     if noise.same(got["latents.train"], got["latents.eval"]):
         return "a second call gave the same latents again."
     return None

@@ -49,7 +49,8 @@ def _part_problem(got, want, label, key) -> str | None:
     if got.get(f"{label}.error"):
         return f"{what}: {got[f'{label}.error']}"
     if value is None:
-        return f"{what}: received {got.get(f'{label}.{key}.kind', 'nothing')}."
+        kind = got.get(f"{label}.{key}.kind", "nothing")
+        return f"{what}: received {kind} where one tensor is asked for."
     if np.shape(value) != wanted.shape:
         return f"{what}: received shape {np.shape(value)}, expected shape {wanted.shape}."
     return None

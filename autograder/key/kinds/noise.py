@@ -1,7 +1,8 @@
 """Whether numbers look like independent draws of N(0, 1).
 
 Every bound is six standard deviations of the statistic's sampling distribution under that
-hypothesis, so that one right answer in about a billion would be turned away.
+hypothesis, so that one right answer in about a billion would be turned away. Sentences call the
+numbers `of`, "noise" or "latents".
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ SIGMAS = 6.0
 BINS = 8
 
 
-def level(noise) -> str | None:
+def level(noise, of="noise") -> str | None:
     """None, or a sentence: the mean of (N, d) noise is not 0, however far it spreads.
 
     Rows may share something among their dimensions: the error is that of their means, if larger.
@@ -20,10 +21,10 @@ def level(noise) -> str | None:
     floor = 0.05  # a spread of nearly nothing is another property's question
     error = max(noise.std() / np.sqrt(noise.size), noise.mean(1).std() / np.sqrt(len(noise)))
     if abs(noise.mean()) > SIGMAS * max(error, floor / np.sqrt(noise.size)):
-        return "the noise does not have mean 0."
+        return f"the mean of the {of} is not 0."
     errors = np.maximum(noise.std(0), floor) / np.sqrt(len(noise))
     if (np.abs(noise.mean(0)) > SIGMAS * errors).any():
-        return "in some latent dimensions the noise does not have mean 0."
+        return f"in some latent dimensions the mean of the {of} is not 0."
     return None
 
 
@@ -39,13 +40,13 @@ def spread(noise, by=None) -> str | None:
     return None
 
 
-def shape(noise) -> str | None:
+def shape(noise, of="noise") -> str | None:
     """None, or a sentence: skewness or kurtosis are not those of a normal distribution."""
     z = (noise - noise.mean()) / noise.std()
     if abs((z**3).mean()) > SIGMAS * np.sqrt(6 / z.size):
-        return "the noise is lopsided."
+        return f"the distribution of the {of} is lopsided."
     if abs((z**4).mean() - 3) > SIGMAS * np.sqrt(24 / z.size):
-        return f"the tails of the noise are too {'heavy' if (z**4).mean() > 3 else 'light'}."
+        return f"the tails of the {of} are too {'heavy' if (z**4).mean() > 3 else 'light'}."
     return None
 
 
@@ -62,18 +63,18 @@ def misshapen(noise) -> str | None:
     return "heavy-tails" if (z**4).mean() > 3 else "light-tails"
 
 
-def dependence(noise) -> str | None:
+def dependence(noise, of="noise") -> str | None:
     """None, or a sentence: rows (images) or columns (dimensions) share their noise."""
     z = (noise - noise.mean()) / noise.std()
     rows, columns = row_correlation(z), column_correlation(z)
     if rows > SIGMAS / np.sqrt(z.size - 3 * z.shape[1]):
-        return "different images share their noise."
+        return f"different images share their {of}."
     if columns > SIGMAS / np.sqrt(len(z)):
-        return "different latent dimensions share their noise."
+        return f"different latent dimensions share their {of}."
     if repeated(noise):
-        return "some images get the noise of others."
+        return f"some images get the {of} of others."
     if balanced(noise):
-        return "the noise of the images of a batch makes up for one another's."
+        return f"what one image gets of the {of} makes up for what others of its batch get."
     return None
 
 
