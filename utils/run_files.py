@@ -3,6 +3,7 @@ and the report, and where work is graded. Nothing is unpickled, and torch is imp
 alone.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -64,11 +65,9 @@ class RunFiles:
     def curves(self):
         """curves.csv as {name: one float an epoch}."""
         names, rows = self._table()
-        try:
+        with contextlib.suppress(TypeError, ValueError):
             if rows:
                 return {name: [float(row[name]) for row in rows] for name in names}
-        except (TypeError, ValueError):
-            pass
         raise RunError(f"{CURVES} is damaged or empty.")
 
     def last(self):

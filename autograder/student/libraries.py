@@ -23,12 +23,8 @@ def spare_the_compiler() -> None:
     They import it only to keep themselves from being compiled, which nothing is here; it takes
     1.4 s and 70 MiB of every process. Whoever wants more of it gets it.
     """
-    import torch
-
     if "torch._dynamo" not in sys.modules:
-        stand_in = _Dynamo("torch._dynamo")
-        sys.modules["torch._dynamo"] = torch._dynamo = stand_in
-        sys.meta_path.insert(0, stand_in)
+        _Dynamo("torch._dynamo").step_in()
 
 
 def work_alone() -> None:
@@ -83,6 +79,12 @@ class _Dynamo(ModuleType):
             raise AttributeError(name)
         return getattr(self.real(), name)
 
+    def step_in(self):
+        import torch
+
+        sys.modules["torch._dynamo"] = torch._dynamo = self
+        sys.meta_path.insert(0, self)
+
     def real(self):
         """The package itself, in this one's place."""
         import torch
@@ -93,8 +95,7 @@ class _Dynamo(ModuleType):
             try:
                 importlib.import_module("torch._dynamo")
             except BaseException:  # optimizers go on without it
-                sys.modules["torch._dynamo"] = torch._dynamo = self
-                sys.meta_path.insert(0, self)
+                self.step_in()
                 raise
         return sys.modules["torch._dynamo"]
 

@@ -237,8 +237,8 @@ def _runs(result, nb):
 def _reached(result, folder, goal):
     """What the student's own numbers say of a run that is complete."""
     try:
-        info = RunFiles(folder).info()
-        elbo = float(RunFiles(folder).last().get("test_elbo") or "nan")
+        files = RunFiles(folder)
+        info, elbo = files.info(), float(files.last().get("test_elbo") or "nan")
         loader = re.match(r"([\d,]+) images", str((info.get("loader") or [""])[0]))
     except (RunError, ValueError, KeyError, TypeError):
         return

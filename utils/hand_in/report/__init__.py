@@ -283,7 +283,8 @@ def run_table(folders: list[Path]) -> Table | None:
     rows = [["run", "latent numbers", "β", "epochs", "last reconstruction", "last KL"]]
     for folder in sorted(path.parent for runs in folders for path in runs.glob("*/run.json")):
         with contextlib.suppress(Exception):  # a damaged run is the pre-flight's matter
-            info, last = RunFiles(folder).info(), RunFiles(folder).last()
+            files = RunFiles(folder)
+            info, last = files.info(), files.last()
             settings = info["settings"]
             number = [last.get(key, "") for key in ("reconstruction", "kl")]
             number[0] = number[0] or last.get("test", "")
