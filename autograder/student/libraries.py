@@ -63,7 +63,11 @@ def _not_compiled(model=None, **options):
 
 
 class _Dynamo(ModuleType):
-    """Stands for `torch._dynamo` until somebody asks for what it has not."""
+    """Stands for `torch._dynamo` until somebody asks for what it has not.
+
+    Its finder is another object: `importlib` asks every finder for more than modules, such as the
+    version of a package.
+    """
 
     __path__: list[str] = []  # a package: its modules are looked for, here first
 
@@ -83,14 +87,15 @@ class _Dynamo(ModuleType):
         import torch
 
         sys.modules["torch._dynamo"] = torch._dynamo = self
-        sys.meta_path.insert(0, self)
+        self._finder = _Below(self)
+        sys.meta_path.insert(0, self._finder)
 
     def real(self):
         """The package itself, in this one's place."""
         import torch
 
         if sys.modules["torch._dynamo"] is self:
-            sys.meta_path.remove(self)
+            sys.meta_path.remove(self._finder)
             del sys.modules["torch._dynamo"], torch._dynamo
             try:
                 importlib.import_module("torch._dynamo")
@@ -99,10 +104,17 @@ class _Dynamo(ModuleType):
                 raise
         return sys.modules["torch._dynamo"]
 
+
+class _Below:
+    """Finds the modules of the package that a module stands for; whoever wants one wants it all."""
+
+    def __init__(self, module: _Dynamo):
+        self.module = module
+
     def find_spec(self, name, path=None, target=None):
         if not name.startswith("torch._dynamo."):
             return None
-        package = self.real()
+        package = self.module.real()
         if name in sys.modules:  # it came with the package
             return importlib.util.spec_from_loader(name, _There())
         return PathFinder.find_spec(name, package.__path__)

@@ -226,7 +226,9 @@ def test_nothing_is_compiled_and_right_is_right(examine, compiled):
 
 
 LEARN = """
-import sys, torch
+import importlib, importlib.metadata, sys, torch
+importlib.metadata.version("numpy")  # which asks every finder of modules
+importlib.invalidate_caches()  # and so does this
 weight = torch.nn.Parameter(torch.ones(1))
 optimizer = torch.optim.Adam([weight], lr=0.5)
 weight.sum().backward()
