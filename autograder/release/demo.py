@@ -2,12 +2,14 @@
 
 Everything happens in `build/demo/`, a course folder of its own: the release is made from the
 sources, students hand in (a perfect one, an empty one, typical mistakes, a crash, a broken file),
-`nbgrader autograde` grades them, and a table says what each got and which mistake was named.
+`python -m autograder grade` grades them on two workers, and a table says what each got and which
+mistake was named.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -19,7 +21,10 @@ import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
 
+from autograder.course import grading
+from autograder.errors import Stopped
 from autograder.exam import verdict
+from autograder.plugins.config import course_config
 from autograder.release import build, install
 
 COURSE = build.ROOT / "build" / "demo"
@@ -229,8 +234,9 @@ def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.Comple
 
     course: the course folder, for the commands that take one.
     """
+    told = [f"--course-dir={course}"] if course else []
     return subprocess.run(
-        _command(*arguments, course=course),
+        [sys.executable, "-m", "nbgrader", *arguments, *told],
         cwd=build.ROOT,
         capture_output=True,
         encoding="utf-8",
@@ -238,28 +244,15 @@ def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.Comple
     )
 
 
-def _command(*arguments: str, course: Path | None = COURSE) -> list[str]:
-    told = [f"--course-dir={course}"] if course else []
-    return [sys.executable, "-m", "nbgrader", *arguments, *told]
+def write_feedback(assignment: str, course: Path = COURSE) -> None:
+    """nbgrader's `generate_feedback`, in this process, which has imported it all already."""
+    from nbgrader.apps import NbGraderAPI
 
-
-def autograde(assignment: str, students: list[str], log: Path, *options: str) -> None:
-    """`nbgrader autograde`, a bar of the students it has begun with; what it says goes to `log`."""
-    command = _command("autograde", assignment, *options)
-    said = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    text = {"encoding": "utf-8", "errors": "replace"}
-    process = subprocess.Popen(command, cwd=build.ROOT, **said, **text)
-    with process, open(log, "w", encoding="utf-8") as file:
-        with tqdm(total=len(students), unit=" students", file=sys.stdout) as bar:
-            begun = set()
-            for line in process.stderr:
-                file.write(line)
-                found = re.search(r"Converting notebook .*[/\\]submitted[/\\]([^/\\]+)", line)
-                if found and found[1] not in begun:
-                    begun.add(found[1])
-                    bar.set_postfix_str(found[1], refresh=False)
-                    bar.update(len(begun) - 1 - bar.n)
-            bar.update(len(students) - bar.n)
+    api = NbGraderAPI(config=course_config(course))
+    api.log.setLevel(logging.ERROR)
+    outcome = api.generate_feedback(assignment)
+    if not outcome["success"]:
+        raise Stopped(f"no feedback was written: {outcome.get('error') or outcome.get('log')}")
 
 
 def scores(assignment: str, students, course: Path = COURSE) -> list[dict]:
@@ -306,7 +299,7 @@ def _error(record: dict) -> str:
 
 
 def run(assignment: str = "vae") -> int:
-    """Build, hand in, autograde, show; exit status 0 when the class was graded."""
+    """Build, hand in, grade, show; exit status 0 when the class was graded."""
     build.scripts_on_path()
     install.home_of_its_own(str(build.ROOT / "build" / "home"))
     sandbox = isolation()
@@ -317,13 +310,10 @@ def run(assignment: str = "vae") -> int:
     shutil.copytree(build.ROOT / "solutions", COURSE / "solutions")
     build.generate([assignment], COURSE)
     students = hand_in(assignment, runs=train(assignment))
-    print(f"{len(students)} students hand in {assignment}; nbgrader autogrades them …", flush=True)
-    log = COURSE / "autograde.log"
-    autograde(assignment, students, log, *sandbox)
-    nbgrader("generate_feedback", assignment)
+    print(f"{len(students)} students hand in {assignment}; two workers grade them …", flush=True)
+    grading.grade(assignment, COURSE, workers=2, sandbox=sandbox)
+    write_feedback(assignment)
     rows = scores(assignment, students)
-    if any(row["score"] is None for row in rows):
-        print(f"What nbgrader said of those who are not graded: {log.relative_to(build.ROOT)}")
     print_table(rows)
     shown = COURSE.relative_to(build.ROOT).as_posix()
     named = students[2]  # the first of those with a mistake
@@ -337,21 +327,21 @@ Open next, after `{install.activation(sys.prefix)}`:
     return 0 if rows[0]["score"] else 1
 
 
-def isolation() -> list[str]:
-    """What to tell nbgrader: nothing where the sandbox works, else to trust the demo's students."""
+def isolation() -> bool:
+    """Whether student code can be isolated here; else it is said that the demo's is trusted."""
     from autograder.exam.walls.common import NoBox
     from autograder.exam.warm import try_a_wall
 
     try:
         try_a_wall()
-        return []
+        return True
     except NoBox as error:
         print(
             f"No sandbox: {error}\nOn Debian or Ubuntu: apt install bubblewrap. Without it student "
             "code runs as you, with your files and network, and could forge its score; fine for "
             "this demo, whose students we know.\n"
         )
-        return ["--Execute.sandbox=process"]
+        return False
 
 
 def print_table(rows: list[dict]) -> None:
