@@ -41,7 +41,7 @@ QUICK = [
     "tests/autograder/key/references",
     "tests/test_requirements.py",
 ]
-NOT_QUICK = "not browser and not bank"
+NOT_QUICK = "not browser and not bank and not dear"
 ISOLATION = ["tests/attacks", "tests/autograder/exam"]  # notebooks of every editor, too
 LANDLOCK = {"AUTOGRADER_WALL": "landlock"}
 # What has met this wall already, as it is tried on every wall, does not meet it again; nor does
@@ -254,11 +254,15 @@ def adopt_orphans() -> None:
 
 
 def end_all() -> None:
-    """End every process that a test has left behind."""
-    left = psutil.Process().children(recursive=True)
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=5)
+    """End every process that a test has left behind, whatever else is pressed meanwhile."""
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, signal.SIG_IGN)
+    for _ in range(5):  # they may start more until they end
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=5)
 
 
 RINGS = {"quick": quick, "test": test, "long": long}

@@ -25,6 +25,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes a minute and repeats what others show (--long)")
+    config.addinivalue_line("markers", "dear: takes seconds; not in `make quick`")
     config.addinivalue_line("markers", "browser: needs a Chromium")
     config.addinivalue_line("markers", "bank: grades the bank of answers")
 

@@ -309,6 +309,7 @@ def test_a_file_that_belongs_in_another_folder_is_an_error(tmp_path, monkeypatch
     assert len(data.load("MNIST", root=tmp_path).labels) == 30
 
 
+@pytest.mark.dear
 @settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_whatever_happens_to_a_packed_file_it_is_an_error_or_harmless(draw):
@@ -333,6 +334,7 @@ def test_whatever_happens_to_a_packed_file_it_is_an_error_or_harmless(draw):
             assert torch.equal(loaded.labels, sound.labels)
 
 
+@pytest.mark.dear
 @settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_an_unpacked_file_cut_short_or_with_a_changed_header_is_an_error(draw):
@@ -375,6 +377,7 @@ def test_a_missing_embedded_file_is_an_error(tmp_path, monkeypatch):
         data.load("MNIST", root="embedded")
 
 
+@pytest.mark.dear
 def test_a_notebook_shows_the_message_without_a_traceback():
     cell = "from utils import data; data.load('CIFAR10')"
     shown = subprocess.run(

@@ -201,6 +201,7 @@ for cell in ("plots.images(torch.rand(3, 1, 28, 28), alt='noise')",
 """
 
 
+@pytest.mark.dear
 def test_a_notebook_shows_each_figure_once_with_alt_text():
     done = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True)
     shown = [line[6:] for line in done.stdout.splitlines() if line.startswith("SHOWN")]

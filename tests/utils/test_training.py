@@ -284,6 +284,7 @@ for epoch in run.epochs(3):
 """
 
 
+@pytest.mark.dear
 def test_what_a_notebook_shows_when_the_loop_fails():
     done = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True)
     interrupted, too_large, other = (done.stdout + done.stderr).split("CELL")[1:]

@@ -6,6 +6,8 @@ import torch
 from tests import bank
 from utils import checks
 
+pytestmark = pytest.mark.bank
+
 # Where a visible check asks for more than the marks do: it says so, and costs nothing.
 STRICTER = {
     "a curve is logged as losses, which are positive": {"vae.train_epoch: log-likelihood logged"},

@@ -187,6 +187,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.dear
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(KEYS, VALUES), st.lists(VALUES | st.dictionaries(KEYS, VALUES), max_size=5))
 def test_any_json_is_looked_at_without_a_traceback(tmp_path_factory, raw, cells):

@@ -11,6 +11,8 @@ from tests.utils.conftest import RUNS, finished
 from utils import hand_in
 from utils.hand_in import pack as submit
 
+pytestmark = pytest.mark.dear
+
 
 def test_it_holds_the_notebook_the_graded_runs_and_true_hashes(course, capsys):
     course(finished())

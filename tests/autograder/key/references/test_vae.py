@@ -102,6 +102,7 @@ def test_samples_have_the_mean_and_variance_that_they_should():
     assert ((z.var(0) / std**2 - 1).abs() < SIGMAS * (2 / len(z)) ** 0.5).all()
 
 
+@pytest.mark.dear
 def test_the_bound_approaches_the_evidence_computed_by_quadrature():
     rng = np.random.default_rng(3)
     inputs = {
