@@ -431,8 +431,11 @@ def scaled(got, made) -> str | None:
         return None
     if any(e[key] is None for key in keys for e in (got, made)):
         return None
+    # Each by its own size: a likelihood of thousands would hide every gradient.
+    sizes = [np.abs(made[k]).max() or 1 for k in keys]
     mine, other = (
-        np.concatenate([np.ravel(e[k]) for k in keys]).astype(float) for e in (got, made)
+        np.concatenate([np.ravel(e[k]) / size for k, size in zip(keys, sizes, strict=True)])
+        for e in (got, made)
     )
     if mine.size < 4 or not (np.isfinite(mine).all() and np.isfinite(other).all() and other.any()):
         return None
@@ -440,13 +443,13 @@ def scaled(got, made) -> str | None:
     if (
         factor
         and abs(factor - 1) > 0.02
-        and np.allclose(mine, factor * other, 1e-3, 1e-4 * abs(other).max())
+        and np.allclose(mine, factor * other, 1e-3, 1e-4 * abs(factor))
     ):
         return "factor" if factor > 0 else "sign-and-factor"
-    slopes = [key for key in keys if key != "value" and np.any(made[key])]
+    slopes = [key for key in keys if key != "value"]
     offset = np.ravel(got["value"] - made["value"])
-    if slopes and np.ptp(offset) < 1e-4 * abs(offset).max():
-        if all(close(got[key], made[key], 1e-3, 1e-4) for key in slopes):
+    if any(np.any(made[key]) for key in slopes) and np.ptp(offset) < 1e-4 * abs(offset).max():
+        if all(close(got[k], made[k], 1e-3, 1e-4 * abs(made[k]).max() + 1e-9) for k in slopes):
             return "constant-term"
     return None
 
@@ -523,6 +526,9 @@ def differs(value, right, rtol=1e-4, atol=1e-5) -> str:
     good = np.isclose(value, right, rtol=rtol, atol=atol, equal_nan=True)
     if good.all():
         return "not quite the right numbers"
+    lost = np.count_nonzero(~np.isfinite(value) & np.isfinite(right))
+    if lost:
+        return f"{lost} of {good.size} numbers are NaN or infinite"
     every = "the number is" if value.size == 1 else "every number is"
     if good.any():
         return f"{np.count_nonzero(~good)} of {good.size} numbers are wrong"

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 STOPPED = re.compile(r"Your code raised (\w+): (.*)")
 UNFIT = re.compile(r"What your code defines or returns cannot be used: (\w+)(?:: )?(.*)")
+# What is missing since its cell stopped is told so; an own name may be, whichever cell stopped.
+TOLD = re.compile(r"\bsince [^:]+ stopped: |^`\w+` is not defined; .* stopped: ")
 LINE = re.compile(r", at line (\d+) of your code: `")
 OTHERS = {  # the first words of what is said of an answer that stopped in another way
     r"`\w+` is not defined; was its cell run": "not-defined",
@@ -32,7 +34,8 @@ KINDS = (  # (what was raised, what it says, name), the first that fits
     ),
     (
         r"ValueError",
-        r"must be specified, but not both|Exactly one of|to be passed|option can only be set",
+        r"must be specified, but not both|Exactly one of|to be passed|option can only be set|"
+        r"either .* should be (defined|given|specified)",
         "arguments-unfit",
     ),
     (r"AttributeError", "", "attribute-missing"),
@@ -52,7 +55,7 @@ KINDS = (  # (what was raised, what it says, name), the first that fits
     (
         r"(Value|Runtime|Type)Error",
         r"satisfy the constraint|within the support|should be between 0 and 1|"
-        r"expects (to have )?(std|a|p)|must be (non-negative|positive|in the range)|"
+        r"expects (to have )?(std|all elements|p\b)|must be (non-negative|positive|in the range)|"
         r"out of bounds|probabilit",
         "outside-range",
     ),
@@ -96,6 +99,8 @@ NAMES = tuple(dict.fromkeys([*OTHERS.values(), *(name for _, _, name in KINDS)])
 def named(said: Iterable[str]) -> tuple[str, dict] | None:
     """(name, values of its sentence) of the first error among what the checks said, or None."""
     for text in said:
+        if TOLD.search(text):
+            return None
         for first, name in OTHERS.items():
             if re.search(first, text):
                 return name, {"where": _where(text)}

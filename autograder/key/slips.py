@@ -280,7 +280,8 @@ def _of_operation(node):
         yield 0, "power-missing", lambda n: n.left, {}
         yield 2, "other-operation", _set("op", ast.Mult()), {}
     if operation in (ast.Sub, ast.Div, ast.Pow):
-        yield 1, "exchanged", _exchange, {}
+        division = "/division" if operation is ast.Div else ""
+        yield 1, f"exchanged{division}", _exchange, {}
 
 
 def _right(node):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 
 from autograder.key.kinds.formula import formula, unstable
-from autograder.key.question import Check, close
+from autograder.key.question import Check, close, differs
 
 
 def reconstruction_loss(logits, x):
@@ -39,7 +39,7 @@ def _stable(got, want, inputs):
     if got.get("second.error") or got.get("second") is None:
         return f"with very large logits: {got.get('second.error') or 'nothing was received.'}"
     if not close(got["second"], want["second"], 1e-4):
-        return "the value at very large logits is wrong."
+        return f"the value at very large logits: {differs(got['second'], want['second'])}."
     return None
 
 

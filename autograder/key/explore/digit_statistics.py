@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from autograder.key.kinds.formula import inputs_unchanged
-from autograder.key.question import Check, Question, close, same_arrays
+from autograder.key.question import Check, Question, close, differs, same_arrays
 
 
 def digit_statistics(mu, y):
@@ -70,7 +70,7 @@ def _is_pair(got, want, inputs):
     return None
 
 
-def _on(key: str, rows, message: str):
+def _on(key: str, rows, what: str):
     """A test of some rows of one result, on every data set that has the form."""
 
     def test(got, want, inputs):
@@ -79,8 +79,9 @@ def _on(key: str, rows, message: str):
             return _part_problem(got, want, inputs["sets"][0], key)
         for label in usable:
             chosen = rows(_counts(inputs, label))
-            if not close(got[f"{label}.{key}"][chosen], want[f"{label}.{key}"][chosen], 1e-4, 1e-4):
-                return message
+            value, right = got[f"{label}.{key}"][chosen], want[f"{label}.{key}"][chosen]
+            if not close(value, right, 1e-4, 1e-4):
+                return f"{what}: {differs(value, right, 1e-4, 1e-4)}."
         return None
 
     return test
@@ -143,7 +144,22 @@ def _named_statistics(got, want, inputs, failed):
             return "absent-fails"
     if failed == ["manners"]:
         return "in-place"
-    return None
+    return _classes_missing(got, want)
+
+
+def _classes_missing(got, want):
+    """The name of statistics that are right for some digits and not there for all others, or for
+    all of them.
+    """
+    keys = "full.mean", "full.std"
+    if any(np.shape(got.get(key)) != want[key].shape for key in keys):
+        return None
+    empty = ~np.isfinite(got["full.mean"]).any(1) | ~got["full.mean"].any(1)
+    if not empty.any() or any(
+        not close(got[key][~empty], want[key][~empty], 1e-4, 1e-4) for key in keys
+    ):
+        return None
+    return "classes-missing/all" if empty.all() else "classes-missing"
 
 
 def _by_class(mean, std):
@@ -172,12 +188,8 @@ QUESTION = Question(
     reference={"digit_statistics": digit_statistics},
     checks=(
         Check("form", 0.15, _is_pair),
-        Check("means", 0.3, _on("mean", lambda n: n > 0, "the means differ from the right ones.")),
-        Check(
-            "stds",
-            0.3,
-            _on("std", lambda n: n > 1, "the standard deviations differ from the right ones."),
-        ),
+        Check("means", 0.3, _on("mean", lambda n: n > 0, "the means")),
+        Check("stds", 0.3, _on("std", lambda n: n > 1, "the standard deviations")),
         Check("absent", 0.15, _absent),
         Check("alone", 0.05, _alone),
         Check("manners", 0.05, _kept),

@@ -102,6 +102,10 @@ def named_by_values(got, want, inputs, failed):
         return _named_by_manners(got, inputs, failed)
     if not np.isfinite(value).all():
         return "not-finite"
+    keys = inputs.get("grad", ())
+    if keys and value.size > 1 and not np.ptp(value):  # one number for all
+        if not any(np.any(got.get(f"grad.{key}")) for key in keys):
+            return "argument-unused", {"argument": _listed(keys)}
     if close(-value, right):
         return "sign"
     alone = got.get("single")
@@ -115,6 +119,7 @@ def named_by_values(got, want, inputs, failed):
         usable.any()
         and np.ptp(ratio) < 1e-3 * abs(ratio.mean())
         and abs(ratio.mean() - 1) > 0.02  # or it is no factor but an inaccuracy
+        and close(right, ratio.mean() * value, 1e-2)  # where it is 0, too
     ):
         return _named_by_ratio(float(ratio.mean()), inputs)
     offset = right - value

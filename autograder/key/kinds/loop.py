@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.key.kinds.network import blobs
-from autograder.key.question import close
+from autograder.key.question import close, differs
 
 
 def training_inputs(rng):
@@ -85,10 +85,21 @@ def loop_update(tolerance=1e-3):
         if not np.any(got["update"]):
             return "the parameters did not change."
         if not loop_moved_alike(got, want, tolerance):
-            return "after one epoch the parameters are not where a right loop takes them."
+            how = _moved(got["update"], want["update"])
+            return f"after one epoch the parameters are not where a right loop takes them: {how}."
         return None
 
     return test
+
+
+def _moved(update, right) -> str:
+    """In which way an update is wrong."""
+    lengths = np.linalg.norm(update), np.linalg.norm(right)
+    along = update @ right / (lengths[0] * lengths[1])
+    if along > 0.9:
+        size = "far" if lengths[0] > lengths[1] else "little"
+        return f"they moved about the right way, and too {size}"
+    return "they moved away from there" if along < -0.5 else "they moved another way"
 
 
 def loop_moved_alike(a, b, tolerance):
@@ -102,7 +113,8 @@ def loop_values(got, want, inputs):
     if np.shape(got["result"]) != np.shape(want["result"]):
         return "there is not one loss for each batch."
     if not close(got["result"], want["result"], 1e-3):
-        return "the numbers are not the losses of the batches as they were trained on."
+        how = differs(got["result"], want["result"], 1e-3)
+        return f"the losses of the batches as they were trained on: {how}."
     return None
 
 

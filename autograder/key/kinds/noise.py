@@ -97,6 +97,7 @@ def balanced(noise) -> bool:
     then nearer to those of N(0, 1) than chance leaves them (here a fiftieth of a standard error).
     """
     n, d = noise.shape
+    noise = noise / max(noise.std(), 1e-9)
     means = np.abs(noise.mean(0)) * np.sqrt(n)
     spreads = np.abs(noise.std(0) - 1) * np.sqrt(2 * n)
     rows = np.abs(noise.mean(1)) * np.sqrt(d)

@@ -10,7 +10,15 @@ from autograder.key.kinds.formula import (
     named_by_values,
     named_by_wrong_shape,
 )
-from autograder.key.question import Check, Question, close, name_of, same_arrays, well_formed
+from autograder.key.question import (
+    Check,
+    Question,
+    close,
+    differs,
+    name_of,
+    same_arrays,
+    well_formed,
+)
 
 
 def sampler(
@@ -76,7 +84,13 @@ def _values(got, want, inputs):
     if got.get("again.value") is not None and not close(got["value"], got["again.value"]):
         return "the same noise gave two different samples."
     if not any(close(got["value"], right["value"]) for right in _either(want)):
-        return "the samples differ from the right ones."
+        return f"the samples: {_differ(got['value'], [r['value'] for r in _either(want)])}."
+
+
+def _differ(value, rights, rtol=1e-4, atol=1e-5) -> str:
+    """How samples, or gradients, are wrong, whichever of both noises they were made from."""
+    said = {differs(value, right, rtol, atol) for right in rights}
+    return said.pop() if len(said) == 1 else "neither those of the noise nor of its mirror image"
 
 
 def _gradients(params):
@@ -95,8 +109,12 @@ def _gradients(params):
         for key in params:
             value = got.get(f"grad.{key}")
             if value is None or not any(close(value, r[f"grad.{key}"], 1e-3, 1e-4) for r in kinds):
-                none = "is not the right one" if value is not None and np.any(value) else "is zero"
-                return f"the gradient with respect to {key} {none}."
+                if value is None or not np.any(value):
+                    return f"the gradient with respect to {key} is zero."
+                rights = [r[f"grad.{key}"] for r in kinds]
+                fits = all(np.shape(value) == right.shape for right in rights)
+                how = _differ(value, rights, 1e-3, 1e-4) if fits else "it has another shape"
+                return f"the gradient with respect to {key}: {how}."
 
     return test
 

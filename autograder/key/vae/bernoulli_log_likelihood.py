@@ -83,5 +83,8 @@ QUESTION = formula(
     more=(STABLE,),
     explain=unstable,
     forms=(_by_softplus, _by_logsigmoid),
-    mistakes=WRONG_LIKELIHOODS,
+    mistakes={
+        **WRONG_LIKELIHOODS,
+        "wrong-axis": lambda x, logits: -_bce(x, logits).flatten(1).sum(0),
+    },
 )

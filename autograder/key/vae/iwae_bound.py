@@ -177,6 +177,8 @@ def _bound_named(got, want, inputs, failed):
         return "not-reduced"
     if all(v.shape == (k,) for v, k in zip(values, KS, strict=True)):
         return "wrong-axis"
+    if np.ptp(np.concatenate([np.ravel(v) for v in values])) < 1e-6:
+        return "argument-unused", {"argument": "`model` and `x`"}
     if _off_by_a_constant(got, want):
         return "constant-term"
     # These two can come out alike by chance; then neither is named.
