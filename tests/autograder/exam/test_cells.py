@@ -92,6 +92,7 @@ def test_the_first_cause_is_named_and_what_it_cost(examine):
     examined = examine("import seaborn as sns", "colours = sns.color_palette()", uses, TEST)
     feedback = examined.records["vae.kl_gaussian"]["feedback"]
     assert "`colours` is missing since cell [1] stopped: ModuleNotFoundError" in feedback
+    assert "misspelt" not in feedback
     assert "because this cell stopped: vae.kl_gaussian (2)" in shown(examined.outputs[0])
     assert "because" not in shown(examined.outputs[1])
     assert "cost" not in shown(examine("import seaborn", KL, TEST).outputs[0])
@@ -112,7 +113,7 @@ def test_where_nothing_binds_a_missing_name_the_first_stopped_cell_is_named(exam
     said = (
         "`kl_gaussian` is not defined; was its cell run, or the name changed? Before that, cell [2]"
     )
-    assert said in feedback and why in feedback
+    assert said in feedback and why in feedback and "misspelt" not in feedback
     calls = "def kl_gaussian(mu, logvar):\n    return helper(mu)"
     feedback = examine(stops, calls, TEST).records["vae.kl_gaussian"]["feedback"]
     assert "`return helper(mu)`. Before that, cell [1] stopped: " in feedback and why in feedback

@@ -58,6 +58,15 @@ def fit_latents(decoder, x, nz, steps, lr):
     decoder.train(training)
     return z.detach()
 """
+STATISTICS = """
+def digit_statistics(mu, y):
+    means, stds = torch.full((2, 10, mu.shape[1]), torch.nan)
+    for digit in range({}):
+        own = mu[y == digit]
+        if len(own):
+            means[digit], stds[digit] = own.mean(0), own.std(0)
+{}return means, stds
+"""
 SATURATED = """
 class VAE(nn.Module):
     def __init__(self, nz):
@@ -181,6 +190,25 @@ def kl(text):
         # a known mistake times the number of pixels, or a number that was written in
         ("autodecoder.batch_rmse_score", SCORE.format("* 784"), "both"),
         ("autodecoder.batch_rmse_score", SCORE.format("/ x[0].numel()"), "both"),
+        # the same number for all images
+        ("autodecoder.batch_rmse_score", SCORE.format("* 0"), "argument-unused"),
+        ("vae.kl_gaussian", FREE.format(".sum(1) * 0"), "argument-unused"),
+        ("explore.digit_statistics", STATISTICS.format(10, "        "), "classes-missing"),
+        ("explore.digit_statistics", STATISTICS.format(7, "    "), "classes-missing"),
+        # gradients that a large value would hide
+        (
+            "vae.elbo",
+            "def elbo(x, logits, mu, logvar, beta=1.0):\n    kl = mu**2 + logvar.exp() - logvar\n"
+            "    rec = (x * logits - F.softplus(logits)).sum() / len(x)\n"
+            "    return rec - 0.5 * beta * kl.sum() * len(x)",
+            "part-wrong",
+        ),
+        (
+            "autodecoder.kl_laplace",
+            "def kl_laplace(mu, s):\n    b = s.exp()\n"
+            "    return (b + b * (-mu.abs() / b).exp() - s - 1).sum(1)",
+            "other-argument",
+        ),
         # latents
         ("autodecoder.fit_latents", FIT.format("zeros", "lr=lr", "", CROSS), "no-zero-grad"),
         ("autodecoder.fit_latents", FIT.format("randn", "lr=lr", "", CROSS), "no-zero-grad"),
@@ -229,6 +257,8 @@ def test_what_can_be_said_is_said(question, source, name):
         ("return nn.BatchNorm1d(7)(mu[:1]).sum(1)", "batch-of-one"),
         ("return D.kl_divergence(mu, logvar)", "types-unfit"),
         ("raise OSError('some file')", "raises"),
+        ("return torch.stack([])", "raises"),
+        ("return F.interpolate(mu[None], mode='linear')[0]", "arguments-unfit"),
         ("return logvar.cuda()", "asks-for-gpu"),
     ],
 )
