@@ -25,7 +25,7 @@ from autograder.exam.walls.common import NoBox
 from autograder.exam.warm import Inside, Warm
 from autograder.key import catalogue, unnamed
 from autograder.key.question import Exam
-from autograder.student import wire
+from autograder.student import libraries, wire
 from autograder.student.probes import PATIENCE, TOO_LONG
 
 STARTS = 4  # processes that one submission may use up
@@ -218,9 +218,11 @@ class Isolated:
                 self._end(spent)
         if self.over:
             return verdict.failed(question, self.over, self.warm.rung, cell.points)
-        return verdict.of(
+        record = verdict.of(
             lambda: unnamed.traced(exam, question), question, self.warm.rung, cell.points
         )
+        libraries.give_back()  # a question's references are large for a moment
+        return record
 
     def _stopped(self, position: int, why: str) -> None:
         cell = self.cells[position]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ctypes
 import os
 import sys
 import tempfile
@@ -278,7 +277,7 @@ def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
             os._exit(0)  # a fork of the student's has come back here; only the first one answers
         _send(to, request["serial"], answer)
         if request["do"] == "run":
-            _give_back()
+            libraries.give_back()
 
 
 def _run(shell: Shell, request: dict) -> dict:
@@ -302,14 +301,6 @@ def _run(shell: Shell, request: dict) -> dict:
             if left is None or getattr(left, "closed", False):  # the next cell prints all the same
                 setattr(sys, name, stream)
     return shell.outbox.message()
-
-
-def _give_back() -> None:
-    """Return to the system what a cell has freed: the C library would keep it, and a submission
-    would take as much memory as its cells took at their largest.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # it is glibc's
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _ask(shell: Shell, fd: int, to: int, request: dict) -> dict:

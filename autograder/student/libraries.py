@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib.util
 import sys
 from importlib.machinery import PathFinder
@@ -25,6 +27,14 @@ def spare_the_compiler() -> None:
     """
     if "torch._dynamo" not in sys.modules:
         _Dynamo("torch._dynamo").step_in()
+
+
+def give_back() -> None:
+    """Return to the system what was freed: the C library would keep it, and a process would take as
+    much memory as it took at its largest.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # it is glibc's
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def work_alone() -> None:

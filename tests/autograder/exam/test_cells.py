@@ -254,6 +254,18 @@ def test_an_optimizer_steps_without_the_compiler_and_whoever_wants_that_has_it(e
     assert shown(after) == "0.5 True\n"
 
 
+FREES = [
+    "from pathlib import Path\ndef own():\n    about = Path('/proc/self/status').read_text()\n"
+    "    return int(about.split('RssAnon:')[1].split()[0]) / 1024\nbefore = own()",
+    "many = [bytes(1000) for _ in range(60_000)]\nlast = bytes(1000)\ndel many",
+    "print(own() - before < 30)",  # MiB, half of them
+]
+
+
+def test_what_a_cell_frees_the_system_has_back(examine):
+    assert shown(examine(*FREES).outputs[-1]) == "True\n"
+
+
 HABITS = {  # what else stands in notebooks
     "debug": ["1 / 0", "%debug"],
     "breakpoint": ["breakpoint()"],
