@@ -210,7 +210,7 @@ def _walked(inputs, start, optimizer, forget=True, lr=None, loss=None):
 
 
 def _fit_named(got, want, inputs, failed):
-    if got.get("full.kind") in ("tuple", "list"):
+    if got.get("full.kind") in ("tuple", "list", "dict"):
         return "no-tensor"
     if got.get("full.kind") == "NoneType" and not got.get("full.error"):
         return "returns-nothing"

@@ -43,6 +43,7 @@ def _batches(rng):
             "one": {"beta": "one"},
             "zero": {"beta": "zero"},
             "large": {"logits": "large"},
+            "again": {},
         },
     }
 

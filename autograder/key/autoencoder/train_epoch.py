@@ -42,6 +42,7 @@ def _loop(
     batches=slice(None),
     retake=False,
     twice=False,
+    each=lambda loss, x: loss,
 ):
     """A `train_epoch` with one of its parts wrong."""
 
@@ -49,7 +50,7 @@ def _loop(
         getattr(model, train)() if train else None
         losses = []
         for x, _ in batches(list(loader)) if callable(batches) else list(loader)[batches]:
-            loss = loss_fn(model, x)
+            loss = each(loss_fn(model, x), x)
             if clear == "before":
                 optimizer.zero_grad()
             if backward:
@@ -143,6 +144,7 @@ QUESTION = Question(
         ),
         "divided": _loop(last=lambda losses: [loss / len(losses) for loss in losses]),
         "times-batch-size": _loop(keep="sum"),
+        "over-batch-size": _loop(each=lambda loss, x: loss / len(x)),
         "keeps-graph": _loop(keep="graph"),
         "tensors": _loop(keep="tensor"),
         "loss-after-step": _loop(retake=True),

@@ -168,6 +168,8 @@ def named_walk(got, want, inputs, failed):
         return "returns-nothing"
     if kinds & {"list", "tuple"}:
         return "no-tensor/rows"
+    if "dict" in kinds:
+        return "no-tensor", {"kind": "dict"}
     if "ndarray" in kinds:
         return "no-tensor/numpy"
     counts = {

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from autograder.key.kinds.formula import beta_is_one, beta_named, formula
+from autograder.key.kinds.formula import beta_is_one, beta_named, differ, formula
 from autograder.key.question import Check
 from autograder.key.vae.bernoulli_log_likelihood import (
     WRONG_LIKELIHOODS,
@@ -47,7 +47,7 @@ def _elbo_inputs(rng):
         "beta": float(rng.uniform(1.8, 3.2)),
         "one": 1.0,
         "zero": 0.0,
-        "variations": {"one": {"beta": "one"}, "zero": {"beta": "zero"}},
+        "variations": {"one": {"beta": "one"}, "zero": {"beta": "zero"}, "again": {}},
     }
 
 
@@ -76,6 +76,8 @@ def _elbo_of(combine):
 
 
 def _no_default(got, want, inputs, failed):
+    if differ(got):
+        return "random"
     if failed == ["default"] and "required positional argument" in str(got.get("second.error")):
         return "no-default"
     return beta_named(got, "second") if failed == ["default"] else None

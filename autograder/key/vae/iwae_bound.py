@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -208,6 +209,28 @@ def _bound_of(combine, exponent=0.5):
     return lambda model, x, k: combine(*_log_weights(model, x, k, exponent), k)
 
 
+def _spread_doubled(model, x, k):
+    """The bound of a model whose logvar is taken for twice what it is, everywhere."""
+
+    def encode(images):
+        mu, logvar = model.encode(images)
+        return mu, 2 * logvar
+
+    return iwae_bound(SimpleNamespace(encode=encode, decode=model.decode), x, k)
+
+
+def _weighed_by_variance(model, x, k):
+    """Samples are right; their log q is taken where exp(logvar) is the standard deviation."""
+    mu, logvar = model.encode(x)
+    z = mu + (0.5 * logvar).exp() * torch.randn(k, *mu.shape)
+    logits = model.decode(z.flatten(0, 1))
+    ink = x.expand(k, *x.shape).flatten(0, 1)
+    rec = bernoulli_log_likelihood(ink, logits).view(k, len(x))
+    prior = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(-1)
+    posterior = torch.distributions.Normal(mu, logvar.exp()).log_prob(z).sum(-1)
+    return torch.logsumexp(rec + prior - posterior, 0) - math.log(k)
+
+
 def _shared_noise(model, x, k):
     state = torch.get_rng_state()
     rows = []
@@ -288,6 +311,8 @@ QUESTION = Question(
             ),
             exponent=1.0,
         ),
+        "variance-as-std/everywhere": _spread_doubled,
+        "variance-as-std/density": _weighed_by_variance,
         "shared-batch": _shared_noise,
     },
 )

@@ -179,6 +179,7 @@ QUESTION = Question(
         ),
         "elbo-returned": _pair_loop(pair=lambda rec, kl, beta: -(rec + beta * kl).mean()),
         "elbo-returned/2": _pair_loop(pair=lambda rec, kl, beta: (rec + beta * kl).mean()),
+        "loss-logged": _pair_loop(pair=lambda rec, kl, beta: ((rec + beta * kl).mean(), kl.mean())),
         "pair-swapped": _pair_loop(pair=lambda rec, kl, beta: (kl.mean(), rec.mean())),
         "likelihood-logged": _pair_loop(pair=lambda rec, kl, beta: (-rec.mean(), kl.mean())),
         "kl-weighted": _pair_loop(pair=lambda rec, kl, beta: (rec.mean(), beta * kl.mean())),

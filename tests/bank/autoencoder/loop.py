@@ -60,6 +60,12 @@ LOOP_MUTANTS = (
     _loop("eval mode", "mode", "eval-mode", ("model.train()", "model.eval()")),
     _loop("mode forgotten", "mode", "eval-mode", ("    model.train()\n", "")),
     _loop(
+        "divided by the batch size once more",
+        "update",
+        "over-batch-size",
+        ("loss_fn(model, x)", "loss_fn(model, x) / len(x)"),
+    ),
+    _loop(
         "return in the loop",
         "update",
         "first-batch-only",

@@ -22,6 +22,13 @@ ELBO_MUTANTS = tuple(
             "likelihood-sign",
             f"return (-{REC} - beta * {KLD}).mean()",
         ),
+        (
+            "KL of one more sample",
+            "values",
+            "random",
+            "q = D.Normal(mu, (logvar / 2).exp())\nz = q.rsample()\n"
+            f"kl = (q.log_prob(z) - D.Normal(0.0, 1.0).log_prob(z)).sum(1)\nreturn ({REC} - beta * kl).mean()",
+        ),
         ("beta ignored", "values", "beta-ignored", f"return ({REC} - {KLD}).mean()"),
         (
             "beta on the likelihood",

@@ -47,6 +47,13 @@ BOUND_MUTANTS = tuple(
                 "rec = bernoulli_log_likelihood(x, model(x)[0])",
             ),
         ),
+        ("std = exp(logvar)", "one", "variance-as-std", ("exp(0.5 * logvar)", "exp(logvar)")),
+        (
+            "density at exp(logvar)",
+            "one",
+            "variance-as-std",
+            ("Normal(mu, std)", "Normal(mu, logvar.exp())"),
+        ),
         ("posterior missing", "one", "posterior-missing", (SUM, "rec + prior")),
         ("prior missing", "one", "prior-missing", (SUM, "rec - posterior")),
         ("likelihood only", "one", "likelihood-only", (SUM, "rec")),

@@ -97,6 +97,18 @@ LOOP_MUTANTS = tuple(
         ),
         ("mode forgotten", "mode", "eval-mode", ("    model.train()\n", "")),
         (
+            "evaluation mode inside the loop",
+            "mode",
+            "eval-mode",
+            ("    return pairs", "        model.eval()\n    return pairs"),
+        ),
+        (
+            "the whole loss logged",
+            "values",
+            "loss-logged",
+            ("pairs.append((", "pairs.append((beta * kl_gaussian(mu, logvar).mean().item() + "),
+        ),
+        (
             "return in the loop",
             "update",
             "first-batch-only",
