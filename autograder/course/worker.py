@@ -25,6 +25,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # What every grade depends on: these wings, but for the key's folders of questions, of which a grade
 # depends on its own question alone; see `fingerprint`.
 WINGS = ("autograder/student", "autograder/exam", "autograder/key", "utils")
+DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 BY_QUESTION = tuple(f"autograder/key/{assignment}/" for assignment in catalogue.ASSIGNMENTS)
 
 
@@ -114,12 +115,19 @@ def graded_by(root: Path) -> dict[str, Path]:
 
 def meaning(source: bytes | str) -> str:
     """What code does, whatever its comments and docstrings say: its syntax tree without them."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        documented = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
-    return ast.dump(tree)
+    return repr(_shape(ast.parse(source)))
+
+
+def _shape(node):
+    """A tree as nested lists: quicker than `ast.dump`, for which a class would wait a second."""
+    if isinstance(node, list):
+        return [_shape(child) for child in node]
+    if not isinstance(node, ast.AST):
+        return node
+    found = [type(node).__name__, *[_shape(getattr(node, name, None)) for name in node._fields]]
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        del found[1 + node._fields.index("body")][0]
+    return found
 
 
 def _sources(folder: Path) -> dict[str, Path]:
