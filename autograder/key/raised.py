@@ -63,6 +63,7 @@ KINDS = (  # (what was raised, what it says, name), the first that fits
         r"(Type|Runtime|Value|NotImplemented)Error",
         r"expected to be boolean|is implemented for p type|unsupported operand|bad operand|"
         r"must be Tensor|to be Tensor|as element \d+|"
+        r"not implemented for|"
         r"scalar type|data ?type|dtype|can't be cast|found type|not supported between|"
         r"invalid combination of arguments|must be (real|a real) number|is not (iterable|"
         r"subscriptable)|has no len|object of type|must be [\w ]+, not|can't convert|"

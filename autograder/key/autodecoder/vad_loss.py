@@ -152,13 +152,14 @@ def _alike(a, b, inputs) -> bool:
     """The same loss and gradients; small ones, of a mean over pixels, are told apart by their own
     size.
     """
-    none = np.zeros(inputs["logits"].shape)
-    slopes = [none if e.get("grad.logits") is None else e["grad.logits"] for e in (a, b)]
-    if np.shape(slopes[0]) != np.shape(slopes[1]):
-        return False
-    size = max(map(np.linalg.norm, slopes))
-    if not np.linalg.norm(slopes[0] - slopes[1]) <= 1e-3 * size:
-        return False
+    for key in ("logits", "kl"):
+        none, name = np.zeros(inputs[key].shape), f"grad.{key}"
+        slopes = [none if e.get(name) is None else e[name] for e in (a, b)]
+        if np.shape(slopes[0]) != np.shape(slopes[1]):
+            return False
+        size = max(map(np.linalg.norm, slopes))
+        if not np.linalg.norm(slopes[0] - slopes[1]) <= 1e-3 * size:
+            return False
     return same_call(a, b, inputs)
 
 

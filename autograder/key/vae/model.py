@@ -10,6 +10,7 @@ from autograder.key.kinds.network import (
     blobs,
     bounded,
     confined,
+    met_by_latents,
     pixels_named,
     untrainable,
     untrainable_named,
@@ -369,9 +370,8 @@ def _model_named(got, want, inputs, failed):
             if "invalid for input of size" in str(got.get(f"{part}.{nz}{tag}.error")):
                 return "fixed-batch"
     mu, mu2 = got.get(f"encode.{nz}.0"), got.get(f"encode.{other}.0")
-    decode_failed = got.get(f"decode.{nz}.error") or got.get(f"decode.{other}.error") or ""
     if (mu is not None and mu2 is not None and mu.ndim == 2 and mu.shape[1:] == mu2.shape[1:]) or (
-        "mat1 and mat2" in decode_failed
+        any(met_by_latents(got.get(f"decode.{n}.error") or "", n) for n in (nz, other))
     ):
         return "nz-ignored"
     count = got.get(f"encode.{nz}.count")

@@ -257,6 +257,7 @@ def test_what_can_be_said_is_said(question, source, name):
         ("return nn.BatchNorm1d(7)(mu[:1]).sum(1)", "batch-of-one"),
         ("return D.kl_divergence(mu, logvar)", "types-unfit"),
         ("raise OSError('some file')", "raises"),
+        ("return torch.randn_like(mu.long())", "types-unfit"),
         ("return torch.stack([])", "raises"),
         ("return F.interpolate(mu[None], mode='linear')[0]", "arguments-unfit"),
         ("return logvar.cuda()", "asks-for-gpu"),
