@@ -310,7 +310,7 @@ def run(assignment: str = "vae") -> int:
     shutil.copytree(build.ROOT / "solutions", COURSE / "solutions")
     build.generate([assignment], COURSE)
     students = hand_in(assignment, runs=train(assignment))
-    print(f"{len(students)} students hand in {assignment}; two workers grade them …", flush=True)
+    print(f"{len(students)} students hand in {assignment}; two at a time are graded …", flush=True)
     grading.grade(assignment, COURSE, workers=2, sandbox=sandbox)
     write_feedback(assignment)
     rows = scores(assignment, students)
