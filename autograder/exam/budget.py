@@ -32,6 +32,11 @@ class Spent(Gone):
     """The whole submission has used up what it may have; nothing more of it is run."""
 
 
+def too_large(limits: Limits) -> str:
+    """To the student whose processes took more memory than they may."""
+    return f"Your code used more than {limits.memory / 2**30:g} GiB of memory."
+
+
 class Budget:
     """What is left to one submission, in the units of `Limits`."""
 
@@ -86,8 +91,9 @@ def _own_seconds() -> float:
 class Meter:
     """Looks now and then at what a box uses, and charges the submission for it."""
 
-    def __init__(self, box: Box, budget: Budget):
+    def __init__(self, box: Box, budget: Budget, starved: Callable[[], bool] = lambda: False):
         self.box, self.budget, self.limits = box, budget, budget.limits
+        self.starved = starved  # whether the kernel has found before a look that memory is used up
         self.last = box.usage()
         self.next = time.monotonic() + wire.WATCH
         self.waited, self.since = 0.0, 0.0
@@ -106,9 +112,8 @@ class Meter:
             if time.monotonic() < self.next:
                 return
             self._look()
-            if self.last.memory > self.limits.memory:
-                most = self.limits.memory / 2**30
-                raise Gone(f"Your code used more than {most:g} GiB of memory.")
+            if self.last.memory > self.limits.memory or self.starved():
+                raise Gone(too_large(self.limits))
             if self.last.disk > self.limits.disk:
                 most = self.limits.disk / 2**20
                 raise Gone(f"Your code wrote more than {most:g} MiB of files.")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from autograder.exam import walls
 from autograder.exam.examiner import Cell, Isolated
+from autograder.exam.walls import groups
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.exam.walls.namespaces import INSTALL
 from autograder.exam.walls.scratch import Scratch
@@ -85,6 +86,8 @@ def crowd():
             child.kill()
 """
 
+BOX = "a box can be made"
+GROUPS = {True: "with a control group for its memory", False: groups.NONE}
 PACKAGES = "packages that students may use are there"
 INSTALLED = """
 from importlib import metadata
@@ -169,8 +172,8 @@ def findings(rung: str) -> list[Finding]:
             folder = stack.enter_context(Scratch("doctor"))
             server = stack.enter_context(Warm(LIMITS, [folder], rung))
         except NoBox as error:
-            return [Finding("a box can be made", False, f"{error}{remedy(str(error))}")]
-        found = [Finding("a box can be made", True, server.wall.way)]
+            return [Finding(BOX, False, f"{error}{remedy(str(error))}")]
+        found = [Finding(BOX, True, server.wall.way)]
         secret = [PACKAGE / "key" / "question.py", Path("/etc/shadow")]
         with contextlib.suppress(OSError, RuntimeError):  # a user without a home
             secret += Path.home().iterdir()
@@ -201,6 +204,8 @@ def findings(rung: str) -> list[Finding]:
             inside.run(inside.position)
             if inside.process is None:
                 raise NoBox("its process has ended")
+            grouped = inside.process.group is not None
+            found[0] = Finding(BOX, True, f"{server.wall.way}; {GROUPS[grouped]}")
             box = inside.process.box
             inside.close()
             left = box.usage().processes

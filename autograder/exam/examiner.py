@@ -20,7 +20,17 @@ import numpy as np
 from nbformat import NotebookNode
 
 from autograder.exam import causes, sanitize, verdict
-from autograder.exam.budget import GRACE, OUTPUTS, PICTURES, TEXT, Budget, Gone, Meter, Spent
+from autograder.exam.budget import (
+    GRACE,
+    OUTPUTS,
+    PICTURES,
+    TEXT,
+    Budget,
+    Gone,
+    Meter,
+    Spent,
+    too_large,
+)
 from autograder.exam.walls.common import NoBox
 from autograder.exam.warm import Inside, Warm
 from autograder.key import catalogue, unnamed
@@ -275,7 +285,7 @@ class Isolated:
                 raise Gone(self._late())
             self.starts += 1
             self.process = self.warm.enter(self.folder, self.files, self.name)
-            self.meter = Meter(self.process.box, self.budget)
+            self.meter = Meter(self.process.box, self.budget, self.process.starved)
             for position in range(self.position):
                 cell = self.cells[position]
                 if (cell.question or cell.test) is None and position not in self.given_up:
@@ -318,7 +328,8 @@ class Isolated:
             late = time.monotonic() >= self.deadline
             raise self._gone(self._late() if late else TOO_LONG.format(seconds)) from None
         except (EOFError, ConnectionError):
-            raise self._gone(_ended(process.ended())) from None
+            why = _ended(process.ended())
+            raise self._gone(too_large(self.limits) if process.starved() else why) from None
         except wire.WireError as error:
             raise self._gone(f"Your code's process sent {error}.") from None
         except Spent as spent:

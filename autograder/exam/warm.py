@@ -18,6 +18,7 @@ from pathlib import Path
 
 from autograder.exam import server, walls
 from autograder.exam.server import PACKAGE
+from autograder.exam.walls import groups
 from autograder.exam.walls.common import Limits, NoBox
 from autograder.exam.walls.scratch import Scratch
 from autograder.key import catalogue
@@ -84,12 +85,16 @@ class Warm:
         told, told_write = os.pipe()
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         order = {"name": name, "files": files, "limits": self.limits.of_process(), **box.order()}
+        group = groups.group(self.limits.memory + self.limits.disk)  # as much as looks allow
+        order["group"] = group.processes if group else None
         try:
             fds = [box.fd, opened, there.fileno(), told_write]
             self.server.fork(order, fds)
         except BaseException:
             here.close()
             box.close()
+            if group:
+                group.close()
             raise
         finally:
             there.close()
@@ -97,7 +102,7 @@ class Warm:
             os.close(opened)
         box.entered()
         here.setblocking(False)
-        return Inside(box, here.fileno(), here.fileno(), told, here)
+        return Inside(box, here.fileno(), here.fileno(), told, here, group)
 
     def close(self) -> None:
         """End the server and the spare box."""
@@ -156,8 +161,17 @@ class Inside:
     read and to write. Closing kills the box with all that is in it.
     """
 
-    def __init__(self, box, fd: int, to: int, told: int = -1, link: socket.socket | None = None):
+    def __init__(
+        self,
+        box,
+        fd: int,
+        to: int,
+        told: int = -1,
+        link: socket.socket | None = None,
+        group: groups.Group | None = None,
+    ):
         self.box, self.fd, self.to, self.told, self.link = box, fd, to, told, link
+        self.group = group
         self._said = b""
 
     def ready(self) -> Inside:
@@ -176,8 +190,14 @@ class Inside:
         """The wait status of the student's process, or None while it lives."""
         return self._heard(seconds).get("status") if self.link else self.box.status(seconds)
 
+    def starved(self) -> bool:
+        """Whether the kernel has ended something in it for the memory that it took."""
+        return self.group is not None and self.group.starved()
+
     def close(self) -> None:
         self.box.close()
+        if self.group is not None:
+            self.group.close()
         if self.link is not None:
             self.link.close()
         if self.told >= 0:

@@ -34,6 +34,7 @@ def guard(order: dict, box: int, folder: int, wire: int, told: int) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         likely = _killed_first()
+        group = order.get("group") and os.open(order["group"], os.O_WRONLY | os.O_CLOEXEC)
         if order["rung"] == "landlock":
             _enclose(order, box, alone)
         else:
@@ -42,6 +43,8 @@ def guard(order: dict, box: int, folder: int, wire: int, told: int) -> None:
         if pid == 0:
             os.close(told)
             os.close(box)
+            if group:
+                os.write(group, b"0")  # and all that it starts
             if not alone:
                 os.setsid()  # or a signal to its own group would reach this process's parent
             _become_student(order, folder, wire, alone)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from autograder.exam import examiner, standin
 from autograder.exam.budget import Budget
 from autograder.exam.examiner import Cell
+from autograder.exam.walls import groups
 from autograder.exam.walls.common import Limits
 from autograder.exam.warm import Warm
 from autograder.student import wire
@@ -55,6 +56,27 @@ def test_pictures_are_bounded_in_the_whole_notebook(examine):
     shown = [o for outputs in examined.outputs for o in outputs if "image/png" in o.get("data", {})]
     assert len(shown) == 2
     assert of(examined)["score"] == 2
+
+
+SHARED = """
+import mmap
+many = mmap.mmap(-1, 3 * 2**30)
+for place in range(0, len(many), 4096):
+    many[place] = 1
+"""
+
+
+def test_memory_that_no_look_sees_in_time_ends_that_submission_only(examine, monkeypatch):
+    if groups._above() is None:
+        pytest.skip(groups.NONE)
+    before = set(groups._above().glob("autograder-*"))
+    with monkeypatch.context() as patch:
+        patch.setattr(wire, "WATCH", 1000.0)
+        examined = examine(SHARED, KL, TEST)
+    assert examined.outputs[0][0]["evalue"] == "Your code used more than 1 GiB of memory."
+    assert of(examined)["score"] == 2  # a new process goes on
+    assert of(examine(KL, TEST))["score"] == 2
+    assert not set(groups._above().glob("autograder-*")) - before
 
 
 def test_text_is_bounded_in_the_whole_notebook_and_says_once_that_it_was_cut(examine):
