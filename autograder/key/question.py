@@ -553,7 +553,7 @@ def well_formed(got, want, key: str, what: str) -> str | None:
     value, wanted = np.asarray(value), np.asarray(want[key])
     if value.dtype.kind not in "fiub":
         return (
-            f"{what}: received {got.get(f'{key}.kind', value.dtype)} where numbers were expected."
+            f"{what}: received `{got.get(f'{key}.kind', value.dtype)}` where numbers were expected."
         )
     if value.shape != wanted.shape:
         return f"{what}: received shape {value.shape}, expected shape {wanted.shape}."
@@ -568,7 +568,7 @@ def well_formed(got, want, key: str, what: str) -> str | None:
 def nothing_tensor(got, key: str) -> str:
     """What is said of a result that is no tensor, wherever one is looked for."""
     kind = got.get(f"{key}.kind", "NoneType")
-    return f"received {'None' if kind == 'NoneType' else kind} where one tensor is asked for."
+    return f"received `{'None' if kind == 'NoneType' else kind}` where one tensor is asked for."
 
 
 def number_problem(got, key: str) -> str | None:
@@ -577,7 +577,7 @@ def number_problem(got, key: str) -> str | None:
         return got[f"{key}.error"]
     value = got.get(key)
     if value is None:
-        return f"received {got.get(f'{key}.kind')} where one number is asked for."
+        return f"received `{got.get(f'{key}.kind')}` where one number is asked for."
     if np.size(value) != 1:
         return f"received shape {np.shape(value)} where one number is asked for."
     if not np.isfinite(value).all():

@@ -19,7 +19,7 @@ SPEAKING = ("letter", "plugins", "ask", "course", "release")  # rooms whose page
 WORDS = (
     *("top", "bottom", "left", "right", "first", "last", "high", "low", "large", "small"),
     *("noise", "latents", "heavy", "light", "nothing", "Your code raised {}"),
-    *("image", "images", "run {}", "buffers", "parameters", "weights", "floats"),
+    *("image", "images", "reconstruction", "run {}", "buffers", "parameters", "weights", "floats"),
     *("at line {} of your code", "in your code", "in what your code defines or returns"),
 )
 HEARD = "raised.py"  # holds what Python and torch say, and nothing of ours

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from autograder.key.kinds.formula import inputs_unchanged
-from autograder.key.question import Check, Question, close, differs, same_arrays
+from autograder.key.question import Check, Question, close, differs, nothing_tensor, same_arrays
 
 
 def digit_statistics(mu, y):
@@ -49,8 +49,7 @@ def _part_problem(got, want, label, key) -> str | None:
     if got.get(f"{label}.error"):
         return f"{what}: {got[f'{label}.error']}"
     if value is None:
-        kind = got.get(f"{label}.{key}.kind", "nothing")
-        return f"{what}: received {kind} where one tensor is asked for."
+        return f"{what}: {nothing_tensor(got, f'{label}.{key}')}"
     if np.shape(value) != wanted.shape:
         return f"{what}: received shape {np.shape(value)}, expected shape {wanted.shape}."
     return None

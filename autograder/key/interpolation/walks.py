@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from autograder.key.question import close, same_arrays, well_formed
+from autograder.key.question import close, nothing_tensor, same_arrays, well_formed
 
 
 def lerp(z0, z1, steps):
@@ -56,9 +56,8 @@ def walk_problem(got, want, label, what) -> str | None:
     """What is wrong with the form of one walk: not a tensor, a wrong shape, NaN."""
     if got.get(f"{label}.error"):
         return f"{what}: {got[f'{label}.error']}"
-    kind = got.get(f"{label}.kind")
-    if kind not in ("Tensor", "Parameter"):
-        return f"{what}: received {kind} where one tensor is asked for."
+    if got.get(f"{label}.kind") not in ("Tensor", "Parameter"):
+        return f"{what}: {nothing_tensor(got, label)}"
     return well_formed(got, want, label, what)
 
 

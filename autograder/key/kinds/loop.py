@@ -42,7 +42,7 @@ def loop_list(words, width=None):
             or got.get("result") is None
             or np.ndim(got["result"]) == 0
         ):
-            return f"received a {kind} where a list of {words} is asked for."
+            return f"received `{kind}` where a list of {words} is asked for."
         shape = (count,) if width is None else (count, width)
         if np.shape(got["result"]) != shape:
             return (
@@ -97,8 +97,9 @@ def _moved(update, right) -> str:
     lengths = np.linalg.norm(update), np.linalg.norm(right)
     along = update @ right / (lengths[0] * lengths[1])
     if along > 0.9:
-        size = "far" if lengths[0] > lengths[1] else "little"
-        return f"they moved about the right way, and too {size}"
+        if lengths[0] > lengths[1]:
+            return "they moved about the right way, and too far"
+        return "they moved about the right way, and too little"
     return "they moved away from there" if along < -0.5 else "they moved another way"
 
 

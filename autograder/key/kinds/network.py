@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograder.key.kinds import borrowed
-from autograder.key.question import Check, Question, close, name_of
+from autograder.key.question import Check, Question, close, name_of, nothing_tensor
 
 EDGES = 0.2  # of the numbers at the very end of a range: an output that goes no further
 RANGES = {  # to which an output is confined, by the name of what does so
@@ -67,7 +67,7 @@ def output_problem(got, key, shape):
     if got.get(f"{key}.error"):
         return got[f"{key}.error"]
     if got.get(key) is None:
-        return f"received a {got.get(f'{key}.kind')} where one tensor is asked for."
+        return nothing_tensor(got, key)
     if got[key].shape != shape:
         return f"received shape {got[key].shape}, expected {shape}."
     if not np.isfinite(got[key]).all():
@@ -84,11 +84,12 @@ def network_stages(stages):
         for stage in stages:
             if stage not in left:
                 channels, height, width = stage
-                saw = ", ".join(f"{c}×{h}×{w}" for c, h, w in seen[:12]) or "none"
+                saw = ", ".join(f"{c}×{h}×{w}" for c, h, w in seen[:12])
+                if not saw:
+                    return "no feature maps were seen on the way."
                 return (
                     f"the stage with {channels} channels of {height}×{width} was not seen in its "
-                    "place; the "
-                    f"feature maps on the way were {saw}."
+                    f"place; the feature maps on the way were {saw}."
                 )
         return None
 
@@ -176,7 +177,8 @@ def _random(got, inputs):
 
 def some(names):
     """The first three names, and how many more there are."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    first = ", ".join(names[:3])
+    return f"{first} and {len(names) - 3} more" if len(names) > 3 else first
 
 
 def network_independent(got, want, inputs):

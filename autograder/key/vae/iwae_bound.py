@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from autograder.key.kinds import noise
 from autograder.key.kinds.network import blobs
-from autograder.key.question import Check, Question, close
+from autograder.key.question import Check, Question, close, nothing_tensor
 from autograder.key.vae.bernoulli_log_likelihood import bernoulli_log_likelihood
 from autograder.key.vae.kl_gaussian import kl_gaussian
 from autograder.key.vae.reparametrize import reparametrize
@@ -78,7 +78,7 @@ def _bound_form(got, want, inputs):
     for k, (images, repeats) in KS.items():
         value, rows = got.get(f"bound.{k}"), images * repeats
         if value is None:
-            return f"received a {got.get(f'bound.{k}.kind')} where one tensor is asked for."
+            return nothing_tensor(got, f"bound.{k}")
         if value.shape != want[f"bound.{k}"].shape:
             return (
                 f"for {rows} images and k = {k}: received shape {value.shape}, expected ({rows},)."

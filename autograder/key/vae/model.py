@@ -152,7 +152,7 @@ def _shaped(got, key, shape, what):
     if got.get(f"{key}.error"):
         return f"{what}: {got[f'{key}.error']}"
     if got.get(key) is None:
-        return f"{what}: received a {got.get(f'{key}.kind')}, not a tensor."
+        return f"{what}: received `{got.get(f'{key}.kind')}`, not a tensor."
     if got[key].shape != shape:
         return f"{what}: received shape {got[key].shape}, expected {shape}."
     if not np.isfinite(got[key]).all():

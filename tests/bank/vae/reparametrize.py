@@ -187,7 +187,7 @@ SAMPLE_MUTANTS = mutants(
         "no-tensor",
         "std = torch.exp(0.5 * logvar)\nreturn mu + std * torch.randn_like(mu), std",
     ),
-    ("not written yet", "form", None, "raise NotImplementedError('write me')"),
+    ("not written yet", "form", None, "raise NotImplementedError('TODO')"),
 )
 SAMPLE_VARIANTS = variants(
     *SAMPLE,
