@@ -886,6 +886,7 @@ for name, model in {"after 2 epochs": early, "after 30 epochs": tuned}.items():
     torch.manual_seed(1)  # the same z for both
     sheets[name] = prior_samples(model.decode, 25, NZ)
 plots.sheets(sheets, title="25 samples from the prior, the same z")
+del early, optimizer  # their weights and moments are not needed any more
 
 # %% [markdown]
 # *What to look for:* early on the test curve lies *higher*, because it is measured after an epoch

@@ -153,6 +153,7 @@ class Isolated:
         self.endless: set[int] = set()
         self.causes = causes.Causes()
         self.deadline = time.monotonic() + PATIENCE * self.limits.seconds
+        self.held = 0  # see `libraries.give_back`
 
     def run(self, position: int) -> list[dict]:
         """Run one cell; its outputs, in nbformat's form."""
@@ -231,7 +232,7 @@ class Isolated:
         record = verdict.of(
             lambda: unnamed.traced(exam, question), question, self.warm.rung, cell.points
         )
-        libraries.give_back()  # a question's references are large for a moment
+        self.held = libraries.give_back(self.held)  # references are large for a moment
         return record
 
     def _stopped(self, position: int, why: str) -> None:

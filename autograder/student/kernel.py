@@ -270,14 +270,14 @@ def serve(fd: int, to: int | None = None, shared: bool = False) -> None:
     out, err = shell.streams
     vars(sys).update(stdout=out, stderr=err, __stdout__=out, __stderr__=err)
     wire.send(to, {"ready": True})
+    held = 0
     while True:
         request = wire.receive(fd)
         answer = _run(shell, request) if request["do"] == "run" else _ask(shell, fd, to, request)
         if os.getpid() != itself:
             os._exit(0)  # a fork of the student's has come back here; only the first one answers
         _send(to, request["serial"], answer)
-        if request["do"] == "run":
-            libraries.give_back()
+        held = libraries.give_back(held)
 
 
 def _run(shell: Shell, request: dict) -> dict:

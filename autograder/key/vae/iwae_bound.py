@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from autograder.key.kinds import noise
 from autograder.key.kinds.network import blobs
@@ -22,12 +21,12 @@ def _log_weights(model, x, k, exponent=0.5):
     mu, logvar = model.encode(x)
     eps = torch.randn(k, *mu.shape)
     z = mu + (exponent * logvar).exp() * eps
-    logits = model.decode(z.flatten(0, 1)).view(k, *x.shape)
-    likelihood = -F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none")
+    # One sample at a time: the pictures of all take as much memory as everything else.
+    likelihood = torch.stack([bernoulli_log_likelihood(x, model.decode(one)) for one in z])
     constant = math.log(2 * math.pi)
     prior = -0.5 * (z**2 + constant).sum(-1)
     posterior = -0.5 * ((z - mu) ** 2 / logvar.exp() + logvar + constant).sum(-1)
-    return likelihood.flatten(2).sum(-1), prior, posterior
+    return likelihood, prior, posterior
 
 
 def iwae_bound(model, x, k):
