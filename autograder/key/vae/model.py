@@ -7,6 +7,7 @@ from torch import nn
 
 from autograder.key.kinds import borrowed, noise
 from autograder.key.kinds.network import (
+    batch_written_in,
     blobs,
     bounded,
     confined,
@@ -366,8 +367,8 @@ def _model_named(got, want, inputs, failed):
     for part in ("encode", "forward", "decode", "reconstruct"):
         if f"has no attribute '{part}'" in str(got.get(f"{part}.{nz}.error")):
             return "method-missing", {"part": part}
-        for tag in ("", ".one"):
-            if "invalid for input of size" in str(got.get(f"{part}.{nz}{tag}.error")):
+        for tag, images in (("", len(inputs["x"])), (".one", 1)):
+            if batch_written_in(got.get(f"{part}.{nz}{tag}.error") or "", images):
                 return "fixed-batch"
     mu, mu2 = got.get(f"encode.{nz}.0"), got.get(f"encode.{other}.0")
     if (mu is not None and mu2 is not None and mu.ndim == 2 and mu.shape[1:] == mu2.shape[1:]) or (
