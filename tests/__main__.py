@@ -3,8 +3,8 @@
 quick  a minute: what students import, and each question by itself; no browser, bank or grading
 test   what CI runs: the suite as this machine is, then isolation and notebooks once more on the
        wall that needs no namespaces
-long   everything, two files at a time; run again, it goes on after the last file that passed, and
-       ends by writing docs/long-run.md; what each file says is kept in build/long/
+long   everything, two files at a time; run again, it goes on after the last file that passed.
+       docs/long-run.md says when each file ran last; what it said is kept in build/long/
 
 Whatever ends a ring, Ctrl-C too, no process of it goes on. More arguments are pytest's; paths among
 them take the place of a ring's own.
@@ -108,9 +108,10 @@ def _paths(more: list[str]) -> bool:
 def long(more: list[str]) -> int:
     """Every test file in a process of its own; what passed with these sources is not repeated."""
     paths = [argument for argument in more if Path(argument).exists()]
-    steps = _steps(paths, [argument for argument in more if argument not in paths])
-    done, now = _recorded(), sources()
-    todo = [name for name in steps if done.get(name, {}).get("sources") != now]
+    options = [argument for argument in more if argument not in paths]
+    steps = _steps(paths, options)
+    done, now = {} if options else _recorded(), _state()
+    todo = [name for name in steps if not _passed(done.get(name), now)]
     print(f"{len(steps) - len(todo)} of {len(steps)} have passed already", flush=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     running, failed = {}, []
@@ -129,19 +130,29 @@ def long(more: list[str]) -> int:
                 failed.append(name)
                 print(said)
                 result = f"FAILED, see {_log(name).relative_to(ROOT).as_posix()}"
-            else:
-                done[name] = {"sources": now, "result": result}
+            if not options:
+                done[name] = now | {"result": result, "passed": name not in failed}
                 RECORD.write_text(json.dumps(done, indent=1), encoding="utf-8")
+                PAGE.write_text(_page(done, now), encoding="utf-8")
             left = len(todo) + len(running)
             print(f"{name}: {result}, {time.monotonic() - since:.0f} s; {left} to go", flush=True)
     if failed:
         print("\nfailed: " + ", ".join(failed) + "\nRun it again when they are mended: it goes on.")
         return 1
-    if more:
-        return 0  # a part of it
-    PAGE.write_text(_page({name: done[name]["result"] for name in steps}), encoding="utf-8")
-    print(f"\nall passed; {PAGE.relative_to(ROOT).as_posix()} says so")
     return 0
+
+
+def _state() -> dict:
+    """What a result is of: the sources' hash, the commit in words, today."""
+    commit = _git("log", "-1", "--format=%h").strip()
+    if _git("status", "--porcelain", "--", ".", f":!{PAGE.relative_to(ROOT).as_posix()}"):
+        commit += " and changes"
+    return {"sources": sources(), "commit": commit, "date": f"{datetime.date.today()}"}
+
+
+def _passed(entry: dict | None, now: dict) -> bool:
+    """Whether a file has passed with these sources."""
+    return bool(entry) and entry["passed"] and entry["sources"] == now["sources"]
 
 
 def _steps(paths: list[str], more: list[str]) -> dict[str, tuple[list[str], dict]]:
@@ -167,13 +178,20 @@ def _counts(said: str) -> str:
     return ", ".join(counts) or "no test"
 
 
-def _page(results: dict[str, str]) -> str:
-    about = f"{datetime.date.today()}, {platform.system()}, Python {platform.python_version()}"
-    rows = "".join(f"| `{name}` | {result} |\n" for name, result in results.items())
+def _page(done: dict[str, dict], now: dict) -> str:
+    """docs/long-run.md. A file that has not run with these sources tells with which it has."""
+    steps = _steps([], [])
+    of_now = [name for name in steps if _passed(done.get(name), now)]
+    rows = ""
+    for name in steps:
+        entry = done.get(name, {"result": "not run yet", "commit": "", "date": ""})
+        rows += f"| `{name}` | {entry['result']} | {entry['date']} | {entry['commit']} |\n"
     return (
         "# The last run of everything\n\n"
-        f"Written by `make long`: {about}, {os.cpu_count()} cores; all passed.\n\n"
-        f"| tests | result |\n|---|---|\n{rows}"
+        f"Written by `make long`: {platform.system()}, Python {platform.python_version()}, "
+        f"{os.cpu_count()} cores. It takes over an hour, and goes on where it was stopped. "
+        f"{len(of_now)} of {len(steps)} have passed at {now['commit']}, the newest.\n\n"
+        f"| tests | result | date | commit |\n|---|---|---|---|\n{rows}"
     )
 
 
@@ -186,16 +204,18 @@ def _recorded() -> dict:
 
 def sources() -> str:
     """A hash of all that git tracks or would: what a test's result may depend on."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, check=True,
-    )  # fmt: skip
     digest = hashlib.sha256()
-    for name in sorted(filter(None, listed.stdout.decode().split("\0"))):
+    listed = _git("ls-files", "-co", "--exclude-standard", "-z")
+    for name in sorted(filter(None, listed.split("\0"))):
         path = ROOT / name
         if path.is_file() and path != PAGE:
             digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _git(*words: str) -> str:
+    said = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, check=True)
+    return said.stdout.decode()
 
 
 def pytest(*arguments: str, **environment: str) -> int:
