@@ -47,7 +47,7 @@ BOUND_MUTANTS = tuple(
                 "rec = bernoulli_log_likelihood(x, model(x)[0])",
             ),
         ),
-        ("std = exp(logvar)", "one", "variance-as-std", ("exp(0.5 * logvar)", "exp(logvar)")),
+        ("std = exp(logvar) everywhere", "one", "variance-as-std", ("exp(0.5 * logvar)", "exp(logvar)")),
         (
             "density at exp(logvar)",
             "one",
