@@ -173,8 +173,11 @@ def _log(name: str) -> Path:
 
 
 def _counts(said: str) -> str:
-    last = said.strip().splitlines()[-1:]
-    counts = re.findall(r"\d+ (?:passed|skipped|xfailed|deselected)", last[0] if last else "")
+    """What pytest counted: the last line that counts, whatever ended after it."""
+    counted = re.findall(
+        r"^[^\n]*\b\d+ (?:passed|failed|skipped|error)[^\n]* in [\d.]+s", said, re.M
+    )
+    counts = re.findall(r"\d+ (?:passed|failed|skipped|xfailed|deselected)", "".join(counted[-1:]))
     return ", ".join(counts) or "no test"
 
 

@@ -69,14 +69,15 @@ for place in range(0, len(many), 4096):
 def test_memory_that_no_look_sees_in_time_ends_that_submission_only(examine, monkeypatch):
     if groups._above() is None:
         pytest.skip(groups.NONE)
-    before = set(groups._above().glob("autograder-*"))
+    make, made = groups.group, []
+    monkeypatch.setattr(groups, "group", lambda most: made.append(make(most)) or made[-1])
     with monkeypatch.context() as patch:
         patch.setattr(wire, "WATCH", 1000.0)
         examined = examine(SHARED, KL, TEST)
     assert examined.outputs[0][0]["evalue"] == "Your code used more than 1 GiB of memory."
     assert of(examined)["score"] == 2  # a new process goes on
     assert of(examine(KL, TEST))["score"] == 2
-    assert not set(groups._above().glob("autograder-*")) - before
+    assert made and not any(group.folder.exists() for group in made)
 
 
 def test_text_is_bounded_in_the_whole_notebook_and_says_once_that_it_was_cut(examine):
