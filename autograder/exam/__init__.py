@@ -3,5 +3,5 @@
 import gc
 
 # torch and nbgrader make a million objects that stay. By Python's own thresholds they are gone
-# through so often that a start takes a second longer.
+# through so often that a start takes half a second longer or more.
 gc.set_threshold(50_000, 10, 10)
