@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -16,8 +15,12 @@ from autograder.key.vae.kl_gaussian import kl_gaussian
 from autograder.key.vae.reparametrize import reparametrize
 
 
-def _log_weights(model, x, k, exponent=0.5):
-    """(log p(x|z), log p(z), log q(z|x)) of k samples for every image, each (k, B), nats."""
+def _log_weights(model, x, k, exponent=0.5, density=1.0):
+    """(log p(x|z), log p(z), log q(z|x)) of k samples for every image, each (k, B), nats.
+
+    The samples spread by exp(exponent * logvar), and log q takes exp(density * logvar) for the
+    variance; other values than these are mistakes.
+    """
     mu, logvar = model.encode(x)
     eps = torch.randn(k, *mu.shape)
     z = mu + (exponent * logvar).exp() * eps
@@ -25,16 +28,20 @@ def _log_weights(model, x, k, exponent=0.5):
     likelihood = torch.stack([bernoulli_log_likelihood(x, model.decode(one)) for one in z])
     constant = math.log(2 * math.pi)
     prior = -0.5 * (z**2 + constant).sum(-1)
+    logvar = density * logvar
     posterior = -0.5 * ((z - mu) ** 2 / logvar.exp() + logvar + constant).sum(-1)
     return likelihood, prior, posterior
+
+
+def _bound(rec, prior, posterior, k):
+    return torch.logsumexp(rec + prior - posterior, 0) - math.log(k)
 
 
 def iwae_bound(model, x, k):
     """log of the mean of k importance weights, (B,), nats. Burda et al. 2016
     (arXiv:1509.00519), eq. 8.
     """
-    likelihood, prior, posterior = _log_weights(model, x, k)
-    return torch.logsumexp(likelihood + prior - posterior, 0) - math.log(k)
+    return _bound(*_log_weights(model, x, k), k)
 
 
 # samples: of how many images, each how often; one sample of a posterior far from the prior is no
@@ -201,33 +208,11 @@ def _off_by_a_constant(got, want) -> bool:
     )
 
 
-def _bound_of(combine, exponent=0.5):
-    """An `iwae_bound` with its weights put together in another way: combine(rec, prior,
+def _bound_of(combine, exponent=0.5, density=1.0):
+    """An `iwae_bound` with other weights, or put together in another way: combine(rec, prior,
     posterior, k).
     """
-    return lambda model, x, k: combine(*_log_weights(model, x, k, exponent), k)
-
-
-def _spread_doubled(model, x, k):
-    """The bound of a model whose logvar is taken for twice what it is, everywhere."""
-
-    def encode(images):
-        mu, logvar = model.encode(images)
-        return mu, 2 * logvar
-
-    return iwae_bound(SimpleNamespace(encode=encode, decode=model.decode), x, k)
-
-
-def _weighed_by_variance(model, x, k):
-    """Samples are right; their log q is taken where exp(logvar) is the standard deviation."""
-    mu, logvar = model.encode(x)
-    z = mu + (0.5 * logvar).exp() * torch.randn(k, *mu.shape)
-    logits = model.decode(z.flatten(0, 1))
-    ink = x.expand(k, *x.shape).flatten(0, 1)
-    rec = bernoulli_log_likelihood(ink, logits).view(k, len(x))
-    prior = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(-1)
-    posterior = torch.distributions.Normal(mu, logvar.exp()).log_prob(z).sum(-1)
-    return torch.logsumexp(rec + prior - posterior, 0) - math.log(k)
+    return lambda model, x, k: combine(*_log_weights(model, x, k, exponent, density), k)
 
 
 def _shared_noise(model, x, k):
@@ -242,7 +227,7 @@ def _shared_noise(model, x, k):
 def _two_samples(model, x, k):
     likelihood = _log_weights(model, x, k)[0]
     _, prior, posterior = _log_weights(model, x, k)
-    return torch.logsumexp(likelihood + prior - posterior, 0) - math.log(k)
+    return _bound(likelihood, prior, posterior, k)
 
 
 _LARGER = {
@@ -304,14 +289,9 @@ QUESTION = Question(
         "sign": lambda model, x, k: -iwae_bound(model, x, k),
         "batch-mean": lambda model, x, k: iwae_bound(model, x, k).mean(),
         "k-ignored": lambda model, x, k: iwae_bound(model, x, 1),
-        "variance-as-std": _bound_of(
-            lambda rec, prior, posterior, k: (
-                torch.logsumexp(rec + prior - posterior, 0) - math.log(k)
-            ),
-            exponent=1.0,
-        ),
-        "variance-as-std/everywhere": _spread_doubled,
-        "variance-as-std/density": _weighed_by_variance,
+        "variance-as-std": _bound_of(_bound, exponent=1.0),
+        "variance-as-std/everywhere": _bound_of(_bound, exponent=1.0, density=2.0),
+        "variance-as-std/density": _bound_of(_bound, density=2.0),
         "shared-batch": _shared_noise,
     },
 )
