@@ -30,6 +30,7 @@ from pathlib import Path
 import psutil
 
 from autograder.release import install
+from tests.support import tracked
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "long"
@@ -144,8 +145,8 @@ def long(more: list[str]) -> int:
 
 def _state() -> dict:
     """What a result is of: the sources' hash, the commit in words, today."""
-    commit = _git("log", "-1", "--format=%h").strip()
-    if _git("status", "--porcelain", "--", ".", f":!{PAGE.relative_to(ROOT).as_posix()}"):
+    commit = (tracked.git("log", "-1", "--format=%h") or "a copy without git").strip()
+    if tracked.git("status", "--porcelain", "--", ".", f":!{PAGE.relative_to(ROOT).as_posix()}"):
         commit += " and changes"
     return {"sources": sources(), "commit": commit, "date": f"{datetime.date.today()}"}
 
@@ -208,17 +209,11 @@ def _recorded() -> dict:
 def sources() -> str:
     """A hash of all that git tracks or would: what a test's result may depend on."""
     digest = hashlib.sha256()
-    listed = _git("ls-files", "-co", "--exclude-standard", "-z")
-    for name in sorted(filter(None, listed.split("\0"))):
+    for name in tracked.files():
         path = ROOT / name
-        if path.is_file() and path != PAGE:
-            digest.update(name.encode() + b"\0" + path.read_bytes())
+        if path != PAGE:
+            digest.update(os.fsencode(name) + b"\0" + path.read_bytes())
     return digest.hexdigest()
-
-
-def _git(*words: str) -> str:
-    said = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, check=True)
-    return said.stdout.decode()
 
 
 def pytest(*arguments: str, **environment: str) -> int:

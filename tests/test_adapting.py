@@ -12,6 +12,8 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from tests.support import tracked
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "adapting.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
@@ -24,9 +26,8 @@ def kit(tmp_path_factory):
     """A copy of the kit in which `python -m autograder` is the copy's own."""
     root = tmp_path_factory.mktemp("adapting") / "kit"
     root.mkdir()
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    for name in listed.stdout.splitlines():
-        if not name.startswith("docs/figures/") and (ROOT / name).is_file():
+    for name in tracked.files():
+        if not name.startswith("docs/figures/"):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, root / name)
     return root

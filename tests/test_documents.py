@@ -18,6 +18,7 @@ import nbformat
 import pytest
 
 from autograder.release import demo
+from tests.support import tracked
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ["README.md", *(f"docs/{p.name}" for p in sorted((ROOT / "docs").glob("*.md")))]
@@ -134,13 +135,9 @@ def stop(process) -> None:
 def fresh_copy(folder: Path) -> tuple[Path, dict]:
     """A clone of what git knows, an environment that needs no installing, and the class's files."""
     kit = folder / "vae-course"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (kit / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, kit / name)
+    for name in tracked.files():
+        (kit / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, kit / name)
     installed, here = Path(sys.prefix), kit / ".venv"
     here.mkdir()
     for part in installed.iterdir():

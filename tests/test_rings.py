@@ -1,6 +1,7 @@
 """The rings end with all that they started."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.support import tracked
 
 ROOT = Path(__file__).resolve().parents[1]
 # A test that leaves a process without a parent, tells which, and waits.
@@ -43,3 +46,11 @@ def test_no_process_outlives_a_ring(tmp_path, sign):
     finally:
         ring.kill()
     assert not psutil.pid_exists(orphan)
+
+
+def test_a_download_without_git_has_the_same_files():
+    """`make long` and the copies that tests make need no repository."""
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    found = set(tracked.without(ROOT, ignored))
+    assert found >= set(tracked.files())
+    assert not [name for name in found if re.search(r"^(\.git|\.venv|build)/|__pycache__", name)]
