@@ -1,9 +1,13 @@
 # Each target is one line that calls the real tool; without make, see "Without make" in README.md.
-# PYTHON: the first of 3.11 to 3.14 that runs; make PYTHON=... takes another.
-PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
-  $$p -c 0 2>/dev/null && echo $$p && break; done)
+# PYTHON: the environment's own, else the first of 3.11 to 3.14 that runs; make PYTHON=... takes
+# another.
 VENV   ?= .venv
+PYTHON ?= $(shell for p in $(VENV)/bin/python python3.11 python3.12 python3.13 python3.14 python3 \
+  python; do $$p -c 0 2>/dev/null && echo $$p && break; done)
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# This folder's packages, whatever a terminal was told about others.
+export PYTHONPATH := $(CURDIR)
+unexport PYTHONHOME
 
 .PHONY: demo test quick long setup lab build register release grade figures docs bench playground \
   site lint clean
@@ -23,9 +27,7 @@ test: setup      ## the tests of a change, as CI runs them
 long: setup      ## every test; stopped, it goes on where it was
 	@python -m tests long
 
-setup: $(VENV)/.done
-
-$(VENV)/.done: requirements.txt requirements-students.txt pyproject.toml
+setup:
 	@$(if $(PYTHON),,echo "There is no Python here; install 3.11 to 3.14, then run make again." && exit 1;) \
 	$(PYTHON) autograder/release/install.py $(VENV)
 
