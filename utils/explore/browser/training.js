@@ -23,7 +23,7 @@ export function training(root, source, { onSeen = () => {} } = {}) {
   const script = `const { serve } = (${trainer})();\nserve(self);`;
   const worker = new Worker(`data:text/javascript,${encodeURIComponent(script)}`);
   worker.onmessage = ({ data }) => {
-    latest = data;
+    latest = { ...data, losses: data.losses ?? (data.epochs > 0 && latest?.losses) }; // paused: the last ones
     if (data.losses) history.push({ epochs: data.epochs, elbo: -data.losses.reconstruction - data.losses.kl });
     frames ??= requestAnimationFrame(paint);
   };
