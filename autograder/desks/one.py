@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -232,17 +233,21 @@ def _most_alike(notebook) -> str | None:
 
 
 def _other(notebook, assignment: str | None) -> str:
-    """What to say of a notebook of no assignment; or with cells of another and none of this one."""
+    """What to say of a notebook of no assignment; or with more cells of another than of this one:
+    a few names are the same in several.
+    """
     if assignment is None:
         names = " or ".join(f"{name}.ipynb" for name in available())
         return (
             f"Which assignment this is cannot be told: it is not called {names}, and holds no cell "
             "of theirs."
         )
-    named = {name.partition("-")[0] for name in _names(notebook) if "-" in name}
-    others = sorted(named & {*catalogue.ASSIGNMENTS} - {assignment})
-    if others and not _names(notebook) & official(assignment).keys():
-        return f"This is the notebook of {others[0]}; {assignment} was asked for."
+    names = _names(notebook)
+    named = Counter(name.partition("-")[0] for name in names if "-" in name)
+    others = {name: count for name, count in named.items() if name in catalogue.ASSIGNMENTS}
+    other = max(others, key=others.get, default=assignment)
+    if other != assignment and others[other] > len(names & official(assignment).keys()):
+        return f"This is the notebook of {other}; {assignment} was asked for."
     return ""
 
 

@@ -29,7 +29,8 @@ TEXT = 2**20  # bytes of a platform's own file about submissions
 
 @dataclass
 class Entry:
-    """One person's submission. key: the platform's own number. ids: logins, emails and the like.
+    """One person's submission. key: the platform's own number. ids: logins, emails and the like,
+    the likeliest first.
 
     notes: sentences on what was handed in as well and does not count.
     """
@@ -51,7 +52,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Form:
-    """How one platform names files: named groups say what a part of a name means."""
+    """How one platform names files: named groups say what a part of a name means; `ends` is one
+    that ends with an id.
+    """
 
     platform: str
     pattern: re.Pattern
@@ -72,7 +75,7 @@ FORMS = (
     Form(
         "Blackboard",
         re.compile(
-            _ABOVE + r"[^/]+?_(?P<id>[^/_]+)_attempt_(?P<time>\d{4}(?:-\d\d){5})"
+            _ABOVE + r"(?P<ends>[^/]+?)_attempt_(?P<time>\d{4}(?:-\d\d){5})"
             r"(?:_(?P<file>[^/]+)|(?P<about>\.txt))"
         ),
         "%Y-%m-%d-%H-%M-%S",
@@ -95,7 +98,7 @@ FORMS = (
     Form(
         "Canvas",
         re.compile(
-            _ABOVE + r"(?P<name>[^/_]+)(?P<late>_LATE)?_(?P<key>\d+)_(?P<upload>\d+|text)"
+            _ABOVE + r"(?P<name>[^/_]+)(?P<late>_LATE)?_(?P<key>\d+)_(?P<upload>\d+|text|link)"
             r"_?(?P<file>[^/]+)"
         ),
     ),
@@ -177,14 +180,15 @@ def _grouped(form: Form, uploads, zone) -> tuple[dict[str, Entry], dict[str, Upl
             continue
         told = parts.groupdict(default="")
         name = told.get("name") or f"{told.get('first', '')} {told.get('last', '')}".strip()
-        who = told.get("key") or told.get("id") or name
-        ids = (told["id"],) if told.get("id") else ()
+        who = told.get("key") or told.get("id") or told.get("ends") or name
+        ids = (told["id"],) if told.get("id") else _endings(told.get("ends", ""))
         entry = found.setdefault(who, Entry(name, told.get("key", ""), ids))
         entry.late |= bool(told.get("late"))
         if told.get("about"):
             texts[who] = upload
-        if told.get("kind") == "onlinetext" or told.get("upload") == "text" or told.get("about"):
-            continue  # what was typed into the platform's own text field
+        typed = told.get("kind") == "onlinetext" or told.get("upload") in ("text", "link")
+        if typed or told.get("about"):
+            continue  # into the platform's own field for a text or an address
         time = _time(told.get("time", ""), form.time, zone)
         time = time or _time(told.get("stamp", ""), "%Y%m%d%H%M%S", zone) or upload.time
         file = told["file"] or PurePosixPath(upload.name).name
@@ -196,6 +200,12 @@ def _grouped(form: Form, uploads, zone) -> tuple[dict[str, Entry], dict[str, Upl
         if len(tried) > 1:
             found[who].notes.append(f"the latest of {len(tried)} attempts counts")
     return found, texts
+
+
+def _endings(name: str) -> tuple[str, ...]:
+    """What may be the id that a name ends with, longest first: ids hold underscores too."""
+    parts = name.split("_")
+    return tuple("_".join(parts[i:]) for i in range(len(parts))) if name else ()
 
 
 def _order(which: str, uploads: list[Upload]) -> tuple[int, float]:
@@ -222,7 +232,7 @@ def _told_by_blackboard(entry: Entry, text: Upload) -> None:
         return
     person = re.match(r"\W*Name: *(.+?) *\(([^()\n]+)\)", said)
     if person:
-        entry.name, entry.ids = person[1], (person[2], *entry.ids)
+        entry.name, entry.ids = person[1], (person[2],)
 
 
 def _told_by_gradescope(found: list[Entry], about: Upload) -> list[Entry]:

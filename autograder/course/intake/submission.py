@@ -12,6 +12,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from autograder.course.intake import files
@@ -114,30 +115,30 @@ def _opened(uploads: Iterable[Upload], budget: Budget, notes: list[str]) -> dict
 
 
 def _chosen(found, wanted, budget: Budget, notes: list[str]) -> dict[str, str]:
-    """{notebook: path of the file that counts}: the latest that holds one of its cells, or else the
-    latest of its name; a file that cannot be read is handed in all the same, and grading says why.
+    """{notebook: path of the file that counts}: the latest that holds its cells, or else the latest
+    of its name, or else the only one that lost all names of cells; a file that cannot be read is
+    handed in all the same, and grading says why.
     """
-    cells, known = {}, {cell.encode() for own in wanted.values() for cell in own}
-    for name in sorted(found, key=lambda name: (name.count("/"), name)):
-        if _may_be_notebook(name, found[name]) and len(cells) < CANDIDATES:
-            try:
-                content = found[name].read(budget)
-            except LeftOut as problem:
-                notes.append(f"left out: {problem}")
-                continue
-            cells[name] = {m[1].decode() for m in CELL.finditer(content) if m[1] in known}
+    looked = _looked_into(found, wanted, budget, notes)
     chosen = {}
     for notebook, own in wanted.items():
-        mine = [name for name in cells if cells[name] & own]
-        mine = mine or [name for name in found if _attempt(name, notebook) is not None]
+        mine = [name for name, cells in looked.items() if cells.mostly(own)]
+        mine = mine or [name for name in found if _attempt(name, {notebook}) is not None]
         mine = [n for n in mine if n.lower().endswith(".ipynb")] or mine
+        if not mine and len(wanted) == 1:
+            bare = [name for name, cells in looked.items() if cells.bare]
+            mine = bare if len(bare) == 1 else []
         if not mine:
             continue
-        mine.sort(key=lambda name: _order(name, notebook, found[name]))
+        known = {notebook, *(PurePosixPath(name).stem.casefold() for name in mine)}
+        mine.sort(key=lambda name: _order(name, notebook, known, found[name]))
         best = mine[-1]
         chosen[notebook] = best
-        if not cells.get(best):
+        cells = looked.get(best)
+        if not cells or not cells.known & own:
             notes.append(f"{best!r} holds no cell of {notebook} by its name: look at it")
+        elif not cells.mostly(own):
+            notes.append(f"{best!r} holds more cells of another notebook than of {notebook}")
         if PurePosixPath(best).name != f"{notebook}.ipynb":
             notes.append(f"{best!r} taken as {notebook}.ipynb")
         older = [repr(name) for name in mine if name != best]
@@ -149,6 +150,49 @@ def _chosen(found, wanted, budget: Budget, notes: list[str]) -> dict[str, str]:
     return chosen
 
 
+@dataclass
+class _Cells:
+    """Names of nbgrader's cells in a file: those of the notebooks that are wanted, and how many
+    others. bare: whether it is a notebook that has none.
+    """
+
+    known: set[str]
+    others: int
+    bare: bool
+
+    def mostly(self, own: set[str]) -> bool:
+        """Whether most of them are these; notebooks of one course share a few."""
+        return len(self.known & own) > len(self.known - own) + self.others
+
+
+def _looked_into(found, wanted, budget: Budget, notes: list[str]) -> dict[str, _Cells]:
+    known, looked = {cell.encode() for own in wanted.values() for cell in own}, {}
+    for name in sorted(found, key=lambda name: (name.count("/"), name)):
+        if _may_be_notebook(name, found[name]) and len(looked) < CANDIDATES:
+            try:
+                content = _utf8(found[name].read(budget))
+            except LeftOut as problem:
+                notes.append(f"left out: {problem}")
+                continue
+            cells, others = set(), 0
+            for cell in CELL.finditer(content):
+                if cell[1] in known:
+                    cells.add(cell[1].decode())
+                else:
+                    others += 1
+            bare = not cells and not others and b'"cells"' in content
+            looked[name] = _Cells(cells, others, bare)
+    return looked
+
+
+def _utf8(content: bytes) -> bytes:
+    """Of an editor or a shell that wrote UTF-16."""
+    encoding = json.detect_encoding(content)
+    if encoding.startswith("utf-8"):
+        return content
+    return content.decode(encoding, "replace").encode("utf-8", "replace")
+
+
 def _may_be_notebook(name: str, upload: Upload) -> bool:
     """vae.ipynb, and what browsers make of it: vae.ipynb.txt, vae.ipynb.zip, vae.json."""
     path = PurePosixPath(name.lower())
@@ -156,27 +200,29 @@ def _may_be_notebook(name: str, upload: Upload) -> bool:
     return likely and upload.size <= NOTEBOOK
 
 
-def _attempt(name: str, notebook: str) -> int | None:
-    """0 for vae.ipynb, 2 for vae-2.ipynb or vae (2).ipynb; None for another name."""
+def _attempt(name: str, known: set[str]) -> int | None:
+    """Of known names such as "vae": 0 for vae.ipynb, 2 for vae-2.ipynb or vae (2).ipynb; None for
+    another name.
+    """
     path = PurePosixPath(name)
     if path.suffix.lower() != ".ipynb":
         return None
-    if path.stem == notebook:
-        return 0
-    number = AGAIN.search(path.stem)
-    rest = path.stem[: number.start()] if number else ""
-    return int(number[1]) if number and rest.strip() == notebook else None
+    stem = path.stem.casefold()
+    number = AGAIN.search(stem)
+    if number and stem[: number.start()].strip() in known:
+        return int(number[1])
+    return 0 if stem in known else None
 
 
-def _order(name: str, notebook: str, upload: Upload):
+def _order(name: str, notebook: str, known: set[str], upload: Upload):
     """Later attempts are larger: by the LMS's number on the zip or the notebook, then by time, then
     the right name first.
     """
-    attempt = _attempt(name, notebook)
+    attempt = _attempt(name, known) or 0
+    right = _attempt(name, {notebook}) is not None
     top = PurePosixPath(name).parts[0]
     whole = AGAIN.search(PurePosixPath(top).stem) if top != name else None
-    known = _seconds(upload)
-    return (int(whole[1]) if whole else 0, attempt or 0, known, attempt is not None, name)
+    return (int(whole[1]) if whole else 0, attempt, _seconds(upload), right, name)
 
 
 def _seconds(upload: Upload) -> float:

@@ -23,7 +23,12 @@ CLASS = {  # id: first name, last name
     "anna": ("Ben", "Kjær"),
 }
 NOTEBOOK = b'{"cells": [{"metadata": {"nbgrader": {"grade_id": "vae-elbo"}}}]}'
-WANTED = {"vae": {"vae-elbo"}}
+STRANGER = (  # another assignment's, which has a cell of the same name
+    b'{"cells": [{"metadata": {"nbgrader": {"grade_id": "train_epoch"}}},'
+    b' {"metadata": {"nbgrader": {"grade_id": "autoencoder-train_epoch"}}}]}'
+)
+BARE = b'{"cells": [{"metadata": {}}]}'  # as some editors save it
+WANTED = {"vae": {"vae-elbo", "train_epoch"}}
 
 
 def people():
@@ -77,6 +82,25 @@ def test_a_participant_without_a_name_is_anonymous(told):
         people().find(downloads.Entry(told))
 
 
+def test_logins_with_underscores_are_told_apart():
+    files = {
+        "HW_1_an_na_attempt_2026-03-01-12-00-00_vae.ipynb": b"a",
+        "HW_1_b_na_attempt_2026-03-02-12-00-00_vae.ipynb": b"b",
+        "HW_1_bob_attempt_2026-03-02-12-00-00_vae.ipynb": b"c",
+        "HW_1_b_na_attempt_2026-03-02-12-00-00.txt": b"Name: X (fx2)",
+    }
+    platform, found = downloads.entries(uploads(files))
+    assert platform == "Blackboard" and [len(entry.uploads) for entry in found] == [1, 1, 1]
+    assert [people().by_id(entry.ids[-1]) for entry in found] == [set(), {"fx2"}, {"bob"}]
+    assert people().find(found[2]) == "bob" and "an_na" in found[0].ids
+
+
+@pytest.mark.parametrize("typed", ["text", "link"])
+def test_what_was_typed_into_canvas_is_no_file(typed):
+    (entry,) = downloads.entries(uploads({f"oharabob_502_{typed}.html": b"x"}))[1]
+    assert entry.key == "502" and not entry.uploads
+
+
 @pytest.mark.parametrize(
     "pattern, files, file",
     [
@@ -116,12 +140,53 @@ def test_a_pattern_names_a_file_a_folder_or_an_attempt(pattern, files, file):
         ({"می\u200cخواهم/vae.ipynb": NOTEBOOK, "می\u200cخواهم/a.png": b"x"}, ""),
         ({"vae.ipynb": NOTEBOOK.replace(b"vae-", b"xyz-")}, "holds no cell of vae by its name"),
         ({"vae.zip": zipped(("vae.ipynb", b"{}"), ("vae.ipynb", NOTEBOOK))}, "is there twice"),
+        ({"notebook1a2b.ipynb": BARE, "x.ipynb": STRANGER}, "'notebook1a2b.ipynb' taken as vae"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_notebook_counts_whatever_it_is_called(files, said):
     kept, notes = submission.taken(uploads(files), WANTED)
-    assert kept["vae.ipynb"].startswith(NOTEBOOK[:40]) and said in "; ".join(notes)
+    assert kept["vae.ipynb"].startswith(BARE[:12]) and said in "; ".join(notes)
+
+
+@pytest.mark.parametrize(
+    "files, wins, said",
+    [
+        (
+            {"vae.ipynb": NOTEBOOK, "autoencoder.ipynb": STRANGER},
+            "vae.ipynb",
+            "not taken: 'autoenc",
+        ),
+        ({"vae.ipynb": BARE, "autoencoder.ipynb": STRANGER}, "vae.ipynb", "holds no cell of vae"),
+        ({"vae.ipynb": STRANGER}, "vae.ipynb", "holds more cells of another notebook than of vae"),
+        (
+            {"my work.ipynb": NOTEBOOK, "my work-1.ipynb": NOTEBOOK},
+            "my work-1.ipynb",
+            "latest of 2",
+        ),
+        ({"VAE (2).ipynb": NOTEBOOK, "VAE.ipynb": NOTEBOOK}, "VAE (2).ipynb", "the latest of 2"),
+        ({"week3.ipynb": NOTEBOOK, "vae.ipynb": NOTEBOOK}, "vae.ipynb", "the latest of 2"),
+        ({"my.ipynb": NOTEBOOK.decode().encode("utf-16")}, "my.ipynb", "taken as vae.ipynb"),
+    ],
+)
+def test_of_several_notebooks_the_one_that_is_meant_counts(files, wins, said):
+    """Notebooks of one course share names of cells; a later one of another assignment is none."""
+    files = {name: data + b"\n" * n for n, (name, data) in enumerate(files.items())}
+    kept, notes = submission.taken(uploads(files), WANTED)
+    assert kept["vae.ipynb"] == files[wins] and said in "; ".join(notes)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.ipynb": BARE, "b.ipynb": BARE},
+        {"autoencoder.ipynb": STRANGER},
+        {"vae.zip": b"Rar!\x1a\x07"},
+    ],
+)
+def test_what_may_be_another_notebook_is_not_guessed(files):
+    with pytest.raises(Unusable, match="it holds no vae.ipynb; it holds "):
+        submission.taken(uploads(files), WANTED)
 
 
 def test_a_checkpoint_alone_is_named():
