@@ -8,10 +8,9 @@ not needed here: it takes a second to load, and most desks have none.
 
 from __future__ import annotations
 
-import codecs
-import contextlib
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Mapping
 
@@ -71,12 +70,8 @@ def read(path: str | os.PathLike) -> NotebookNode:
 
 def _decoded(data: bytes, notes: list[str]) -> str:
     """A file's text, also of an editor or a shell that writes another encoding than UTF-8."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        with contextlib.suppress(UnicodeDecodeError):
-            return data.decode("utf-16")
-        raise Unreadable("is not a notebook: it is not text in UTF-8")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(json.detect_encoding(data))
     except UnicodeDecodeError:
         if b"\0" in data:
             raise Unreadable("is not a notebook: it is not text in UTF-8") from None
@@ -87,7 +82,8 @@ def _decoded(data: bytes, notes: list[str]) -> str:
 def _parsed(text: str, notes: list[str]):
     """The JSON that a file begins with."""
     try:
-        raw, end = json.JSONDecoder().raw_decode(text, len(text) - len(text.lstrip()))
+        begin = re.match(r"[\s\ufeff]*", text).end()  # some editors write two marks
+        raw, end = json.JSONDecoder(strict=False).raw_decode(text, begin)
     except RecursionError:
         raise Unreadable("is not a notebook: it is nested too deeply") from None
     except ValueError as error:
@@ -104,14 +100,15 @@ def _parsed(text: str, notes: list[str]):
 
 def _rebuilt(number: int, cell, notes: list[str]) -> NotebookNode | None:
     """A cell with its source, its nbgrader id and its pictures, and nothing else."""
-    if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
+    if not isinstance(cell, dict):
         return None
-    source = cell.get("source", "")
-    if isinstance(source, list):
-        source = "".join(line for line in source if isinstance(line, str))
-    source = str(source).encode("utf-8", "replace").decode()  # no halves of characters
+    kind = cell.get("cell_type")
+    if kind not in ("code", "markdown", "raw"):
+        notes.append(f"Cell {number + 1} is of no type that notebooks have: {kind!r:.40}")
+        kind = "raw"
+    source = _text(cell.get("source"))
     source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the release has line ends
-    made = cell_of(f"cell-{number}", cell["cell_type"], source)
+    made = cell_of(f"cell-{number}", kind, source)
     if made.cell_type == "markdown" and isinstance(cell.get("attachments"), dict):
         made.attachments = _pictures(cell["attachments"], notes)
     metadata = cell.get("metadata")
@@ -119,6 +116,13 @@ def _rebuilt(number: int, cell, notes: list[str]) -> NotebookNode | None:
     if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
         made.metadata.nbgrader = NotebookNode(grade_id=about["grade_id"])
     return made
+
+
+def _text(value) -> str:
+    """Notebooks hold text as a string or a list of lines; no halves of characters."""
+    if isinstance(value, list):
+        value = "".join(line for line in value if isinstance(line, str))
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def cell_of(id: str, kind: str, source: str) -> NotebookNode:
@@ -133,14 +137,13 @@ def _pictures(attachments: dict, notes: list[str]) -> NotebookNode:
     """The pasted pictures that can be shown, {name: {"image/png": base64}}."""
     shown = NotebookNode()
     for name, bundle in attachments.items():
+        name = _text(name)
         for kind, data in bundle.items() if isinstance(bundle, dict) else ():
-            if isinstance(data, list):
-                data = "".join(line for line in data if isinstance(line, str))
-            if kind in PICTURES and isinstance(data, str):
-                shown[str(name)] = NotebookNode({kind: data})
-        if str(name) not in shown:
+            if kind in PICTURES and _text(data):
+                shown[name] = NotebookNode({kind: _text(data)})
+        if name not in shown:
             kinds = ", ".join(map(str, bundle)) if isinstance(bundle, dict) else "nothing"
-            notes.append(f"The picture {str(name)[:80]!r} cannot be shown: it is {kinds[:80]}")
+            notes.append(f"The picture {name[:80]!r} cannot be shown: it is {kinds[:80]}")
     return shown
 
 

@@ -31,6 +31,8 @@ def recognise(cells: list[NotebookNode], known: Mapping[str, NotebookNode], warn
                 cell, how = _by_text(cells, known, name) or _by_names(steps, known, name)
                 _label(cell, how, name, warn)
     for name in answers:
+        _apart(cells, known, name)
+        _join(cells, known, name, warn)
         if name in lost:
             cell, how = _by_header(cells, known, name) or _by_place(cells, known, name)
             _label(cell, how, name, warn)
@@ -89,6 +91,65 @@ def _by_place(cells, known, name):
     return (texts[0], "its place") if texts else NOTHING
 
 
+def _apart(cells, known, name) -> None:
+    """Give a cell of its own to an answer that was written, or merged, into the cell of its rubric
+    or behind other text.
+    """
+    rubric, header = _rubric(known, name), _header(known[name])
+    for cell in [c for c in cells if rubric and _name(c) == rubric]:
+        released = as_released(known[rubric])
+        _split(cells, cell, released, _added(cell.source, released))
+    if header and all(_name(cell) != name for cell in cells):
+        for cell in _own(_between(cells, known, name), known):
+            above, found, below = cell.source.partition(f"\n{header}\n")
+            if found and cell.cell_type == "markdown":
+                _split(cells, cell, above, f"{header}\n{below}")
+                break
+
+
+def _split(cells, cell, above: str, below: str) -> None:
+    """Leave the text above in a cell, and put the one below, if any, into another behind it."""
+    if below:
+        made = NotebookNode(
+            {**cell, "id": f"{cell.id}-2", "source": below, "metadata": NotebookNode()}
+        )
+        place = next(n for n, other in enumerate(cells) if other is cell)
+        cells.insert(place + 1, made)
+        cell.pop("attachments", None)
+        cell.source = above
+
+
+def _added(source: str, released: str) -> str:
+    """The lines that were added to a text of the release; "" where it is no longer whole, whatever
+    an editor made of its signs.
+    """
+
+    def told(line: str) -> str:
+        return "".join(filter(str.isalnum, line)) or line.strip()
+
+    asked = set(map(told, released.splitlines())) - {""}
+    lines = source.splitlines()
+    if not asked <= set(map(told, lines)):
+        return ""
+    return "\n".join(line for line in lines if told(line) not in asked).strip()
+
+
+def _join(cells, known, name, warn) -> None:
+    """Put an answer together that an editor split in two: both halves have its id. Of copies, which
+    begin with its first line, the last that was edited counts.
+    """
+    header = _header(known[name])
+    for place in range(len(cells) - 1, 0, -1):
+        cell, piece = cells[place - 1 : place + 1]
+        copy = header and piece.source.strip().startswith(header)
+        if _name(cell) == _name(piece) == name and not copy:
+            cell.source = f"{cell.source}\n\n{piece.source}".strip()
+            if "attachments" in piece:
+                cell.setdefault("attachments", NotebookNode()).update(piece.attachments)
+            del cells[place]
+            warn("Answer %r had been split and was put together", name)
+
+
 def _gather(cells, known, name, warn) -> None:
     """Put texts that stand in cells of their own beside an answer into it."""
     places = [n for n, cell in enumerate(cells) if _name(cell) == name]
@@ -116,11 +177,9 @@ def _neighbours(cells, known, name) -> tuple[int | None, int | None]:
     """The places of the rubric right above an answer and of the code below that counts its words:
     between them the release has nothing but this answer. None where there is no such cell.
     """
-    order = list(known)
-    rubric = known[order[order.index(name) - 1]] if order.index(name) else None
     above = below = None
-    if rubric is not None and rubric.cell_type == "markdown" and rubric.metadata.nbgrader.locked:
-        label = rubric.metadata.nbgrader.grade_id
+    label = _rubric(known, name)
+    if label:
         above = next((n for n, cell in enumerate(cells) if _name(cell) == label), None)
     asks = f'"{name.replace("-", ".", 1)}"'
     for n, cell in enumerate(cells):
@@ -128,6 +187,14 @@ def _neighbours(cells, known, name) -> tuple[int | None, int | None]:
             below = n
             break
     return above, below
+
+
+def _rubric(known, name) -> str | None:
+    """The locked text right above an answer in the release, by its id."""
+    order = list(known)
+    above = order[order.index(name) - 1] if order.index(name) else None
+    text = above is not None and known[above].cell_type == "markdown"
+    return above if text and known[above].metadata.nbgrader.locked else None
 
 
 def _texts(cells, known, first: int, last: int | None) -> list[NotebookNode]:

@@ -87,6 +87,12 @@ FORMS = {
     "a kernel of one's own": kernel("my-conda-env", "python"),
     "a kernel of R": kernel("ir", "R"),
     "a kernel that is no name": kernel({"a": []}, None),
+    "null for nothing": each(
+        lambda c: c.update(source=c["source"] or None, metadata=c["metadata"] or None)
+    ),
+    "halves of characters in pictures": each(
+        lambda c: c.update(attachments={"\ud800": {"image/png": "\udfff"}})
+    ),
     "attachments and outputs of any kind": each(lambda c: c.update(attachments=1, outputs="no")),
 }
 WRITTEN = {  # how the text of the file itself is written
@@ -103,10 +109,18 @@ def test_the_work_is_found_in_every_form(form, tmp_path):
     assert found["digit_statistics"].source.strip() == CODE.strip()
     assert found["explore-hypothesis"].source == WORDS
     assert not notes
+    nbformat.writes(nbformat.v4.new_notebook(cells=[*found.values()])).encode()
     assert sanitize.question_of(found["explore-digit_statistics"]) == "explore.digit_statistics"
     (tmp_path / "explore.ipynb").write_text(json.dumps(notebook))
     told = preflight.look(tmp_path / "explore.ipynb")
     assert not told.lost and not any("changed" in line for line in told.look)
+
+
+@pytest.mark.parametrize("source", [None, {"a": 1}, 7, [None, 7]])
+def test_what_is_no_text_is_an_empty_cell(source, tmp_path):
+    notebook = each(lambda cell: cell.update(source=source))(finished())
+    (tmp_path / "explore.ipynb").write_text(json.dumps(notebook))
+    assert not any(cell.source for cell in sanitize.read(tmp_path / "explore.ipynb").cells)
 
 
 @pytest.mark.parametrize("how", WRITTEN)

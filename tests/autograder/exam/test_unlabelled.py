@@ -1,5 +1,6 @@
 """Cells that lost their metadata: the work is graded, and an answer in words reaches a person."""
 
+import copy
 import json
 
 import nbformat
@@ -110,7 +111,42 @@ def rubric_gone_too(notebook, name):
     del notebook.cells[place_of(notebook, f"rubric-{name}")]
 
 
-@pytest.mark.parametrize("how", [retyped, below, above, paragraphs, raw, rubric_gone_too])
+def split(notebook, name):
+    """As JupyterLab splits a cell: both halves have its id."""
+    place = place_of(notebook, name)
+    half = copy.deepcopy(notebook.cells[place])
+    notebook.cells[place].source = WORDS
+    notebook.cells.insert(place + 1, half | {"id": "half", "source": "And more."})
+
+
+def into_the_question(notebook, name):
+    """Editors that do not know locked cells let one write there."""
+    notebook.cells[place_of(notebook, f"rubric-{name}")].source += f"\n\n{WORDS}"
+
+
+def merged(notebook, name):
+    """With the question above it: one cell, which has the question's id."""
+    answer = notebook.cells.pop(place_of(notebook, name))
+    answer.source = answer.source.replace("YOUR ANSWER HERE", WORDS)
+    question = notebook.cells[place_of(notebook, f"rubric-{name}")]
+    question.source = question.source.replace("*", "_") + f"\n\n{answer.source}"
+
+
+def merged_with_a_note(notebook, name):
+    answer = notebook.cells[place_of(notebook, name)]
+    text = answer.source.replace("YOUR ANSWER HERE", WORDS)
+    notebook.cells[place_of(notebook, name)] = new_markdown_cell(f"A note.\n\n{text}")
+
+
+def of_no_type(notebook, name):
+    notebook.cells[place_of(notebook, name)].update(cell_type="text", source=WORDS)
+
+
+BESIDE = [retyped, below, above, paragraphs, raw, rubric_gone_too, split, into_the_question, merged]
+BESIDE += [merged_with_a_note, of_no_type]
+
+
+@pytest.mark.parametrize("how", BESIDE)
 @pytest.mark.parametrize("name", ["vae-beta_0", "vae-well_tuned"])
 def test_an_answer_beside_its_cell_is_put_into_it(how, name, tmp_path):
     notebook = release("vae")
@@ -142,6 +178,24 @@ def test_pictures_of_an_answer_are_kept_one_by_one(kind, tmp_path):
     assert bool(notes) == (kind == "svg+xml")
 
 
+def test_of_copies_of_an_answer_the_last_edited_counts_and_a_changed_question_is_no_answer(
+    tmp_path,
+):
+    notebook = release("vae")
+    place = place_of(notebook, "vae-beta_0")
+    answer = notebook.cells[place]
+    draft = answer | {"source": answer.source.replace("YOUR ANSWER HERE", "A draft.")}
+    final = answer | {"source": answer.source.replace("YOUR ANSWER HERE", WORDS)}
+    copies = map(nbformat.from_dict, [draft, final | {"id": "final"}])
+    notebook.cells[place : place + 1] = copies
+    question = notebook.cells[place_of(notebook, "rubric-vae-beta_10")]
+    question.source = question.source.replace("Question", "Task") + "\n"
+    found, notes = restored(notebook, "vae", tmp_path)
+    assert found["vae-beta_0"].source == final["source"]
+    assert "YOUR ANSWER HERE" in found["vae-beta_10"].source
+    assert any("'rubric-vae-beta_10' is read-only" in note for note in notes)
+
+
 def test_a_merge_conflict_is_called_by_its_name(tmp_path):
     path = tmp_path / "vae.ipynb"
     path.write_text('{"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> theirs\n]}')
@@ -153,11 +207,15 @@ def test_a_merge_conflict_is_called_by_its_name(tmp_path):
     "harm, note",
     [
         (lambda text: text.encode("utf-16"), ""),
+        (lambda text: text.encode("utf-16-le"), ""),
+        (lambda text: f"\ufeff\ufeff{text}".encode(), ""),
+        (lambda text: text.replace("\\n", "\n").encode(), ""),
         (lambda text: text.encode("cp1252", "replace"), "not in UTF-8"),
         (lambda text: f"\n{text}\n}}".encode(), "goes on behind the notebook"),
         (lambda text: (text + text).encode(), "goes on behind the notebook"),
     ],
-    ids=["a shell's encoding", "an old editor's", "a bracket too many", "twice"],
+    ids=["a shell's encoding", "without its mark", "two marks", "lines within a string"]
+    + ["an old editor's", "a bracket too many", "twice"],
 )
 def test_a_notebook_that_another_program_wrote_is_read(harm, note, tmp_path):
     path = tmp_path / "vae.ipynb"
