@@ -8,7 +8,8 @@ import contextlib
 import csv
 import io
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ OLDER = {  # encodings that nothing in a file tells apart; Latin-1 reads, and gi
 NO_TABLE = {  # how a file begins that is none: what it is
     b"PK": "a spreadsheet: save it as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet: save it as CSV",
+    b"\x1f\x8b": "compressed: unpack it",
     b"%PDF": "a PDF file: export it as CSV",
     b"<": "a web page or XML: export it as CSV",
 }
@@ -91,7 +93,8 @@ def readings(path: Path, what: str = "table") -> Iterator[Table]:
         data = Path(path).read_bytes()
     except OSError as error:
         raise WrongCall(f"the {what} {path} cannot be read: {cause(error)}") from None
-    other = next((said for begin, said in NO_TABLE.items() if data.lstrip().startswith(begin)), "")
+    begin = data.removeprefix(BOM_UTF8).lstrip()
+    other = next((said for magic, said in NO_TABLE.items() if begin.startswith(magic)), "")
     if other:
         raise WrongCall(f"the {what} {path} is {other}")
     encodings = _encodings(data)
@@ -113,8 +116,7 @@ def _parsed(text: str, encoding: str, path: Path, what: str) -> Table:
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     if not rows:
         raise WrongCall(f"the {what} {path} is empty")
-    # lines of a title may stand on top
-    top = next((i for i, row in enumerate(rows[:TITLES]) if len(row) > 1), 0)
+    top = _header(rows)
     width = len(rows[top])
     body = [(row + [""] * width)[:width] for row in rows[top + 1 :]]
     return Table(path, rows[top], body, encoding.removesuffix("-le").removesuffix("-be"), delimiter)
@@ -122,7 +124,7 @@ def _parsed(text: str, encoding: str, path: Path, what: str) -> Table:
 
 def _encodings(data: bytes) -> list[str]:
     """What a file is written in; several where it does not tell."""
-    if data.startswith(BOM_UTF32_LE):
+    if data.startswith((BOM_UTF32_LE, BOM_UTF32_BE)):
         return ["utf-32"]
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         return ["utf-16"]
@@ -138,18 +140,32 @@ def _encodings(data: bytes) -> list[str]:
 
 
 def _delimiter(text: str) -> str:
-    """What cuts the first line that can be cut into the most cells."""
+    """What cuts the most lines into one number of cells, and then into the most."""
     begin = text.lstrip("\r\n")[:20_000]
 
     def cells(delimiter: str) -> tuple[int, int]:
         rows = csv.reader(io.StringIO(begin, newline=""), delimiter=delimiter)
+        widths = Counter()
         with contextlib.suppress(csv.Error):
-            for number, row in zip(range(TITLES), rows, strict=False):
-                if len(row) > 1:
-                    return -number, len(row)
-        return -TITLES, 0
+            for row in rows:
+                widths[len(row)] += len(row) > 1
+        return max(((lines, width) for width, lines in widths.items()), default=(0, 0))
 
     return max(DELIMITERS, key=cells)
+
+
+def _header(rows: list[list[str]]) -> int:
+    """Which row names the columns. Lines of a title may stand on top: they have fewer cells than
+    most rows fill, and a row with numbers or an email is none.
+    """
+    filled = [max(i for i, cell in enumerate(row, 1) if cell.strip()) for row in rows]
+    cut = Counter(n for n in filled if n > 1)
+    usual = max(cut, key=lambda n: (cut[n], n), default=0)
+    first = next((i for i, row in enumerate(rows[:TITLES]) if len(row) > 1), 0)
+    for i, row in enumerate(rows[:TITLES]):
+        if filled[i] >= usual > 0:
+            return first if any("@" in cell or cell.strip().isdigit() for cell in row) else i
+    return first
 
 
 def write(path: Path, rows: list[list], like: Table | None = None) -> None:

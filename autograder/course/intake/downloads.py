@@ -195,10 +195,13 @@ def _grouped(form: Form, uploads, zone) -> tuple[dict[str, Entry], dict[str, Upl
         made = Upload(file, upload.open, upload.size, time)
         attempts[who][told.get("attempt") or told.get("time", "")].append(made)
     for who, tried in attempts.items():
-        last = max(tried, key=lambda which: _order(which, tried[which]))
+        *earlier, last = sorted(tried, key=lambda which: _order(which, tried[which]))
         found[who].uploads = tried[last]
-        if len(tried) > 1:
+        if earlier:
             found[who].notes.append(f"the latest of {len(tried)} attempts counts")
+        if earlier and _order(last, tried[last]) == _order(earlier[-1], tried[earlier[-1]]):
+            both = f"{printable(earlier[-1])!r} and {printable(last)!r}"
+            found[who].problem = f"nothing tells which of its attempts is the later, {both}"
     return found, texts
 
 

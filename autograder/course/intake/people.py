@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import product
 
 from autograder.course.intake.downloads import Entry
 from autograder.course.intake.files import Unusable
+from autograder.plugins import tables
 
 # Moodle's "Participant", in its languages and without what it takes out of a file's name.
 ANONYMOUS = re.compile(
@@ -33,11 +36,13 @@ class People:
         self._names: dict[str, set[str]] = defaultdict(set)
         self._spelled: dict[str, set[str]] = defaultdict(set)
         self._numbers: dict[str, set[str]] = defaultdict(set)
+        self._figures: dict[str, set[str]] = defaultdict(set)
         for student in students:
             first, last = student.first_name or "", student.last_name or ""
             for known in (student.id, student.lms_user_id, student.email):
                 if known:
                     self._ids[_id(known)].add(student.id)
+                    self._figures[figure(known)].add(student.id)
             for name in (first + last, last + first):
                 if name.strip():
                     self._names[letters(name)].add(student.id)
@@ -46,6 +51,10 @@ class People:
     def by_id(self, text: str) -> set[str]:
         """Who has this id, email or number."""
         return self._ids.get(_id(text), set())
+
+    def by_figure(self, text: str) -> set[str]:
+        """Who has this number as id, after a spreadsheet has made 12 or 12.0 of 0012."""
+        return self._figures.get(figure(text), set()) if figure(text) else set()
 
     def by_name(self, text: str) -> set[str]:
         """Who has this name, whatever its order, accents and case; or else its spelling without
@@ -65,6 +74,7 @@ class People:
         if not any(tried):  # a team's submission bears its name before a person's
             parts = entry.name.split("-")
             tried = [self.by_name("-".join(parts[i:])) for i in range(1, len(parts))]
+            tried += [self.by_name(name) for name in _otherwise(entry.name)]
             entry.notes += [f"taken from {entry.name!r}"] if any(tried) else []
         for found in tried:
             if len(found) == 1:
@@ -89,6 +99,24 @@ def spelled(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold().translate(SPELLED)
 
 
+def _otherwise(name: str) -> Iterator[str]:
+    """What a name may be that a zip program of another country wrote, or misread."""
+    for read, written in product(("cp437", "cp1252"), ("utf-8", "cp866", *tables.OLDER)):
+        with contextlib.suppress(UnicodeError):
+            yield name.encode(read).decode(written)
+
+
+def figure(text) -> str:
+    """A whole number without the zeros around it; "" for anything else."""
+    found = re.fullmatch(r"0*([0-9]+?)(?:[.,]0+)?", _seen(text))
+    return found[1] if found else ""
+
+
 def _id(text) -> str:
     """Systems write the same letter in several ways: macOS takes accents apart."""
-    return unicodedata.normalize("NFC", str(text).strip()).casefold()
+    return unicodedata.normalize("NFC", _seen(text)).casefold()
+
+
+def _seen(text) -> str:
+    """Without what nobody sees around it, as it comes with a copy from a page."""
+    return str(text).strip().strip("\u200b\u200e\u200f\u2060\ufeff").strip()

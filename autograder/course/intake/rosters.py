@@ -16,6 +16,7 @@ from autograder.errors import WrongCall
 from autograder.plugins import tables
 
 IDENTIFIER = re.compile(r"(\D+?)\s*(\d+)")  # "Participant 8000", "Teilnehmer/in8000"
+EMAIL = re.compile(r"[^\s<>:\"']+@[^\s<>\"']+")
 IDS = "sis login id,sis user id,id,id number,username,email address,email,sid,login".split(",")
 WORDS = {"", "student", "name", *IDS}  # of a header, should a student be called so
 # "Grade" in Moodle's languages, for worksheets whose maximum does not give the column away.
@@ -68,9 +69,13 @@ class Roster:
         return sum(bool(self.people.by_name(name)) for name in told)
 
     def _who(self, cell: str) -> set[str]:
-        """Whose id or email this is; Brightspace puts a # before it, spreadsheets an apostrophe."""
-        found = self.people.by_id(cell)
-        return found or self.people.by_id(cell.strip().strip("#='\""))
+        """Whose id or email this is; Brightspace puts a # before it, spreadsheets an apostrophe or
+        drop zeros, mail programs a name before an email.
+        """
+        plain, email = cell.strip().strip("#='\""), EMAIL.search(cell)
+        found = self.people.by_id(cell) or self.people.by_id(plain)
+        found = found or self.people.by_figure(plain)
+        return found or (self.people.by_id(email[0]) if email else set())
 
     def _named(self, role: str, header: str) -> int:
         column = self.table.find(header)
@@ -144,37 +149,47 @@ class Roster:
     @property
     def worksheet(self) -> int | None:
         """The column of identifiers that makes this Moodle's grading worksheet: one word and a
-        number in every row. Not one that holds ids or names, which may look like that.
+        number of its own in every row. Not one that holds ids or names, which may look like that.
         """
         people = {*self.ids, *(i for place in self.names for i in place)}
         for number in set(range(len(self.table.fields))) - people:
-            told = [IDENTIFIER.fullmatch(cell) for cell in self.table.column(number)]
+            cells = self.table.column(number)
+            told = [IDENTIFIER.fullmatch(cell) for cell in cells]
             words = {match[1].strip() for match in told if match}
-            if told and all(told) and len(words) == 1 and words.pop().replace("/", "").isalpha():
+            own = bool(told) and all(told) and len(set(cells)) == len(cells)
+            if own and len(words) == 1 and not set("_@.-#").intersection(words.pop()):
                 return number
         return None
 
     @property
     def maximum(self) -> int | None:
-        """A worksheet's column of the points that can be had: one number in all rows."""
+        """A worksheet's column of the points that can be had: one number in all rows, right of the
+        grades.
+        """
         if "maximum" in self.named:
             return self.named["maximum"]
+        found = []
         for number in range(len(self.table.fields)):
             cells = set(self.table.column(number))
             if len(cells) == 1 and (value(cells.pop()) or 0) > 0:
-                return number
-        return None
+                found.append(number)
+        right = None if self._grade is None else self._grade + 1
+        return right if right in found else next(iter(found), None)
+
+    @property
+    def _grade(self) -> int | None:
+        """A column that is called so."""
+        heads = [head.strip().casefold() for head in self.table.fields]
+        return next((i for i, head in enumerate(heads) if head in GRADES), None)
 
     @property
     def grade(self) -> int | None:
         """A worksheet's column for grades: by its header, or left of the maximum."""
         if "grade" in self.named:
             return self.named["grade"]
-        heads = [head.strip().casefold() for head in self.table.fields]
-        known = next((i for i, head in enumerate(heads) if head in GRADES), None)
-        if known is None and self.maximum:
+        if self._grade is None and self.maximum:
             return self.maximum - 1
-        return known
+        return self._grade
 
     def said(self) -> str:
         """What was used, in a line."""
@@ -190,8 +205,8 @@ class Roster:
 
 
 def digits(text: str) -> str:
-    """The number in "Participant 8000"."""
-    return re.sub(r"\D", "", text)
+    """The number in "Participant 8000", or in the 8000.0 of a spreadsheet."""
+    return re.sub(r"\D", "", re.sub(r"[.,]0+$", "", text.strip()))
 
 
 def value(text: str) -> float | None:

@@ -21,6 +21,8 @@ CLASS = {  # id: first name, last name
     "fx2": ("François-Xavier", "Lefèvre"),
     "lw9": ("伟", "李"),
     "anna": ("Ben", "Kjær"),
+    "0815": ("Ute", "Ohm"),
+    "42": ("Ulf", "Ohm"),
 }
 NOTEBOOK = b'{"cells": [{"metadata": {"nbgrader": {"grade_id": "vae-elbo"}}}]}'
 STRANGER = (  # another assignment's, which has a cell of the same name
@@ -68,6 +70,9 @@ def zipped(*files):
         ("Ben Kjaer", "anna"),
         ("李 伟", "lw9"),
         ("Group 3-Anna Angstrom", "aa1"),
+        ("李 伟".encode("gb18030").decode("cp437"), "lw9"),
+        ("Jürgen Müller-Lüdenscheidt".encode("cp1252").decode("cp437"), "jm7"),
+        ("Jürgen Müller-Lüdenscheidt".encode().decode("cp1252"), "jm7"),
     ],
 )
 def test_a_name_is_found_as_systems_write_it(told, student):
@@ -93,6 +98,13 @@ def test_logins_with_underscores_are_told_apart():
     assert platform == "Blackboard" and [len(entry.uploads) for entry in found] == [1, 1, 1]
     assert [people().by_id(entry.ids[-1]) for entry in found] == [set(), {"fx2"}, {"bob"}]
     assert people().find(found[2]) == "bob" and "an_na" in found[0].ids
+
+
+def test_attempts_that_nothing_tells_apart_are_not_guessed():
+    name = "70001-300 - Bob O'Hara, Jr. - {} mars 2026 1200/vae.ipynb"
+    twice = [*uploads({name.format(9): b"a"}), *uploads({name.format(10): b"b"})]
+    (entry,) = downloads.entries(twice)[1]
+    assert "which of its attempts is the later, '9 mars 2026 1200' and" in entry.problem
 
 
 @pytest.mark.parametrize("typed", ["text", "link"])
@@ -226,6 +238,13 @@ def test_a_roster_of_an_older_encoding_is_read_as_its_people_are_known(tmp_path,
         ("Kurs: Generative Modelle\nStand: 1.3.2026\n\nLogin;Name\nbob;x\njm7;y\n", ["bob", "jm7"]),
         ("OrgDefinedId,Grade,End-of-Line Indicator\n#bob,,#\n#jm7,,#\n", ["bob", "jm7"]),
         ('Login,x\n"=""bob""",1\n\'jm7,2\n', ["bob", "jm7"]),
+        ("Kurs: VAE, Gruppe 1\nLogin;Name;Note\nbob;x;1,0\njm7;y;2,0\n", ["bob", "jm7"]),
+        ("Kurs: VAE, Gruppe 1\nLogin,Name,Note\nbob,x,\njm7,y,2\n", ["bob", "jm7"]),
+        ("Login,Name\nbob,x,1\njm7,y,2\n", ["bob", "jm7"]),
+        ("Login,x\n0815,1\n0042.0,2\n", ["0815", "42"]),
+        ("Login,x\n815,1\n42,2\n", ["0815", "42"]),
+        ("Login,x\n\ufeff815.0\u200b,1\n\u200bbob,2\n", ["0815", "bob"]),
+        ("Name,Mail\nx,Bob <bob@example.org>\ny,mailto:jm7@example.org\n", ["bob", "jm7"]),
         # a first name that is somebody else's id
         ("First name,Email\nAnna,aa1@example.org\n", ["aa1"]),
         ("First name,Surname,Code,Email\nAnna,Ångström,7,aa1@example.org\n", ["aa1"]),
@@ -242,8 +261,35 @@ def test_a_row_is_about_whom_it_names(tmp_path, text, owners):
         ("<html><table></table></html>", "a web page"),
         ("%PDF-1.7", "a PDF"),
         ("", "is empty"),
+        ("\ufeff<html></html>", "a web page"),
     ],
 )
 def test_what_is_no_roster_is_said(tmp_path, text, said):
     with pytest.raises(WrongCall, match=said):
         roster(tmp_path, text)
+
+
+def test_numbers_that_a_spreadsheet_made_fractions_of_are_the_same_numbers(tmp_path):
+    text = "Student,ID,Note,Points\n,,,24.0\nBob,501.0,bob,\nJ,502.0,jm7,\n"
+    path = tmp_path / "roster.csv"
+    path.write_text(text)
+    found = Roster(path, people(), {"501", "502", "5010"})
+    found.teach()
+    assert found.people.find(downloads.Entry("?", "501")) == "bob"
+
+
+@pytest.mark.parametrize(
+    "word, fields",
+    [
+        ("Teilnehmer:in", "ID,Name,Login,Gruppe,Bewertung,Bestwertung"),
+        ("प्रतिभागी", "?,Name,Login,Gruppe,grade,??"),
+    ],
+)
+def test_a_worksheet_of_one_is_known_by_its_columns(tmp_path, word, fields):
+    found, owners = roster(tmp_path, f"{fields}\n{word} 8000,x,bob,7,,24\n")
+    assert owners == ["bob"] and (found.worksheet, found.grade, found.maximum) == (0, 4, 5)
+
+
+def test_a_column_of_groups_is_no_identifier(tmp_path):
+    found, _ = roster(tmp_path, "Login,Group\nbob,Group 1\njm7,Group 1\n")
+    assert found.worksheet is None
