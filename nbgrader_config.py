@@ -6,7 +6,7 @@ import nbgrader
 
 import autograder
 from autograder.plugins.config import scripts_on_path
-from autograder.plugins.patches import read_dates
+from autograder.plugins.patches import read_dates, read_paths
 from autograder.plugins.register import when_skipped
 
 c = get_config()  # noqa: F821  (given by nbgrader)
@@ -29,6 +29,7 @@ c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
 c.ClearMarkScheme.enforce_metadata = False  # rubrics stand in read-only cells, not in task cells
 c.GenerateAssignment.post_convert_hook = "autograder.release.build.clean_release"
 when_skipped()  # `generate_assignment` tells the gradebook about a release that exists, too
+read_paths()  # a course folder may be called "winter [2026]"
 read_dates()  # a due date in a zone that nobody knows is refused
 scripts_on_path()  # nbgrader starts `alembic`, also where no environment is activated
 

@@ -7,11 +7,12 @@
 `know_students`: it makes a second student of a folder whose name writes é in another way.
 `doubt_timestamps`: it waits for ever at a pipe, and fails at a date that is none.
 `read_dates`: it takes an unknown zone of a due date for UTC, and +0200 for 200 seconds.
+`read_paths`: it takes `[` in a path for a pattern, and `%` in a gradebook's address for a name.
 `log_printable`: it logs names of files as students chose them.
 `tell_of_skipped`: it skips a release that exists, and registers nothing.
 
-All but `read_dates` and the last are put on one object, or for as long as a `with` lasts. `VERSION`
-is the nbgrader that they were written for; `tests/autograder/plugins/test_patches.py` fails with
+All but `read_dates`, `read_paths` and the last are put on one object, or for as long as a `with`
+lasts. `VERSION` is the nbgrader that they were written for; `tests/autograder/plugins` fails with
 another one, so that whoever pins it anew looks at each. Outside this module nothing of nbgrader is
 replaced.
 """
@@ -29,7 +30,7 @@ from functools import cache
 from types import SimpleNamespace
 
 import jsonschema
-from nbgrader import utils
+from nbgrader import dbutil, utils
 from nbgrader.api import BaseCell, Comment, Grade, Gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
@@ -38,6 +39,7 @@ from autograder.exam import sanitize, verdict
 from autograder.plugins import dates
 
 VERSION = "0.9.6"
+SEARCHING = ("nbgrader.converters.base", "nbgrader.apps.api", "nbgrader.utils")
 
 
 @contextlib.contextmanager
@@ -203,6 +205,27 @@ def read_dates() -> None:
     apps = sys.modules.get("nbgrader.apps.dbapp")  # only where it is the command that runs
     for name in ("DbAssignmentAddApp", "DbAssignmentImportApp") if apps else ():
         getattr(apps, name).start = told(getattr(apps, name).start)
+
+
+_write_alembic_ini, _ALEMBIC_DIR = dbutil.write_alembic_ini, dbutil.ALEMBIC_DIR
+
+
+def read_paths() -> None:
+    """Have a course folder taken by its name, and the gradebook's address as it is (`p%40ss`)."""
+
+    def found(pattern: str) -> list[str]:
+        known = pattern
+        while known and not os.path.lexists(known):
+            known = os.path.dirname(known)
+        return glob.glob(glob.escape(known) + pattern.removeprefix(known))
+
+    def write_alembic_ini(alembic_ini: str, db_url: str) -> None:
+        _write_alembic_ini(alembic_ini, db_url.replace("%", "%%"))
+
+    for module in filter(None, map(sys.modules.get, SEARCHING)):
+        module.glob = SimpleNamespace(glob=found)
+    dbutil.write_alembic_ini = write_alembic_ini
+    dbutil.ALEMBIC_DIR = _ALEMBIC_DIR.replace("%", "%%")
 
 
 def log_printable(converter) -> None:

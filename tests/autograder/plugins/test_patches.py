@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from nbgrader import api
+from nbgrader import api, dbutil
 from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
@@ -26,6 +26,7 @@ PARAMETERS = {  # of what is replaced
     Autograde.init_assignment: ["self", "assignment_id", "student_id"],
     CourseDirectory.get_existing_timestamp: ["self", "dest_path"],
     GenerateAssignment.init_destination: ["self", "assignment_id", "student_id"],
+    dbutil.write_alembic_ini: ["alembic_ini", "db_url"],
 }
 
 

@@ -14,13 +14,16 @@ ASSIGNMENT = "explore"
 
 @pytest.fixture
 def kit(tmp_path):
-    """A course folder as a fresh clone has it: source and release, no gradebook."""
+    """A course folder as a fresh clone has it: source and release, no gradebook. Its name has what
+    is a pattern or a name to somebody: it is taken as it is.
+    """
+    root = tmp_path / "winter [2026] #1 50%"
     for folder in ("solutions", "assignments"):
-        shutil.copytree(ROOT / folder / ASSIGNMENT, tmp_path / folder / ASSIGNMENT)
-    mine = tmp_path / "assignments" / ASSIGNMENT / "runs" / "mine" / "run.json"
+        shutil.copytree(ROOT / folder / ASSIGNMENT, root / folder / ASSIGNMENT)
+    mine = root / "assignments" / ASSIGNMENT / "runs" / "mine" / "run.json"
     mine.parent.mkdir(parents=True)
     mine.write_text("{}")
-    return tmp_path
+    return root
 
 
 def cells(root):
