@@ -26,7 +26,7 @@ from utils.hand_in.pack import MANIFEST
 FILES = 2000  # of one submission
 CANDIDATES = 200  # notebooks of one submission that are looked into
 RUN = run_files.INFO  # lies in every run's folder
-AGAIN = re.compile(r"[-_ ]?\(?(\d+)\)?$")  # vae-2, vae (2), vae_2
+AGAIN = re.compile(r"[-_ ]?\(?(\d{1,3})\)?$")  # vae-2, vae (2), vae_2
 CELL = re.compile(rb'"grade_id"\s*:\s*"([^"\\]+)"')
 # Folders of programs, which may hold more files than any submission.
 PROGRAMS = {".git", ".venv", "venv", "node_modules", "site-packages", ".idea", ".vscode"}
@@ -130,7 +130,8 @@ def _chosen(found, wanted, budget: Budget, notes: list[str]) -> dict[str, str]:
             mine = bare if len(bare) == 1 else []
         if not mine:
             continue
-        known = {notebook, *(PurePosixPath(name).stem.casefold() for name in mine)}
+        paths = [PurePosixPath(part) for name in mine for part in (name, name.split("/")[0])]
+        known = {notebook, *(path.stem.casefold() for path in paths)}
         mine.sort(key=lambda name: _order(name, notebook, known, found[name]))
         best = mine[-1]
         chosen[notebook] = best
@@ -201,12 +202,15 @@ def _may_be_notebook(name: str, upload: Upload) -> bool:
 
 
 def _attempt(name: str, known: set[str]) -> int | None:
+    """Which attempt a notebook of a known name is; None for another name."""
+    path = PurePosixPath(name)
+    return _again(path, known) if path.suffix.lower() == ".ipynb" else None
+
+
+def _again(path: PurePosixPath, known: set[str]) -> int | None:
     """Of known names such as "vae": 0 for vae.ipynb, 2 for vae-2.ipynb or vae (2).ipynb; None for
     another name.
     """
-    path = PurePosixPath(name)
-    if path.suffix.lower() != ".ipynb":
-        return None
     stem = path.stem.casefold()
     number = AGAIN.search(stem)
     if number and stem[: number.start()].strip() in known:
@@ -216,13 +220,12 @@ def _attempt(name: str, known: set[str]) -> int | None:
 
 def _order(name: str, notebook: str, known: set[str], upload: Upload):
     """Later attempts are larger: by the LMS's number on the zip or the notebook, then by time, then
-    the right name first.
+    the right name first. known: names of all that may count, and of the folders they lie in.
     """
-    attempt = _attempt(name, known) or 0
+    top = PurePosixPath(PurePosixPath(name).parts[0])
+    whole = _again(top, known) if str(top) != name else None
     right = _attempt(name, {notebook}) is not None
-    top = PurePosixPath(name).parts[0]
-    whole = AGAIN.search(PurePosixPath(top).stem) if top != name else None
-    return (int(whole[1]) if whole else 0, attempt, _seconds(upload), right, name)
+    return (whole or 0, _attempt(name, known) or 0, _seconds(upload), right, name)
 
 
 def _seconds(upload: Upload) -> float:

@@ -178,6 +178,9 @@ def test_a_notebook_counts_whatever_it_is_called(files, said):
         ),
         ({"VAE (2).ipynb": NOTEBOOK, "VAE.ipynb": NOTEBOOK}, "VAE (2).ipynb", "the latest of 2"),
         ({"week3.ipynb": NOTEBOOK, "vae.ipynb": NOTEBOOK}, "vae.ipynb", "the latest of 2"),
+        ({"week3/vae.ipynb": NOTEBOOK, "vae.ipynb": NOTEBOOK}, "vae.ipynb", "the latest of 2"),
+        ({"a (2)/vae.ipynb": NOTEBOOK, "a/vae.ipynb": NOTEBOOK}, "a (2)/vae.ipynb", "latest of 2"),
+        ({"vae_20260301.ipynb": NOTEBOOK, "vae.ipynb": NOTEBOOK}, "vae.ipynb", "the latest of 2"),
         ({"my.ipynb": NOTEBOOK.decode().encode("utf-16")}, "my.ipynb", "taken as vae.ipynb"),
     ],
 )
