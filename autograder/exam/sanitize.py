@@ -25,6 +25,11 @@ FILE = 128 * 2**20  # bytes of any other file that is copied
 CELLS = 2000
 
 PICTURES = "image/png", "image/jpeg", "image/gif", "image/webp"  # that an answer may show
+OTHERS = {  # how a file begins that is none, and what it is
+    b"<": "a web page that shows one, saved in place of the file itself",
+    b"PK": "an archive",
+    b"%PDF": "a PDF of one",
+}
 KEY = "autograder"  # of the notebook metadata that tells the second pass what the first one found
 
 
@@ -52,7 +57,11 @@ def read(path: str | os.PathLike) -> NotebookNode:
         raise Unreadable(f"has {size / 2**20:.0f} MiB, more than the {LARGEST / 2**20:.0f} allowed")
     notes: list[str] = []
     with open(path, "rb") as stream:
-        raw = _parsed(_decoded(stream.read(), notes), notes)
+        data = stream.read()
+    other = next((what for begin, what in OTHERS.items() if data.lstrip().startswith(begin)), "")
+    if other:
+        raise Unreadable(f"is not a notebook: it is {other}")
+    raw = _parsed(_decoded(data, notes), notes)
     try:
         if isinstance(raw, dict) and raw.get("nbformat") in (1, 2, 3):
             raw = nbformat.convert(nbformat.from_dict(raw), 4)

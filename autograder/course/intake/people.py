@@ -70,7 +70,13 @@ class People:
     def find(self, entry: Entry) -> str:
         """Whose submission this is; Unusable where that is nobody, or not certain."""
         tried = [self._numbers.get(entry.key, set()), *map(self.by_id, entry.ids)]
-        tried += [self.by_id(entry.key), self.by_name(entry.name)]
+        keyed, named = self.by_id(entry.key), self.by_name(entry.name)
+        if keyed and named and not any(tried) and not keyed & named:  # Moodle counts submissions
+            raise Unusable(
+                f"has the number of {' and '.join(sorted(keyed))} and the name of "
+                f"{' and '.join(sorted(named))}; a --roster says who it is"
+            )
+        tried += [keyed, named]
         if not any(tried):  # a team's submission bears its name before a person's
             parts = entry.name.split("-")
             tried = [self.by_name("-".join(parts[i:])) for i in range(1, len(parts))]

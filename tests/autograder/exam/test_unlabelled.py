@@ -204,6 +204,16 @@ def test_a_merge_conflict_is_called_by_its_name(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "data, says",
+    [(b"\n<!DOCTYPE html>", "a web page"), (b"PK\3\4", "an archive"), (b"%PDF-1.7", "a PDF")],
+)
+def test_another_file_under_the_name_of_a_notebook_is_called_by_its_name(data, says, tmp_path):
+    (tmp_path / "vae.ipynb").write_bytes(data)
+    with pytest.raises(sanitize.Unreadable, match=f"is not a notebook: it is {says}"):
+        sanitize.read(tmp_path / "vae.ipynb")
+
+
+@pytest.mark.parametrize(
     "harm, note",
     [
         (lambda text: text.encode("utf-16"), ""),

@@ -87,6 +87,16 @@ def test_a_participant_without_a_name_is_anonymous(told):
         people().find(downloads.Entry(told))
 
 
+def test_a_number_that_is_somebody_elses_id_is_not_believed():
+    entry = downloads.Entry("Bob O'Hara, Jr.", "0815")
+    with pytest.raises(Unusable, match="the number of 0815 and the name of bob; a --roster"):
+        people().find(entry)
+    known = people()
+    known.learn("0815", "bob")
+    assert known.find(entry) == "bob" == people().find(downloads.Entry("Bob O'Hara, Jr.", "1"))
+    assert people().find(downloads.Entry("Somebody", "0815")) == "0815"
+
+
 def test_logins_with_underscores_are_told_apart():
     files = {
         "HW_1_an_na_attempt_2026-03-01-12-00-00_vae.ipynb": b"a",
