@@ -1,6 +1,8 @@
 """The instructor's command line: `python -m autograder COMMAND`."""
 
-from autograder.cli import main
+import sys
+
+from utils.hand_in import console
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(console.run("autograder.cli"))

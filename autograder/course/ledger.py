@@ -41,7 +41,7 @@ class Ledger:
         except OSError as error:
             raise WrongCall(f"cannot write {self.path}: {error.strerror}") from None
         try:
-            _lock(self.file)
+            hold(self.file)
         except OSError:
             self.file.close()
             raise WrongCall(f"another run grades this course (it holds {self.path})") from None
@@ -78,7 +78,7 @@ class Ledger:
             self.file.close()
 
 
-def _lock(file) -> None:
+def hold(file) -> None:
     """Hold an open file as long as this process has it open. OSError where another process does."""
     try:
         import fcntl

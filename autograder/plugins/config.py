@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 import traceback
@@ -32,13 +33,18 @@ def load_config(root: Path = ROOT):
 
 def course_config(root: Path):
     """The kit's nbgrader configuration, and the course's own on top where it has one; WrongCall as
-    in `_loaded`.
+    in `_loaded`, and where a gradebook in that folder has no address.
     """
     root = root.resolve()
     with contextlib.chdir(root):  # the configuration looks at folders below the current one
         config = load_config(root)
         if (root / "nbgrader_config.py").is_file() and root != ROOT:
             config.merge(_loaded(root))
+    if "db_url" not in config.CourseDirectory and re.search(r"\?|%[0-9A-Fa-f]{2}", str(root)):
+        raise WrongCall(
+            f"{root}: '?' and signs like '%20' in its name mean something else in the address of a "
+            "gradebook; rename the folder"
+        )
     config.CourseDirectory.root = str(root)
     return config
 

@@ -8,6 +8,7 @@ mistake was named.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -18,10 +19,12 @@ import sys
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
 
-from autograder.course import grading
+from autograder.course import grading, ledger
 from autograder.errors import Stopped
 from autograder.exam import verdict
 from autograder.plugins.config import course_config
@@ -168,16 +171,23 @@ def _shorter(cell):
 
 
 def execute(notebook, folder: Path, cells) -> None:
-    """Run some cells, given by their numbers, in a kernel of their own in `folder`; they train."""
+    """Run some cells, given by their numbers, in a kernel of their own in `folder`; they train.
+    Stopped where a cell fails.
+    """
     os.environ.pop("NBGRADER_EXECUTION", None)
     resources = {"metadata": {"path": str(folder)}}
     quiet = ["--IPKernelApp.log_level=40"]  # no warning about its own local sockets
     with tqdm(cells, unit=" cells", file=sys.stdout) as bar:
         client = Trainer(notebook, timeout=None, resources=resources, extra_arguments=quiet)
         client.bar = bar
-        with client.setup_kernel():
-            for index in bar:
-                client.execute_cell(notebook.cells[index], index)
+        try:
+            with client.setup_kernel():
+                for index in bar:
+                    client.execute_cell(notebook.cells[index], index)
+        except CellExecutionError as error:
+            raise Stopped(f"a training cell failed: {error.ename}: {error.evalue}") from None
+        except (DeadKernelError, NoSuchKernel) as error:
+            raise Stopped(f"the notebook of the reference cannot run: {error}") from None
 
 
 class Trainer(NotebookClient):
@@ -302,6 +312,23 @@ def run(assignment: str = "vae") -> int:
     """Build, hand in, grade, show; exit status 0 when the class was graded."""
     build.scripts_on_path()
     install.home_of_its_own(str(build.ROOT / "build" / "home"))
+    with alone():
+        return _run(assignment)
+
+
+@contextlib.contextmanager
+def alone():
+    """Keep a second demo out of `build/demo`; Stopped where one is running."""
+    COURSE.parent.mkdir(exist_ok=True)
+    with open(COURSE.with_suffix(".lock"), "ab") as file:
+        try:
+            ledger.hold(file)
+        except OSError:
+            raise Stopped("a demo is running in this folder; wait for its end") from None
+        yield
+
+
+def _run(assignment: str) -> int:
     sandbox = isolation()
     print("Building the student release from solutions/ …", flush=True)
     build.write_sources([assignment])

@@ -134,6 +134,14 @@ def test_what_ends_a_command_is_one_sentence(error, capsys):
     assert capsys.readouterr().err == ENDS[error][1]
 
 
+@pytest.mark.parametrize("command", ["autograder doctor", "utils.report"])
+def test_a_python_without_the_packages_says_which_has_them(command):
+    """As where the environment was not activated."""
+    without = [sys.executable, "-S", "-m", *command.split()]
+    done = subprocess.run(without, cwd=build.ROOT, capture_output=True, encoding="utf-8")
+    assert done.returncode == 2 and re.fullmatch(r"This Python .* lacks \w+\. .*\n", done.stderr)
+
+
 def test_errors_are_caught_and_printed_in_one_place():
     """Elsewhere a command raises; only scripts that run without this package end by themselves."""
     alone = {"autograder/release/install.py", "autograder/errors.py"}

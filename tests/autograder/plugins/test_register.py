@@ -50,6 +50,12 @@ def test_register_enters_every_question_and_says_so(kit, capsys):
     assert files(kit) == before
 
 
+def test_a_name_that_a_gradebooks_address_cannot_hold_is_told(tmp_path, capsys):
+    (tmp_path / "my%20course").mkdir()
+    assert main(["register", "--course-dir", str(tmp_path / "my%20course")]) == 2
+    assert "rename the folder" in capsys.readouterr().err
+
+
 def test_nbgraders_own_command_ends_well_where_the_release_exists(kit):
     before = files(kit)
     done = demo.nbgrader("generate_assignment", ASSIGNMENT, course=kit)
