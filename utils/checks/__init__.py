@@ -159,6 +159,11 @@ def shown(value) -> str:
     return f"[{', '.join(numbers + more)}]" if value.ndim else numbers[0]
 
 
+def listed(values) -> str:
+    """All numbers of a vector, such as `1, 0.333, nan`."""
+    return ", ".join(f"{value:.3g}" for value in values.tolist())
+
+
 def device_of(module):
     """Where a model's parameters live, so that a check can send its inputs there."""
     return next((p.device for p in module.parameters()), "cpu")

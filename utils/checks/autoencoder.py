@@ -17,9 +17,7 @@ from utils.checks import (
     tensor,
 )
 
-LARGE = (
-    100.0  # inputs so strong that biases do not decide the sign of an untrained network's output
-)
+LARGE = 100.0  # inputs so strong that biases do not decide the sign of an untrained network
 STAGES = ((32, 14, 14), (64, 7, 7), (128, 3, 3), (256, 1, 1))  # (channels, height, width)
 
 

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from utils.checks import check, close, require
+from utils.checks import check, close, listed, require
 
 
 @check
@@ -33,7 +33,7 @@ def digit_statistics(student):
     seven = "the three latents of digit 7 are (1, 10), (3, 10) and (5, 40), so row 7 of the"
     require(
         close(means[7], torch.tensor([3.0, 20.0])),
-        f"{seven} means should be (3, 20); yours is ({_all(means[7])}). Rows are digits, columns "
+        f"{seven} means should be (3, 20); yours is ({listed(means[7])}). Rows are digits, columns "
         "latent dimensions.",
     )
     require(
@@ -43,17 +43,13 @@ def digit_statistics(student):
     )
     require(
         close(stds[7], torch.tensor([2.0, math.sqrt(300)])),
-        f"{seven} standard deviations should be (2, 17.3); yours is ({_all(stds[7])}).",
+        f"{seven} standard deviations should be (2, 17.3); yours is ({listed(stds[7])}).",
     )
     absent = [0, 1, 3, 4, 5, 6, 8, 9]
     for name, table in zip(names, result, strict=True):
         require(
             table[absent].isnan().all(),
             f"there is no image of digit 0 in this example, so row 0 of the {name} should be NaN "
-            f"(unknown); yours is ({_all(table[0])}). The same for every digit that is absent.",
+            f"(unknown); yours is ({listed(table[0])}). The same for every digit that is absent.",
         )
     return "digit_statistics has a row a digit, divides by n - 1, and says NaN for no images."
-
-
-def _all(values):
-    return ", ".join(f"{value:.3g}" for value in values.tolist())

@@ -7,7 +7,7 @@ import numbers
 
 import torch
 
-from utils.checks import CheckFailed, check, close, require, tensor
+from utils.checks import CheckFailed, check, close, listed, require, tensor
 
 
 @check
@@ -19,7 +19,7 @@ def lerp(student):
     require(
         close(jumps, jumps[:1].expand_as(jumps)),
         "the steps of lerp are not equal: every row should differ from the row before it by the "
-        f"same vector. The lengths of your steps are {_all(jumps.norm(dim=1))}.",
+        f"same vector. The lengths of your steps are {listed(jumps.norm(dim=1))}.",
     )
     tensor(student(z0, z1, 2), (2, 3), "lerp(z0, z1, 2)", "Two steps are the two ends.")
     back = student(z1, z0, 7).flip(0)
@@ -77,19 +77,19 @@ def slerp(student):
     require(
         close(angles, angles.mean().expand_as(angles), rtol=0.01),
         "the angles between neighbouring rows of slerp should all be the same; yours, in degrees, "
-        f"are {_all(angles.rad2deg())}. The two latents of this check differ in length: turn the "
+        f"are {listed(angles.rad2deg())}. The two latents of this check differ in length: turn the "
         "direction first, then give every row its length.",
     )
     lengths = rows.norm(dim=1)
     require(
         (lengths.diff() > 0).all() == (lengths[-1] > lengths[0]),
         f"z0 has length {lengths[0]:.2f} and z1 {lengths[-1]:.2f}; the rows between them should "
-        f"go evenly from one to the other. Yours have {_all(lengths)}.",
+        f"go evenly from one to the other. Yours have {listed(lengths)}.",
     )
     middle = student(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), 3)[1]
     require(
         close(middle, torch.full((2,), math.sqrt(0.5))),
-        f"half-way from (1, 0) to (0, 1) on the circle is (0.707, 0.707), not ({_all(middle)}).",
+        f"half-way from (1, 0) to (0, 1) on the circle is (0.707, 0.707), not ({listed(middle)}).",
     )
     along = student(z0, 3 * z0, 5)
     require(
@@ -101,7 +101,7 @@ def slerp(student):
     require(
         close(relative, torch.linspace(1, 3, 5)),
         "slerp(z0, 3 * z0, 5) should be what lerp gives, because the angle is 0; the lengths of "
-        f"your rows, in units of the length of z0, are {_all(relative)}.",
+        f"your rows, in units of the length of z0, are {listed(relative)}.",
     )
     return "slerp turns by equal angles, its lengths go evenly, and angle 0 is safe."
 
@@ -149,12 +149,13 @@ def _walk(name, student, z0, z1, steps):
         f"{name} changed its arguments in place; compute new tensors instead.",
     )
     require(
-        close(rows[0], z0), f"row 0 of {name} should be z0, ({_all(z0)}), not ({_all(rows[0])})."
+        close(rows[0], z0),
+        f"row 0 of {name} should be z0, ({listed(z0)}), not ({listed(rows[0])}).",
     )
     require(
         close(rows[-1], z1),
-        f"the last row of {name} should be z1, ({_all(z1)}), not ({_all(rows[-1])}). The walk must "
-        "arrive: both ends are included.",
+        f"the last row of {name} should be z1, ({listed(z1)}), not ({listed(rows[-1])}). The walk "
+        "must arrive: both ends are included.",
     )
     return rows
 
@@ -167,7 +168,3 @@ def _accuracy(value):
     hint = " Is it a percentage, or a count?" if value > 1 else ""
     require(0 <= value <= 1, f"an accuracy lies between 0 and 1; yours is {value:g}.{hint}")
     return float(value)
-
-
-def _all(values):
-    return ", ".join(f"{value:.3g}" for value in values.tolist())

@@ -27,6 +27,7 @@ LOGVAR2 = torch.tensor([[-0.4, 0.9, 0.2], [1.0, -1.0, 0.5], [0.6, -0.8, 1.2]])
 X = torch.tensor([0.3, 0.9]).view(2, 1, 1, 1).expand(-1, 1, 28, 28)
 LOGITS = torch.tensor([1.5, -0.7]).view(2, 1, 1, 1).expand(-1, 1, 28, 28)
 LIKELIHOOD = torch.tensor([-981.108, -810.018])
+LOOK = "mu = 0, or logvar = 0. Which parts should be gone there?"
 
 
 @check
@@ -87,7 +88,7 @@ def reparametrize(sample):
 @check
 def kl_gaussian(kl):
     """kl(mu, logvar): (B,), zero only at the prior, positive, symmetric in mu, additive."""
-    _kl(kl, (MU, LOGVAR), KL, "kl_gaussian")
+    kl_values(kl, (MU, LOGVAR), KL, "`kl_gaussian`", LOOK)
     prior = kl(torch.zeros(4, 6), torch.zeros(4, 6))
     require(
         close(prior, torch.zeros(4)),
@@ -161,7 +162,7 @@ def kl_between(kl):
         not close(swapped, right),
         "These are the values of KL[2 ‖ 1]; asked for was KL[1 ‖ 2], in which z is drawn from 1.",
     )
-    _kl(kl, (*first, *second), right, "kl_between")
+    kl_values(kl, (*first, *second), right, "`kl_between`", LOOK)
     same = kl(*first, *first)
     require(close(same, torch.zeros(3)), f"Between equal Gaussians it should be 0: {shown(same)}.")
     shifted = kl(MU + 5, LOGVAR, MU2 + 5, LOGVAR2)
@@ -482,16 +483,17 @@ def iwae_bound(bound):
     return "an ELBO sample at k = 1, higher with more samples, and no overflow."
 
 
-def _kl(kl, given, right, name: str) -> None:
-    """Values of a KL on the worked examples, with a word on the usual slips."""
-    given = tuple(
-        t[:2].clone().requires_grad_() for t in given
-    )  # not square: an axis may be the wrong one
-    right = right[:2]
-    value = kl(*given)
-    look = "One value an image: sum over the latent dimensions, keep the batch."
-    tensor(value, (2,), f"`{name}` of 2 posteriors over 3 latent dimensions", look)
-    attached(value, f"`{name}`")
+def kl_values(kl, given, right, name: str, look: str) -> None:
+    """Form, gradients and values of a KL on the worked examples, with a word on the usual slips.
+
+    given: the parameters of its distributions, (3, 3) or (3, 3, 3) each; right: their KLs in nats.
+    look: where its terms are simple.
+    """
+    right = right[:2]  # two posteriors: where all is 3 by 3, an axis may be the wrong one
+    value = kl(*(t[:2].clone().requires_grad_() for t in given))
+    form = "One value an image: sum over the latent dimensions, keep the batch."
+    tensor(value, (2,), f"{name} of 2 posteriors over 3 latent dimensions", form)
+    attached(value, name)
     said = f"The worked examples have KLs of {shown(right)} nats, yours are {shown(value)}"
     slips = {
         -1.0: "the sign is wrong, and a KL is never negative",
@@ -503,11 +505,7 @@ def _kl(kl, given, right, name: str) -> None:
     }
     for ratio, slip in slips.items():
         require(not close(value, ratio * right), f"{said}: {slip}.")
-    require(
-        close(value, right),
-        f"{said}. Look at each term at a simple point: mu = 0, or logvar = 0. Which parts should "
-        "be gone there?",
-    )
+    require(close(value, right), f"{said}. Look at each term at a simple point: {look}")
 
 
 def _train(train_epoch, beta):
