@@ -19,8 +19,6 @@ NOTEBOOKS = re.compile(r"(?P<head>^\| notebook \|.*\n\|[-|]+\n)(?P<rows>(?:\| `\
 # What has another name in the zip, {name there: name here}.
 RENAMED = {"requirements.txt": "requirements-students.txt"}
 STUDENTS = "vae-course-students"  # the distribution's name; the whole kit is vae-course
-# The one place where the course's address may stand.
-ADDRESS = "pyproject.toml, [tool.course] url"
 
 
 def write(target: Path, root: Path = ROOT) -> Path:
@@ -37,7 +35,7 @@ def write(target: Path, root: Path = ROOT) -> Path:
 
 
 def course_url(root: Path = ROOT) -> str:
-    """The address of the course's page; empty where none is set."""
+    """The address of the course's page, which stands nowhere else; empty where none is set."""
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     return settings["tool"]["course"]["url"]
 

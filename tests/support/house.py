@@ -31,7 +31,6 @@ def _wing(name: str) -> str:
 
 MAY_KNOW = {_wing(w): set(map(_wing, may.split())) for w, may in _MAY_KNOW.items()}
 SHARED = {"autograder.errors"}
-FRONT = {"autograder.cli", "autograder.__main__"}  # the command line calls them all
 
 
 def modules(*packages: str) -> dict[str, Path]:

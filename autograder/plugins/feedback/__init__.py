@@ -231,8 +231,8 @@ def _ours(cell) -> bool:
     return bool(cell.metadata.get("nbgrader", {}).get("locked"))
 
 
-class ClearHiddenTests(stock.ClearHiddenTests):
-    """nbgrader's, which stops at a student's own cell that holds its mark without an end."""
+class _InOurs:
+    """nbgrader's stop at a student's own cell that holds their mark without an end."""
 
     def preprocess_cell(self, cell, resources, cell_index):
         if _ours(cell):
@@ -240,10 +240,9 @@ class ClearHiddenTests(stock.ClearHiddenTests):
         return cell, resources
 
 
-class ClearMarkScheme(stock.ClearMarkScheme):
-    """nbgrader's, in the same way."""
+class ClearHiddenTests(_InOurs, stock.ClearHiddenTests):
+    """nbgrader's, in cells that stand as they were released."""
 
-    def preprocess_cell(self, cell, resources, cell_index):
-        if _ours(cell):
-            return super().preprocess_cell(cell, resources, cell_index)
-        return cell, resources
+
+class ClearMarkScheme(_InOurs, stock.ClearMarkScheme):
+    """nbgrader's, in cells that stand as they were released."""
