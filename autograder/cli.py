@@ -173,8 +173,8 @@ def run_check(options) -> int:
     """`check QUESTION --file student.py …`: one result a file, in order."""
     import torch
 
-    from autograder.exam.check import check
-    from autograder.exam.examiner import NoBox
+    from autograder.desks.check import check
+    from autograder.exam.walls.common import NoBox
     from autograder.key import catalogue
 
     torch.set_num_threads(1)  # the children are forked: no OpenMP region may run before

@@ -59,7 +59,7 @@ def run(options) -> int:
 
     server.begin()  # it warms up while this process imports torch
     from autograder.desks import one
-    from autograder.exam.examiner import NoBox
+    from autograder.exam.walls.common import NoBox
 
     try:
         if options.to and options.to.is_dir():

@@ -17,8 +17,6 @@ from autograder.student import wire
 from autograder.student.probes import TOO_LONG
 
 GRACE = 3.0  # seconds that a process gets to stop by itself before its box is closed
-TEXT = 100_000  # characters of text in one cell's outputs
-PICTURES = 5 * 2**20  # bytes of pictures in one cell's outputs
 OUTPUTS = 500  # of one cell; ten times as many in a notebook
 OWN = 4  # processes in a box that are not the student's, at most
 LEAST_IDLE = 1.0  # seconds that any conversation may wait, while there is something left

@@ -7,7 +7,6 @@ graded cell's source is never sent to it, and every output of a graded cell is w
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import signal
@@ -16,22 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from nbformat import NotebookNode
 
-from autograder.exam import causes, sanitize, verdict
-from autograder.exam.budget import (
-    GRACE,
-    OUTPUTS,
-    PICTURES,
-    TEXT,
-    Budget,
-    Gone,
-    Meter,
-    Spent,
-    too_large,
-)
-from autograder.exam.walls.common import NoBox
+from autograder.exam import causes, received, sanitize, verdict
+from autograder.exam.budget import GRACE, Budget, Gone, Meter, Spent, too_large
 from autograder.exam.warm import Inside, Warm
 from autograder.key import catalogue, unnamed
 from autograder.key.question import Exam
@@ -39,13 +26,9 @@ from autograder.student import libraries, wire
 from autograder.student.probes import PATIENCE, TOO_LONG
 
 STARTS = 4  # processes that one submission may use up
-AGAIN = 2.0  # seconds that a cell which did not end gets where it is run once more, for what it
-# defines before
+AGAIN = 2.0  # seconds of a cell that did not end, where it is run again for what it defines before
 LEAST = 5.0  # seconds that a question gets at least, or all it asks for
-CUT = "… the rest of this notebook's output was cut …\n"
-ENDS = "error", "execute_result"
 NAMES = 100_000  # characters of file names: the order to a forked process is one packet
-MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
 @dataclass(frozen=True)
@@ -161,7 +144,7 @@ class Isolated:
             self._admit(position)
             process = self._alive()
             reply = self._converse(process, self._cell(position), self.cell_seconds)
-            outputs = clean(reply, self.budget)
+            outputs = received.outputs(reply, self.budget)
             for output in outputs:
                 if output["output_type"] == "error":
                     self._stopped(position, causes.reason(output))
@@ -206,7 +189,7 @@ class Isolated:
             request.update({f"inputs.{key}": value for key, value in inputs.items()})
             with common.seeded(inputs.get("seed", 0)):
                 board = standin.Switchboard(functions, self.budget)
-                got = evidence(self._converse(process, request, seconds, board))
+                got = received.evidence(self._converse(process, request, seconds, board))
             if got.get("error") == TOO_LONG.format(seconds):
                 self._hurry()
             return self.causes.explain(got, self.position)
@@ -356,108 +339,6 @@ class Isolated:
         return f"The notebook took more than {PATIENCE * self.limits.seconds:g} seconds in all."
 
 
-def evidence(reply: Mapping) -> dict:
-    """The evidence in an untrusted answer: arrays of numbers and plain values, texts cleaned
-    and cut.
-    """
-    return {
-        str(key)[9:200]: _plain(value)
-        for key, value in reply.items()
-        if key.startswith("evidence.")
-    }
-
-
-def _plain(value, depth: int = 0):
-    if depth > 6:
-        return None
-    if isinstance(value, np.ndarray):
-        return value if value.dtype.kind in "fiub" else None
-    if isinstance(value, str):
-        return verdict.printable(value[:2000])
-    if isinstance(value, (bool, float, type(None))):
-        return value
-    if isinstance(value, int):
-        return value if abs(value) < 2**63 else None
-    if isinstance(value, list):
-        return [_plain(item, depth + 1) for item in value[:10_000]]
-    if isinstance(value, dict):
-        return {str(k)[:200]: _plain(v, depth + 1) for k, v in list(value.items())[:1000]}
-    return None
-
-
-def clean(reply: Mapping, budget: Budget) -> list[dict]:
-    """The outputs in an untrusted answer, rebuilt: text and bitmap pictures only, and only so
-    much in a cell, and in the whole notebook.
-    """
-    outputs = reply.get("outputs")
-    outputs = outputs if isinstance(outputs, list) else []
-    left = {"text": min(TEXT, budget.text), "pictures": min(PICTURES, budget.pictures)}
-    most, before = min(OUTPUTS, budget.outputs), dict(left)
-    # What says how the cell ended is kept, whatever stands before it.
-    ends = [o for o in outputs[most:] if isinstance(o, dict) and o.get("output_type") in ENDS]
-    cleaned = [_output(output, reply, left) for output in outputs[:most] + ends[-1:]]
-    whole = budget.text > 0 and budget.outputs > 0
-    budget.text -= before["text"] - left["text"]
-    budget.pictures -= before["pictures"] - left["pictures"]
-    budget.outputs -= len(outputs[:most])
-    if whole and not (budget.text > 0 and budget.outputs > 0):
-        cleaned.append({"output_type": "stream", "name": "stdout", "text": CUT})
-    return [output for output in cleaned if output]
-
-
-def _output(output, reply, budget) -> dict | None:
-    if not isinstance(output, dict):
-        return None
-    kind = output.get("output_type")
-    if kind == "stream":
-        name = "stderr" if output.get("name") == "stderr" else "stdout"
-        text = as_shown(_text(output.get("text"), budget))
-        return {"output_type": "stream", "name": name, "text": text} if text else None
-    if kind == "error":
-        lines = output.get("traceback")
-        return {
-            "output_type": "error",
-            "ename": _text(output.get("ename"), budget),
-            "evalue": _text(output.get("evalue"), budget),
-            "traceback": [
-                _text(t, budget) for t in (lines if isinstance(lines, list) else [])[:200]
-            ],
-        }
-    if kind in ("display_data", "execute_result"):
-        sent = output.get("data")
-        sent = sent if isinstance(sent, dict) else {}
-        data = {"text/plain": _text(sent.get("text/plain"), budget)}
-        for mime, magic in MAGIC.items():
-            picture = reply.get(sent.get(mime)) if isinstance(sent.get(mime), str) else None
-            if isinstance(picture, np.ndarray) and picture.nbytes <= budget["pictures"]:
-                if picture.tobytes().startswith(magic):
-                    budget["pictures"] -= picture.nbytes
-                    data[mime] = base64.b64encode(picture.tobytes()).decode()
-        alt = output["metadata"].get("alt") if isinstance(output.get("metadata"), dict) else None
-        metadata = {"alt": _text(alt, budget)} if isinstance(alt, str) else {}
-        made = {"output_type": kind, "data": data, "metadata": metadata}
-        return made if kind == "display_data" else {**made, "execution_count": None}
-    return None
-
-
-def as_shown(text: str) -> str:
-    """Text without what a progress bar has overwritten: of each line, what stands behind its last
-    carriage return, but for one that belongs to the line's end.
-    """
-    *lines, last = text.split("\n")
-    kept = []
-    for line in lines:
-        body, end = (line[:-1], "\r") if line.endswith("\r") else (line, "")
-        kept.append(body.rpartition("\r")[2] + end)
-    return "\n".join([*kept, last.rpartition("\r")[2]])
-
-
-def _text(value, budget) -> str:
-    text = verdict.printable(value[: budget["text"]], keep="\r") if isinstance(value, str) else ""
-    budget["text"] -= len(text)
-    return text
-
-
 def _ended(status: int | None) -> str:
     if status is None:
         return "Your code ended its process."
@@ -496,17 +377,3 @@ def files_of(folder: Path, most: int) -> tuple[list[str], list[str]]:
                 size += path.stat().st_size
                 names.append(name)
     return names, left_out
-
-
-__all__ = [
-    "Cell",
-    "Examined",
-    "Gone",
-    "Isolated",
-    "NoBox",
-    "cells_of",
-    "clean",
-    "evidence",
-    "examine",
-    "files_of",
-]

@@ -53,8 +53,8 @@ class Limits:
     memory: bytes, of each process and of all together. disk: bytes written, in all, which may be
     memory too. file: bytes of one file.
     cell_seconds, seconds: of computing, in a cell and in the whole submission; by the clock it may
-    be `student.PATIENCE` times as long. cpu_seconds: of computing in one process, kept by the
-    kernel.
+    be `student.probes.PATIENCE` times as long. cpu_seconds: of computing in one process, kept by
+    the kernel.
     The rest is kept by the examiner (`exam.budget`), each in the whole submission. idle_seconds: of
     waiting while nothing computes. examiner_seconds: of computing on the examiner's side. cells: of
     the student's own code. text, pictures: characters and bytes that are shown. received: bytes of

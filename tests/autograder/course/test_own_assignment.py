@@ -9,9 +9,8 @@ from nbgrader.apps import NbGraderAPI
 
 from autograder.course import grading, report
 from autograder.course.course import Course
-from autograder.exam import verdict
+from autograder.exam import received, verdict
 from autograder.exam.budget import OUTPUTS, Budget
-from autograder.exam.examiner import clean
 from autograder.exam.walls.common import Limits
 from autograder.plugins.config import ROOT, load_config, scripts_on_path
 from autograder.release import build
@@ -136,7 +135,7 @@ def test_no_flood_of_outputs_washes_a_failed_test_away():
     for outputs in (0, 1000):
         budget = Budget(Limits())
         budget.outputs = outputs
-        cleaned = clean({"outputs": [*many, failed]}, budget)
+        cleaned = received.outputs({"outputs": [*many, failed]}, budget)
         assert verdict.of_test("t", 2.0, cleaned, "landlock")["score"] == 0
 
 

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograder.exam import examiner, standin
+from autograder.exam import examiner, received, standin
 from autograder.exam.budget import Budget
 from autograder.exam.examiner import Cell
 from autograder.exam.walls import groups
@@ -169,7 +169,7 @@ def test_six_long_lines_cost_the_grader_next_to_nothing(examine):
 @given(st.text("ab\r\n", max_size=12))
 @settings(deadline=None, max_examples=300)
 def test_what_a_progress_bar_has_overwritten_is_gone(text):
-    assert examiner.as_shown(text) == re.sub(r"[^\n\r]*\r(?!\n)", "", text)
+    assert received.as_shown(text) == re.sub(r"[^\n\r]*\r(?!\n)", "", text)
 
 
 def test_a_message_of_a_hundred_thousand_arrays_is_not_read():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from autograder.exam import examiner, standin
+from autograder.exam import examiner, received, standin
 from autograder.exam.budget import Budget
 from autograder.exam.examiner import Cell
 from autograder.exam.walls.common import Limits
@@ -262,7 +262,7 @@ def test_a_thousand_long_names_are_no_trouble(examine, tmp_path):
 
 
 def test_untrusted_evidence_is_made_plain():
-    got = examiner.evidence(
+    got = received.evidence(
         {
             "evidence.a": "\x1b[1m",
             "evidence.b": 10**400,
