@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from utils import autograding, graph, runs
+from utils import autograding, graph, runs, shell
 
 
 class TrainingError(runs.RunError):
@@ -483,9 +483,8 @@ def _explain_in_notebooks():
 
     The loop body belongs to the student, so only IPython sees what was raised in it.
     """
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None:
-        shell.set_custom_exc((KeyboardInterrupt, MemoryError, RuntimeError), _explain)
+    if (ipython := shell()) is not None:
+        ipython.set_custom_exc((KeyboardInterrupt, MemoryError, RuntimeError), _explain)
 
 
 def _explain(shell, kind, error, traceback, tb_offset=None):

@@ -19,12 +19,12 @@ from nbformat import NotebookNode
 
 from autograder.exam import unlabelled
 from autograder.key import catalogue
+from utils.hand_in.answers import PICTURES
+from utils.hand_in.notebook import LARGEST
 
-LARGEST = 32 * 2**20  # bytes of a notebook file
 FILE = 128 * 2**20  # bytes of any other file that is copied
 CELLS = 2000
 
-PICTURES = "image/png", "image/jpeg", "image/gif", "image/webp"  # that an answer may show
 OTHERS = {  # how a file begins that is none, and what it is
     b"<": "a web page that shows one, saved in place of the file itself",
     b"PK": "an archive",

@@ -14,7 +14,7 @@ from jinja2 import pass_context
 from latex2mathml.converter import convert
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from autograder.exam import sanitize
+from utils.hand_in.answers import PICTURES
 
 LONGEST = 20_000  # characters that are read as Markdown; more is shown as plain text
 BUDGET = 30.0  # seconds of reading one notebook's Markdown; the rest is shown as plain text
@@ -30,7 +30,7 @@ ATTRIBUTES = frozenset(
     "type width".split()
 )
 _EMBEDDED = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,([A-Za-z0-9+/=\s]+)")
-_ATTACHED = re.compile(r'src="attachment:([^"]*)"')
+ATTACHED = re.compile(r'src="attachment:([^"]*)"')
 _PLACE = "\ue000{}\ue001"  # where a formula goes; both characters are taken out of what comes in
 
 
@@ -38,7 +38,7 @@ def pictures(source: str, attachments=None) -> tuple[str, dict[str, tuple[str, s
     """Markdown in which every picture is an attachment, and these: {name: (type, base64)}."""
     found = {}
     for name, bundle in (attachments or {}).items():
-        for kind in sanitize.PICTURES:
+        for kind in PICTURES:
             if kind in bundle:
                 found[name] = kind, bundle[kind]
     pasted = 0
@@ -100,7 +100,7 @@ def in_place(source: str, attachments, resources: dict, address=embedded) -> str
     if resources.get(SPENT, 0) > BUDGET:
         return _as_it_is(source)
     page = html(source, raw=True)
-    made = _ATTACHED.sub(lambda m: f'src="{address(*found.get(m[1], (None, None)))}"', page)
+    made = ATTACHED.sub(lambda m: f'src="{address(*found.get(m[1], (None, None)))}"', page)
     resources[SPENT] = resources.get(SPENT, 0) + time.process_time() - before
     return made
 

@@ -55,7 +55,7 @@ class Cell:
         """What its last run ended with, in a line; "" where it ended well."""
         for output in self.outputs:
             if output.get("output_type") == "error":
-                said = _text(output.get("evalue")).strip() or _text(output.get("ename"))
+                said = text(output.get("evalue")).strip() or text(output.get("ename"))
                 return said.splitlines()[0] if said else "an error"
         return ""
 
@@ -127,8 +127,8 @@ def read(path) -> Notebook:
     return Notebook(
         path,
         made,
-        _text(course.get("assignment")),
-        [_text(name) for name in released] if isinstance(released, list) else [],
+        text(course.get("assignment")),
+        [text(name) for name in released] if isinstance(released, list) else [],
         runs,
         {
             run: goal
@@ -154,9 +154,9 @@ def _cell(number: int, raw: dict) -> Cell:
     executed, outputs = raw.get("execution_count"), raw.get("outputs")
     return Cell(
         number,
-        _text(raw.get("cell_type")),
-        _text(raw.get("source")).replace("\r\n", "\n").replace("\r", "\n"),  # as in the release
-        _text(about.get("grade_id")),
+        text(raw.get("cell_type")),
+        text(raw.get("source")).replace("\r\n", "\n").replace("\r", "\n"),  # as in the release
+        text(about.get("grade_id")),
         about,
         metadata,
         executed if isinstance(executed, int) else None,
@@ -169,14 +169,13 @@ def _dict(value) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value) -> str:
-    """Notebooks hold text as a string or a list of lines; halves of characters are replaced."""
+def text(value) -> str:
+    """As a string what a notebook holds as one or as a list of lines; halves of characters are
+    replaced.
+    """
     if isinstance(value, list):
         value = "".join(part for part in value if isinstance(part, str))
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
-
-
-text = _text  # of an output, for those who look into one
 
 
 def locate(where="", holding: str = "") -> Path:

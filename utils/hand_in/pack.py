@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from utils import autograding, run_files
+from utils import autograding, shell
 from utils.hand_in import notebook, preflight
 from utils.hand_in.files import replacing
+from utils.run_files import GRAPH, NEEDED
 
-RUN_FILES = *run_files.NEEDED, run_files.GRAPH
 MANIFEST = "manifest.json"
 
 
@@ -72,7 +72,7 @@ def pack(where="", target=None) -> Packed:
     except notebook.Unreadable as problem:
         raise CannotSubmit(f"nothing was packed: {path} {problem}") from None
     name = nb.assignment or path.stem
-    packed = {f"{name}.ipynb": path} | run_files(nb)
+    packed = {f"{name}.ipynb": path} | graded_runs(nb)
     target = Path(target) if target else path.parent / f"{name}-submission.zip"
     try:
         write(target, name, packed)
@@ -100,20 +100,18 @@ def in_notebook(where=""):
     """`make`, as the cell of a notebook: saved first where the front end can, else it says so."""
     if autograding():
         return None
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    ipython = shell()
     try:
-        if shell is None or not hasattr(shell, "kernel"):
+        if not hasattr(ipython, "kernel"):
             make(where)
             return None
         packed = pack(where)
-    except (
-        CannotSubmit
-    ) as problem:  # no error: in a notebook that is run as a whole all else is done
-        print(problem)
+    except CannotSubmit as problem:
+        print(problem)  # an error would end a notebook that is run as a whole
         return None
     from utils.hand_in import saver
 
-    preflight.unsaved(packed.result, shell.execution_count)
+    preflight.unsaved(packed.result, ipython.execution_count)
     packed.note = (
         "This is the notebook as it was last saved. The same in a terminal, anywhere: "
         f'"{sys.executable}" -m utils.submit "{packed.result.path.parent.resolve()}"'
@@ -121,13 +119,13 @@ def in_notebook(where=""):
     return saver.Preflight(packed, lambda: pack(where))
 
 
-def run_files(nb: notebook.Notebook) -> dict[str, Path]:
+def graded_runs(nb: notebook.Notebook) -> dict[str, Path]:
     """{name in the submission: file} of all runs that are graded."""
     wanted = dict.fromkeys(run for runs in nb.runs.values() for run in runs)
     files = {
         f"runs/{run}/{file}": nb.path.parent / "runs" / run / file
         for run in wanted
-        for file in RUN_FILES
+        for file in (*NEEDED, GRAPH)
     }
     return {name: path for name, path in files.items() if path.is_file()}
 

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import html
 import math
-import os
 import re
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from utils import run_files
+from utils import autograding, shell
 from utils.hand_in import answers, elsewhere, notebook
-from utils.run_files import RunError, RunFiles
+from utils.run_files import NEEDED, RunError, RunFiles
 
 FEW = 5_000  # images; who trains on fewer has usually forgotten to take them all again
-SHOWN = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # pictures of an answer
 LISTED = 12  # findings of one kind that are named one by one
 
 
@@ -210,7 +208,7 @@ def _answers(result, nb):
             )
         for picture, bundle in answer.cell.attachments.items():
             kinds = list(bundle) if isinstance(bundle, dict) else []
-            if not set(kinds) & SHOWN:
+            if not set(kinds) & set(answers.PICTURES):
                 result.look.append(
                     f"the picture {picture} in the answer {answer.id} is of a kind that is not "
                     "shown to who grades it: paste it as PNG"
@@ -256,7 +254,7 @@ def run_problem(folder: Path) -> str:
     """What is wrong with the folder of a run that should be handed in, or ""."""
     if not folder.is_dir():
         return f"is missing (runs/{folder.name})"
-    lacking = [file for file in run_files.NEEDED if not (folder / file).is_file()]
+    lacking = [file for file in NEEDED if not (folder / file).is_file()]
     if lacking:
         return f"lacks {lacking[0]}"
     try:
@@ -329,16 +327,16 @@ def check(where=""):
     where  an assignment's name, a folder or a file; by default the notebook that this is called in,
            which is saved first where the front end allows it
     """
-    if os.environ.get("NBGRADER_EXECUTION") == "autograde":
+    if autograding():
         return None
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is None or not hasattr(shell, "kernel"):
+    ipython = shell()
+    if not hasattr(ipython, "kernel"):
         print(look(where))
         return None
     from utils.hand_in import saver
 
     result = look(where)
-    unsaved(result, shell.execution_count)
+    unsaved(result, ipython.execution_count)
     return saver.Preflight(result, lambda: look(where))
 
 

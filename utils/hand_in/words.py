@@ -2,9 +2,8 @@
 
 Words are what stands between spaces and has a letter or a digit in it. Where a language writes none
 between words, two characters of Chinese or Japanese count as one, and five of Thai, Lao, Khmer or
-Burmese, which is about what a word has. A formula is one word;
-pictures, the addresses of links and HTML tags count nothing, and neither does the line that came
-with the cell.
+Burmese, which is about what a word has. A formula is one word; pictures, the addresses of links and
+HTML tags count nothing, and neither does the line that came with the cell.
 """
 
 import re

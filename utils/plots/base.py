@@ -4,14 +4,13 @@ import base64
 import html
 import io
 import re
-import sys
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from utils import autograding
+from utils import autograding, shell
 
 # Okabe and Ito's colours without the yellow, which is hard to see on white; lines also differ in
 # dash, and classes in marker and a label, so nothing is said by colour alone.
@@ -52,7 +51,7 @@ class Shown:
 
 def show_now(made):
     """Show a figure where a notebook is open; returns it."""
-    if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
+    if shell() is not None:
         made._ipython_display_()
     return made
 

@@ -131,11 +131,9 @@ def ahead(desk: Desk) -> None:
 @lru_cache(maxsize=2000)
 def _html(source: str, key: str) -> str:
     """An answer as HTML; its pictures come from this server, one by one."""
-    made = prose.html(source)
-    return re.sub(
-        r'src="attachment:([^"]*)"',
+    return prose.ATTACHED.sub(
         lambda m: f'loading="lazy" src="/picture/{key}/{quote(unquote(m[1]), safe="")}"',
-        made,
+        prose.html(source),
     )
 
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autograder.exam import sanitize
 from autograder.key import catalogue
 from tests.utils.conftest import RELEASE, finished, worth
 from utils.hand_in import notebook, preflight
@@ -148,10 +147,6 @@ def test_a_renamed_notebook_and_a_newer_copy(course):
 def test_a_missing_notebook_in_a_terminal(tmp_path, capsys):
     assert preflight.main([str(tmp_path / "vae")]) == 1
     assert "everything" in capsys.readouterr().out
-
-
-def test_the_grader_reads_as_much_as_students_are_told():
-    assert notebook.LARGEST == sanitize.LARGEST
 
 
 ODD = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9)
