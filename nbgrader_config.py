@@ -8,6 +8,8 @@ import autograder
 from autograder.plugins.config import scripts_on_path
 from autograder.plugins.patches import read_dates, read_paths
 from autograder.plugins.register import when_skipped
+from utils import checks
+from utils.hand_in import words
 
 c = get_config()  # noqa: F821  (given by nbgrader)
 ROOT = Path.cwd()
@@ -22,10 +24,9 @@ c.CourseDirectory.release_directory = "assignments"
 
 # A stub parses and says what to do when it is run.
 c.ClearSolutions.code_stub = {
-    "python": "# YOUR CODE HERE\n"
-    'raise NotImplementedError("write this step, then run the check in the next cell")'
+    "python": f'# YOUR CODE HERE\nraise NotImplementedError("{checks.STUB}")'
 }
-c.ClearSolutions.text_stub = "YOUR ANSWER HERE"
+c.ClearSolutions.text_stub = words.STUB
 c.ClearMarkScheme.enforce_metadata = False  # rubrics stand in read-only cells, not in task cells
 c.GenerateAssignment.post_convert_hook = "autograder.release.build.clean_release"
 when_skipped()  # `generate_assignment` tells the gradebook about a release that exists, too

@@ -197,7 +197,7 @@ def run_check(options) -> int:
 
 
 def run_questions(options) -> int:
-    """`questions`: id, points, title, extra credit, of code questions and inline questions."""
+    """`questions`: id, points, title, extra credit, of questions in code and in words."""
     from autograder.key import catalogue
 
     rows = []

@@ -212,7 +212,7 @@ def four(options):
 
 
 @torch.no_grad()
-def on_test(encode, decode, x, beta=1.0):
+def on_test(encode, decode, x):
     """Reconstruction and KL (nats per image) and squared error per pixel of test images."""
     vae = masters.definitions("vae")
     torch.manual_seed(0)

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import hmac
 import json
-import re
 import secrets
 import tempfile
 import threading

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from autograder.key.autoencoder.encoder import STAGES
 from autograder.key.kinds.network import network
+from utils.checks.autoencoder import STAGES
 
 
 class Decoder(nn.Module):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from autograder.key.kinds.network import blobs, network
-
-STAGES = ((32, 14, 14), (64, 7, 7), (128, 3, 3), (256, 1, 1))
+from utils.checks.autoencoder import STAGES
 
 
 class Encoder(nn.Module):

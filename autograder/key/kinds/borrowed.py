@@ -4,8 +4,7 @@ A fresh network of the answer is shown strange images (see `kit`), and latents n
 Its codes of the images, or its steps from one picture to the next, are the kit's when they are
 linear combinations of one kit network's: then no order, sign, scale or rotation of the latents and
 no small noise on the weights hides it. What a network that was not trained on the kit's images
-computes is nowhere near: see
-`python -m benchmarks.copies networks`.
+computes is nowhere near: see `python -m benchmarks.copies networks`.
 """
 
 from __future__ import annotations
@@ -18,14 +17,13 @@ from autograder.key.kinds import kit
 
 CODES, STEPS = 0.85, 0.7  # of what is explained, 1 at most; see docs/benchmarks.md
 EACH = 24  # images of a kind
-KINDS = 5
 SHORT = 0.1  # of the latents: so near to the origin a decoder is nearly linear
 
 
 def images(rng) -> dict:
     """Inputs of a probe that has images coded: strange ones, drawn anew, kind after kind."""
     places = np.concatenate(
-        [kind * kit.EACH + rng.choice(kit.EACH, EACH, replace=False) for kind in range(KINDS)]
+        [kind * kit.EACH + rng.choice(kit.EACH, EACH, replace=False) for kind in range(kit.KINDS)]
     )
     return {"own places": places.tolist(), "own x": kit.strange()[places]}
 
@@ -50,7 +48,7 @@ def taken(got, inputs) -> str | None:
 def codes_alike(got, inputs) -> dict[str, float]:
     """{kit's network: which share of the best explained dimension of the codes it explains}."""
     codes, places = got.get("own codes"), inputs.get("own places")
-    if codes is None or len(codes) != KINDS * EACH:
+    if codes is None or len(codes) != kit.KINDS * EACH:
         return {}
     codes = np.reshape(codes, (len(codes), -1))
     return {n: _codes_explained(codes, theirs[places]) for n, (theirs, _) in _networks().items()}
@@ -83,7 +81,7 @@ def _codes_explained(codes, theirs) -> float:
 
 
 def _centred(codes) -> np.ndarray:
-    codes = np.asarray(codes, float).reshape(KINDS, EACH, -1)
+    codes = np.asarray(codes, float).reshape(kit.KINDS, EACH, -1)
     return codes - codes.mean(1, keepdims=True)
 
 

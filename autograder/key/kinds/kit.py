@@ -4,7 +4,7 @@ A run is shown images that no training has ever seen: waves, noise, negatives, d
 What it decodes from the mean codes of those is its own: two networks that were trained apart agree
 there only roughly, however alike their test images look, and a copy agrees closely, in whatever
 order, scale or sign its hidden units and latents are kept. How far the two lie apart is measured by
-`python benchmarks/thresholds.py --copies`.
+`python -m benchmarks.copies`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from functools import cache
 import numpy as np
 
 SAME = 0.75  # of the likeness, 1 at most; see docs/benchmarks.md
+KINDS = 5  # of strange images
 EACH = 48  # images of a kind
 SEED = 20131220
 
 
 @cache
 def strange() -> np.ndarray:
-    """Five kinds of images that are no digits, one kind after the other, (5 · EACH, 1, 28, 28)."""
+    """Images that are no digits, one kind after the other, (KINDS · EACH, 1, 28, 28) in [0, 1]."""
     from utils import data
 
     rng = np.random.default_rng(SEED)
@@ -42,12 +43,12 @@ def strange() -> np.ndarray:
 
 
 def likeness(logits, others) -> float:
-    """Correlation of what two runs decode from `strange`, (5 · EACH, 784) each: the mean over the
-    kinds, each pixel taken from its mean over that kind. Whoever always decodes one picture is like
-    nobody.
+    """Correlation of what two runs decode from `strange`, (KINDS · EACH, 784) each: the mean over
+    the kinds, each pixel taken from its mean over that kind. Whoever always decodes one picture is
+    like nobody.
     """
     found = []
-    for kind in range(len(logits) // EACH):
+    for kind in range(KINDS):
         rows = slice(kind * EACH, (kind + 1) * EACH)
         a, b = (part[rows] - part[rows].mean(0) for part in (logits, others))
         size = np.linalg.norm(a) * np.linalg.norm(b)
@@ -69,7 +70,7 @@ def networks() -> dict[str, tuple[dict, dict]]:
 
 @cache
 def decoded() -> dict[str, np.ndarray]:
-    """{name: what the kit's run of that name decodes from `strange`, (5 · EACH, 784)}."""
+    """{name: what the kit's run of that name decodes from `strange`, (KINDS · EACH, 784)}."""
     import torch
 
     from utils import graph
@@ -84,7 +85,7 @@ def decoded() -> dict[str, np.ndarray]:
 
 
 def recognised(logits) -> str | None:
-    """The name of the kit's run that decodes `strange` like this, (5 · EACH, 784); else None."""
+    """The name of the kit's run that decodes `strange` so, (KINDS · EACH, 784); None of no run."""
     alike = {name: likeness(logits, others) for name, others in decoded().items()}
     best = max(alike, key=lambda name: alike[name], default=None)
     return best if best and alike[best] > SAME else None
