@@ -14,7 +14,7 @@ from autograder.ask import interview, pool, sheets
 from autograder.ask.item import Item
 from autograder.course.course import Course, digest_of
 from autograder.errors import WrongCall
-from autograder.exam import examiner, sanitize, verdict, warm
+from autograder.exam import examiner, sanitize, unlabelled, verdict, warm
 from autograder.key import catalogue
 from autograder.letter.language import ENGLISH
 from autograder.plugins import feedback
@@ -128,9 +128,7 @@ def _asked(course: Course, student: str, name: str, seed: int) -> Asked:
             continue
         graded = {catalogue.grade_id(question) for question in catalogue.of(course.assignment)}
         cells = [
-            examiner.Cell(
-                "" if c.metadata.get("nbgrader", {}).get("grade_id") in graded else c.source
-            )
+            examiner.Cell("" if unlabelled.label_of(c) in graded else c.source)
             for c in found.cells
             if c.cell_type == "code"
         ]

@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 
 from autograder.course.intake import submission as intake
 from autograder.errors import WrongCall
-from autograder.exam import examiner, sanitize, verdict, warm
+from autograder.exam import examiner, sanitize, unlabelled, verdict, warm
 from autograder.exam.walls.scratch import Scratch
 from autograder.key import catalogue, points
 
@@ -252,7 +252,7 @@ def _other(notebook, assignment: str | None) -> str:
 
 
 def _names(notebook) -> set[str]:
-    return {cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells} - {None}
+    return {label for cell in notebook.cells if (label := unlabelled.label_of(cell))}
 
 
 def _examined(submission: Submission, seed: int):

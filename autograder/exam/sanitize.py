@@ -280,7 +280,7 @@ def _counting(cells, known) -> dict[str, NotebookNode]:
     """
     kept, edited = {}, set()
     for cell in cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        name = unlabelled.label_of(cell)
         if name in known:
             changed = cell.source.strip() != known[name].source.strip()
             if changed or name not in edited:

@@ -21,7 +21,7 @@ def recognise(cells: list[NotebookNode], known: Mapping[str, NotebookNode], warn
     cells: of a submission; changed in place. known: see `sanitize.restore`. warn(format, *values)
     is told what was done.
     """
-    there = set(map(_name, cells))
+    there = set(map(label_of, cells))
     lost = [name for name in known if name not in there]
     answers = [name for name in known if _is_answer(known[name])]
     if lost:
@@ -65,7 +65,7 @@ def _by_names(steps, known, name):
     if known[name].cell_type != "code" or known[name].metadata.nbgrader.locked:
         return NOTHING
     asked = defines(known[name].source)
-    own = (cell for cell, names in reversed(steps) if asked & names and _name(cell) not in known)
+    own = (cell for cell, names in reversed(steps) if asked & names and label_of(cell) not in known)
     return next(((cell, "what it defines") for cell in own), NOTHING)
 
 
@@ -96,10 +96,10 @@ def _apart(cells, known, name) -> None:
     or behind other text.
     """
     rubric, header = _rubric(known, name), _header(known[name])
-    for cell in [c for c in cells if rubric and _name(c) == rubric]:
+    for cell in [c for c in cells if rubric and label_of(c) == rubric]:
         released = as_released(known[rubric])
         _split(cells, cell, released, _added(cell.source, released))
-    if header and all(_name(cell) != name for cell in cells):
+    if header and all(label_of(cell) != name for cell in cells):
         for cell in _own(_between(cells, known, name), known):
             above, found, below = cell.source.partition(f"\n{header}\n")
             if found and cell.cell_type == "markdown":
@@ -142,7 +142,7 @@ def _join(cells, known, name, warn) -> None:
     for place in range(len(cells) - 1, 0, -1):
         cell, piece = cells[place - 1 : place + 1]
         copy = header and piece.source.strip().startswith(header)
-        if _name(cell) == _name(piece) == name and not copy:
+        if label_of(cell) == label_of(piece) == name and not copy:
             cell.source = f"{cell.source}\n\n{piece.source}".strip()
             if "attachments" in piece:
                 cell.setdefault("attachments", NotebookNode()).update(piece.attachments)
@@ -152,7 +152,7 @@ def _join(cells, known, name, warn) -> None:
 
 def _gather(cells, known, name, warn) -> None:
     """Put texts that stand in cells of their own beside an answer into it."""
-    places = [n for n, cell in enumerate(cells) if _name(cell) == name]
+    places = [n for n, cell in enumerate(cells) if label_of(cell) == name]
     if len(places) != 1:  # deleted, or there twice: the one that was edited counts
         return
     answer, place = cells[places[0]], places[0]
@@ -180,7 +180,7 @@ def _neighbours(cells, known, name) -> tuple[int | None, int | None]:
     above = below = None
     label = _rubric(known, name)
     if label:
-        above = next((n for n, cell in enumerate(cells) if _name(cell) == label), None)
+        above = next((n for n, cell in enumerate(cells) if label_of(cell) == label), None)
     asks = f'"{name.replace("-", ".", 1)}"'
     for n, cell in enumerate(cells):
         if cell.cell_type == "code" and asks in cell.source and (above is None or n > above):
@@ -204,7 +204,7 @@ def _texts(cells, known, first: int, last: int | None) -> list[NotebookNode]:
     found = []
     for cell in cells[first:last]:
         heading = last is None and cell.source.lstrip().startswith("#")
-        if cell.cell_type == "code" or _name(cell) in known or heading:
+        if cell.cell_type == "code" or label_of(cell) in known or heading:
             break
         if cell.source.strip():
             found.append(cell)
@@ -214,17 +214,18 @@ def _texts(cells, known, first: int, last: int | None) -> list[NotebookNode]:
 def _between(cells, known, name) -> list[NotebookNode]:
     """The cells between the last known one above an answer and the first known one below it."""
     order = list(known)
-    place = {_name(cell): n for n, cell in enumerate(cells)}
+    place = {label_of(cell): n for n, cell in enumerate(cells)}
     above = [place[n] for n in order[: order.index(name)] if n in place]
     below = [place[n] for n in order[order.index(name) + 1 :] if n in place]
     return cells[max(above, default=-1) + 1 : min(below, default=len(cells))]
 
 
 def _own(cells, known) -> list[NotebookNode]:
-    return [cell for cell in cells if _name(cell) not in known]
+    return [cell for cell in cells if label_of(cell) not in known]
 
 
-def _name(cell) -> str | None:
+def label_of(cell) -> str | None:
+    """What nbgrader calls a cell, its `grade_id`; None where it calls it nothing."""
     return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 

@@ -1,4 +1,4 @@
-"""The inline questions, answered in words and graded by a person: points and word limits.
+"""The questions that are answered in words and graded by a person: points and word limits.
 
 Question text, mark scheme and model answer stand in the master notebooks,
 `solutions/<assignment>.py`.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Written:
-    """One inline question. words: the limit, told to the student; points: given by hand."""
+    """A question in words. words: the limit, told to the student; points: given by hand."""
 
     id: str
     points: float = float("nan")  # what is missing is told of, see `catalogue.consistent`

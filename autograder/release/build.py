@@ -22,6 +22,7 @@ import jupytext
 import nbformat
 
 from autograder.errors import Stopped
+from autograder.exam import sanitize, unlabelled
 from autograder.key import catalogue
 from autograder.key.catalogue import grade_id
 from autograder.letter.language import Language
@@ -31,7 +32,6 @@ from autograder.release import promises
 from utils.hand_in.words import STUB
 
 LEFT_BEHIND = ("runs", "report.*", "*-submission.zip", ".ipynb_checkpoints", "__pycache__")
-ROLES = ("solution", "check", "test", "rubric", "answer")
 TEST_CELL = """\
 # {what}
 ### BEGIN HIDDEN TESTS
@@ -67,8 +67,8 @@ def source_notebook(path: Path, published=None) -> nbformat.NotebookNode:
         role = cell.metadata.get("role")
         if role is not None and role not in ROLES:
             raise MasterError(f"{path.name}: unknown role {role!r}; there are {', '.join(ROLES)}")
-        made = globals()[f"_{role}"](cell, path) if role else _plain(cell)
-        name = made.metadata.get("nbgrader", {}).get("grade_id")
+        made = ROLES[role](cell, path) if role else _plain(cell)
+        name = unlabelled.label_of(made)
         made.id = _unique(name or hashlib.sha1(made.source.encode()).hexdigest()[:12], seen)
         notebook.cells.append(made)
     notebook.metadata["course"] = {
@@ -135,10 +135,9 @@ def filled(path: Path) -> str:
 
 
 def _plain(cell):
-    new = (
-        nbformat.v4.new_markdown_cell if cell.cell_type == "markdown" else nbformat.v4.new_code_cell
-    )
-    return new(cell.source)
+    if cell.cell_type == "markdown":
+        return nbformat.v4.new_markdown_cell(cell.source)
+    return nbformat.v4.new_code_cell(cell.source)
 
 
 def _graded(cell, grade_id: str, *, grade=False, solution=False, locked=False, points=None):
@@ -201,6 +200,15 @@ def _answer(cell, path):
     return made
 
 
+ROLES = {
+    "solution": _solution,
+    "check": _check,
+    "test": _test,
+    "rubric": _rubric,
+    "answer": _answer,
+}
+
+
 @cache
 def _spoken() -> Language:
     """The course's language, as its letters have it."""
@@ -210,7 +218,7 @@ def _spoken() -> Language:
 def _written(cell, path):
     name = cell.metadata.get("question", "")
     if name not in catalogue.WRITTEN:
-        raise MasterError(f"{path.name}: no inline question {name!r}")
+        raise MasterError(f"{path.name}: no question in words {name!r}")
     return catalogue.WRITTEN[name]
 
 
@@ -242,7 +250,7 @@ def _lint(notebook, path: Path, assignment: str) -> None:
         raise MasterError(f'{path.name}: used twice: {", ".join(sorted(doubled))}; give id="…"')
     wanted = {grade_id(q) for q in catalogue.of(assignment)}
     wanted |= {grade_id(w.id) for w in catalogue.WRITTEN.values() if w.assignment == assignment}
-    graded = {c.metadata.nbgrader.grade_id for c in notebook.cells if _is(c, "grade")}
+    graded = {c.metadata.nbgrader.grade_id for c in notebook.cells if sanitize.is_grade(c)}
     if graded != wanted:
         for name in sorted(wanted - graded):
             question = catalogue.question_id(name)
@@ -266,14 +274,14 @@ def _lint(notebook, path: Path, assignment: str) -> None:
         except SyntaxError as error:
             said = f"{error.msg}, line {error.lineno} of {cell.source[:60]!r}"
             raise MasterError(f"{path.name}: a cell does not parse: {said}") from None
-        if _is(cell, "solution"):
+        if sanitize.is_solution(cell):
             if "### BEGIN SOLUTION" not in cell.source:
                 raise MasterError(
                     f"{path.name}: solution cell without a region: {cell.source[:60]!r}"
                 )
             after = [c for c in notebook.cells[position + 1 :] if c.cell_type == "code"][:1]
-            name = after[0].metadata.get("nbgrader", {}).get("grade_id", "") if after else ""
-            if not name.startswith("check-"):
+            name = unlabelled.label_of(after[0]) if after else None
+            if not (name or "").startswith("check-"):
                 raise MasterError(f"{path.name}: no visible check under {cell.source[:60]!r}")
 
 
@@ -286,15 +294,11 @@ def _regions(cell, path: Path) -> None:
                 f"{path.name}: {begun} times `### BEGIN {region}` and {ended} times `### END "
                 f"{region}` in one cell: {cell.source[:60]!r}"
             )
-    if "### BEGIN SOLUTION" in cell.source and not _is(cell, "solution"):
+    if "### BEGIN SOLUTION" in cell.source and not sanitize.is_solution(cell):
         raise MasterError(
             f'{path.name}: a solution in a cell without role="solution" or role="answer": '
             f"{cell.source[:60]!r}"
         )
-
-
-def _is(cell, key: str) -> bool:
-    return bool(cell.metadata.get("nbgrader", {}).get(key))
 
 
 def _without_magics(source: str) -> str:

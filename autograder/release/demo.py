@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from autograder.course import grading, ledger
 from autograder.errors import Stopped
-from autograder.exam import verdict
+from autograder.exam import sanitize, unlabelled, verdict
 from autograder.plugins.config import course_config
 from autograder.release import build, install
 
@@ -203,8 +203,7 @@ class Trainer(NotebookClient):
 
 
 def _tests_a_run(cell) -> bool:
-    name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-    return name.endswith(("-trained", "-tuned"))
+    return (unlabelled.label_of(cell) or "").endswith(("-trained", "-tuned"))
 
 
 def hand_in(assignment: str, course: Path = COURSE, runs: Path | None = None) -> list[str]:
@@ -236,7 +235,7 @@ def _to_crash(notebook) -> str:
 
 
 def _is_code_solution(cell) -> bool:
-    return cell.cell_type == "code" and bool(cell.metadata.get("nbgrader", {}).get("solution"))
+    return cell.cell_type == "code" and sanitize.is_solution(cell)
 
 
 def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.CompletedProcess:

@@ -18,6 +18,7 @@ import importlib
 import re
 from collections.abc import Iterator
 
+from autograder.exam import sanitize, unlabelled
 from autograder.key import catalogue
 from autograder.key.written import NUMBER, criteria_of, number_of
 
@@ -29,9 +30,8 @@ OF_NAMES = re.compile(rf"(?P<names>`\w+`(?:[^`·]+`\w+`)*) · {WORTH}")
 OF_RUN = re.compile(rf"{WORTH}(?P<link> [^`·]*)`(?P<run>[\w-]+)`")
 OF_WRITTEN = re.compile(rf"(?P<before>\*\*\w+ \(){NUMBER} (?P<unit>\w+)\)")
 PART_OF_ANSWER = re.compile(rf"\(({NUMBER}) (\w+)\)")
-LOADED = re.compile(
-    r'data\.load\("MNIST", train=True(?:, limit=(?:\d+ if \w+ else )?([\d_]+))?\)'
-)  # `few` while grading
+# With another limit, `few`, while grading.
+LOADED = re.compile(r'data\.load\("MNIST", train=True(?:, limit=(?:\d+ if \w+ else )?([\d_]+))?\)')
 # Of parts, in any language: its rows begin with the numbers of parts, and words.
 TABLE = re.compile(r"^\|.*\|\n\|[-:| ]+\n(\|\s*\d[\d, –]*(?: ·)? [^\s|].*\n(?:\|.*\n?)*)", re.M)
 RUBRIC = re.compile(r'^# %% \[markdown\].*role="rubric".*question="([\w.]+)"')
@@ -104,7 +104,7 @@ def problems(notebook, assignment: str) -> Iterator[str]:
     yield from _parts(notebook, text)
     yield from _training(notebook, assignment)
     for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        name = unlabelled.label_of(cell) or ""
         if name.startswith("rubric-"):
             yield from _scheme(cell.source, catalogue.question_id(name.removeprefix("rubric-")))
         elif name.startswith("check-"):
@@ -166,7 +166,7 @@ def _parts(notebook, text: str) -> Iterator[str]:
     written = {
         name
         for cell in notebook.cells
-        if cell.metadata.get("nbgrader", {}).get("solution") and cell.cell_type == "code"
+        if sanitize.is_solution(cell) and cell.cell_type == "code"
         for name in re.findall(r"^(?:def|class) (\w+)|^(\w+) =", cell.source, re.M)
         for name in name
     }

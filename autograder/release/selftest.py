@@ -19,6 +19,7 @@ from functools import cache
 import nbformat
 import numpy as np
 
+from autograder.exam import sanitize, unlabelled
 from autograder.key import catalogue
 from autograder.key import question as questions
 from autograder.key.evidence import Evidence
@@ -195,10 +196,10 @@ def _steps(assignment: str) -> dict[str, tuple[str, str]]:
     clear = ClearSolutions(config=load_config())
     steps, written = {}, []
     for cell in notebook.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        name = unlabelled.label_of(cell) or ""
         if cell.cell_type != "code":
             continue
-        if build._is(cell, "solution"):
+        if sanitize.is_solution(cell):
             written = re.findall(r"^(?:def|class) (\w+)", cell.source, re.M)
             stub = clear.preprocess_cell(nbformat.from_dict(cell), {"language": "python"}, 0)[0]
         elif name.startswith("check-") and written:

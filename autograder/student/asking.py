@@ -27,9 +27,9 @@ class InProcess:
         """
         with _quiet(), _replaced(self.names, stand_ins or {}):
             try:
-                with _at_most(seconds):
+                with at_most(seconds):
                     return probes.run(probe, self.names, inputs)
-            except _TooLong:
+            except TooLong:
                 return {"error": TOO_LONG.format(seconds)}
             except BaseException as error:  # sys.exit() in student code must not end the grading
                 if isinstance(error, KeyboardInterrupt):
@@ -37,14 +37,14 @@ class InProcess:
                 return {"error": common.told(error)}
 
 
-class _TooLong(BaseException):
+class TooLong(BaseException):
     """Raised by the alarm; not an Exception, so that a student's `except Exception` lets it
     pass.
     """
 
 
 @contextlib.contextmanager
-def _at_most(seconds: float):
+def at_most(seconds: float):
     """Interrupt Python code after seconds of computing, or PATIENCE times that of waiting.
 
     Computing is counted, not the clock: on a busy machine the same work must get the same grade.
@@ -58,7 +58,7 @@ def _at_most(seconds: float):
     def stop(signum, frame):
         for _, timer, _ in timers:
             signal.setitimer(timer, 0)
-        raise _TooLong
+        raise TooLong
 
     timers = (
         (signal.SIGPROF, signal.ITIMER_PROF, seconds),

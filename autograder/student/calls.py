@@ -3,10 +3,10 @@
 From linux/arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 """
 
-ARCHITECTURES = {
+ARCHITECTURES = {  # name: (audit number, column below)
     "x86_64": (0xC000003E, 0),
     "aarch64": (0xC00000B7, 1),
-}  # audit number, column below
+}
 KNOWN = 462  # the last that was looked at (mseal, Linux 6.10); later ones do not exist in a box
 
 CALLS = {  # name: (x86_64, aarch64)

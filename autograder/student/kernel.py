@@ -218,7 +218,7 @@ class Shell(Onward, InteractiveShell):
     def enable_gui(self, gui=None): ...
 
     def showtraceback(self, exc_tuple=None, *args, **kwargs):
-        if issubclass((exc_tuple or sys.exc_info())[0] or Exception, asking._TooLong):
+        if issubclass((exc_tuple or sys.exc_info())[0] or Exception, asking.TooLong):
             why = "This cell took too long and was stopped."
             self.outbox.error("CellTimeoutError", why, [f"CellTimeoutError: {why}"])
         else:
@@ -286,15 +286,15 @@ def _run(shell: Shell, request: dict) -> dict:
     shell.outbox.start()
     shell.definitions_only = bool(request.get("definitions_only"))
     try:
-        with asking._at_most(request["seconds"]):
+        with asking.at_most(request["seconds"]):
             failed = shell.run_cell(request["source"], store_history=True).error_in_exec
         for stream in shell.streams:
             stream.drain()
         told = any(output["output_type"] == "error" for output in shell.outbox.outputs)
         if failed is not None and not told:  # somebody has replaced `showtraceback`
             shell.outbox.error(type(failed).__name__, "", [type(failed).__name__])
-    except asking._TooLong as stopped:
-        shell.showtraceback((asking._TooLong, stopped, None))
+    except asking.TooLong as stopped:
+        shell.showtraceback((asking.TooLong, stopped, None))
     finally:
         for name, stream in zip(("stdout", "stderr"), shell.streams, strict=True):
             left = getattr(sys, name, None)

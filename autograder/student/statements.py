@@ -85,7 +85,7 @@ class Onward:
             if not isinstance(error, Exception) or failures == ENOUGH:
                 for later in nodes[place + 1 :]:
                     if harmless(later) and not needs(later) & lost:
-                        with asking._at_most(AFTER):
+                        with asking.at_most(AFTER):
                             await run([later], cell_name, "none", compiler, result)
                 break
         if result:

@@ -32,7 +32,7 @@ def beside(source: str) -> list[str]:
 
 @dataclass
 class Answer:
-    """An inline question and its answer. limit: words at most, None if the cell does not say."""
+    """A question and its answer in words. limit: words at most, None if the cell does not say."""
 
     id: str
     source: str

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from autograder.exam import sanitize
 from autograder.key import catalogue
 from autograder.release import build, bundle
 from tests.support import leaks, pseudo
@@ -174,7 +175,7 @@ def test_a_release_has_no_output_and_every_stub_parses_and_says_what_to_do(assig
         assert not cell.get("outputs") and cell.get("execution_count") is None
         if cell.cell_type == "code":
             compile(build._without_magics(cell.source), "cell", "exec")
-        if cell.cell_type == "code" and build._is(cell, "solution"):
+        if cell.cell_type == "code" and sanitize.is_solution(cell):
             assert "raise NotImplementedError(" in cell.source
 
 
