@@ -22,9 +22,8 @@ from utils.run_files import RunError, RunFiles
 
 FORMAT = 1  # of the folder; a folder of another format is refused
 REFERENCE = Path(__file__).parent / "reference"
-FAMILIES = (
-    "families.safetensors"  # what the kit's auto-decoders show, made by benchmarks/families.py
-)
+# What the kit's auto-decoders show, made by benchmarks/families.py.
+FAMILIES = "families.safetensors"
 CHUNK = 1000  # images computed at a time, which bounds the memory a large test set takes
 
 
@@ -78,10 +77,7 @@ def families():
     path = REFERENCE / FAMILIES
     if not path.exists():
         return {}
-    content = path.read_bytes()
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    tensors = tensors_of(content)
-    told = json.loads(header["__metadata__"]["families"])
+    tensors, told = _with_json(path.read_bytes(), "families")
     found = {}
     for name, about in told.items():
         part = {key: tensors[f"{name}/{key}"] for key in ("samples", "walk", "map", "curves")}
@@ -251,12 +247,18 @@ def read_state(path):
     """What write_state saved. Raises RunError when the file is damaged."""
     try:
         content = Path(path).read_bytes()  # not mapped: Windows replaces no file that is
-        tensors = tensors_of(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        tree = json.loads(header["__metadata__"]["state"])
+        tensors, tree = _with_json(content, "state")
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         raise RunError(f"{_short(path)} is damaged") from None
     return _join(tree, tensors)
+
+
+def _with_json(content, name):
+    """(tensors, JSON kept as metadata of that name) of a safetensors file; its loader gives the
+    first alone.
+    """
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return tensors_of(content), json.loads(header["__metadata__"][name])
 
 
 def _split(value, tensors):

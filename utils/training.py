@@ -45,12 +45,6 @@ def device():
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def stalled(values, patience=3):
-    """Whether the lowest of `values` is more than `patience` values old, for early stopping."""
-    values = list(values)
-    return len(values) > patience and min(values) < min(values[-patience:])
-
-
 class Run:
     """One training of one model, saved under FOLDER/NAME.
 

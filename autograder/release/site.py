@@ -12,9 +12,9 @@ from urllib.parse import unquote
 from markdown_it import MarkdownIt
 
 from autograder.errors import Stopped
+from autograder.plugins.config import ROOT
 from autograder.release import playground
 
-ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 PLAYGROUND = "playground.html"
 LONG = 5_000  # words; a longer page shows its sections closed
