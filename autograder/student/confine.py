@@ -62,16 +62,16 @@ def surrender(uid: int | None, kept: int | None = None) -> None:
     _check(libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), "dumpable")  # or /proc/self would be root's
 
 
-def limit(limits: dict) -> None:
-    """Set resource limits, {"DATA": 2**31, …}."""
+def limit(limits: dict, pid: int = 0) -> None:
+    """Set resource limits, {"DATA": 2**31, …}, of this process or of another."""
     import resource  # Windows has none
 
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is not None:
-            most = resource.getrlimit(kind)[1]
-            value = value if most == resource.RLIM_INFINITY else min(value, most)
-            resource.setrlimit(kind, (value, value))
+            most = resource.prlimit(pid, kind)[1]
+            least = value if most == resource.RLIM_INFINITY else min(value, most)
+            resource.prlimit(pid, kind, (least, least))
 
 
 # System calls that no homework needs and that reach beyond the box: other namespaces, keyrings,

@@ -21,6 +21,7 @@ from pathlib import Path
 from autograder.student import confine, landlock
 
 PR_SET_CHILD_SUBREAPER = 36
+UNREAD = "student code may not read "  # and the name of a file, where a wall was tried
 
 
 def guard(order: dict, box: int, folder: int, wire: int, told: int) -> None:
@@ -218,6 +219,6 @@ def try_out(text: str) -> None:
                 raise RuntimeError(f"{path} can be read all the same")
         print("works")
     except PermissionError as error:
-        print(f"student code may not read {error.filename}")
+        print(f"{UNREAD}{error.filename}")
     except Exception as error:
         print(error)

@@ -38,10 +38,11 @@ def packages() -> dict[str, str] | None:
         return None
     lines = (line.partition("#")[0].strip() for line in path.read_text("utf8").splitlines())
     wanted = (re.match(r"([\w.-]+)(?:\[.*?\])?\s*(?:==\s*([\w.+!-]+))?", line) for line in lines)
-    return {_plain(found[1]): found[2] or "" for found in wanted if found and found[1][0] != "-"}
+    return {canonical(found[1]): found[2] or "" for found in wanted if found and found[1][0] != "-"}
 
 
-def _plain(name: str) -> str:
+def canonical(name: str) -> str:
+    """A package's name as every index writes it: `Pillow` and `pillow` are one."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -105,9 +106,9 @@ def _modules(listed) -> set[str]:
             except importlib.metadata.PackageNotFoundError:
                 continue
             plain = (line for line in wanted if "extra ==" not in line)
-            waiting += [_plain(re.match(r"[\w.-]+", line)[0]) for line in plain]
+            waiting += [canonical(re.match(r"[\w.-]+", line)[0]) for line in plain]
     provided = importlib.metadata.packages_distributions().items()
-    known = {module for module, owners in provided if needed & set(map(_plain, owners))}
+    known = {module for module, owners in provided if needed & set(map(canonical, owners))}
     return known | {name.replace("-", "_") for name in listed}
 
 

@@ -151,7 +151,7 @@ def usage_of(pids: Iterable[int | str], most: int) -> Usage:
     memory, cpu, queued, processes, living = 0, 0.0, 0.0, 0, []
     for pid in pids:
         with contextlib.suppress(OSError, ValueError, IndexError):
-            stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            stat = _stat(pid)
             cpu += sum(int(field) for field in stat[11:15]) / TICK
             if stat[0] == "Z":
                 if (thread := going_on(pid)) is None:
@@ -172,10 +172,14 @@ def going_on(pid) -> str | None:
     """
     for thread in os.listdir(f"/proc/{pid}/task"):
         with contextlib.suppress(OSError):
-            stat = Path(f"/proc/{pid}/task/{thread}/stat").read_text().rpartition(")")[2]
-            if stat.split()[0] not in "ZX":
+            if _stat(f"{pid}/task/{thread}")[0] not in "ZX":
                 return thread
     return None
+
+
+def _stat(pid) -> list[str]:
+    """What /proc/PID/stat says behind the program's name: state, parent, …; of a thread, too."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _resident(pid, wanted=("RssAnon:", "RssShmem:", *UNSHARED)) -> int:
@@ -223,8 +227,7 @@ def parents() -> dict[int, int]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                stat = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
-                found[int(name)] = int(stat[1])
+                found[int(name)] = int(_stat(name)[1])
     return found
 
 

@@ -38,6 +38,7 @@ from autograder.exam.walls.common import (
 )
 from autograder.exam.walls.scratch import Scratch
 from autograder.student import confine, landlock
+from autograder.student.guard import UNREAD
 
 NAME = "landlock"
 # /proc/self but for what tells of the machine: its mounts, its sockets
@@ -59,7 +60,6 @@ SYSTEM = (
 # keeps the capability to pass through folders (Docker has only the larger one). It can open no more
 # for that: what can be opened, and since version 3 what can be emptied, is Landlock's to say.
 OVERRIDE, READ_SEARCH = 1, 2
-UNREAD = "student code may not read "
 TRY = (
     "import sys; sys.path.insert(0, sys.argv[1]); from autograder.student import guard; "
     "guard.try_out(sys.stdin.read())"

@@ -216,16 +216,10 @@ class Box:
 
     def _limit_bubblewrap(self) -> None:
         """Its own processes get the limits of what joins them: code in them would be as free."""
-        import resource  # Windows has none, and no namespaces
-
         children = Path(f"/proc/{self.first}/task/{self.first}/children")
         with contextlib.suppress(OSError):
             for pid in [self.first, *map(int, children.read_text("ascii").split())]:
-                for name, value in self.limits.of_process().items():
-                    kind = getattr(resource, f"RLIMIT_{name}")
-                    most = resource.prlimit(pid, kind)[1]
-                    value = value if most == resource.RLIM_INFINITY else min(value, most)
-                    resource.prlimit(pid, kind, (value, value))
+                confine.limit(self.limits.of_process(), pid)
 
     def order(self) -> dict:
         """What `student.guard` is to do; `fd`, which goes with it, is a pidfd of the sandbox."""

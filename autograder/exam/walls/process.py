@@ -26,7 +26,6 @@ CAVEAT = (
     "Behind the wall 'process' nothing can be forged through the wire; but student code runs as "
     "the user who grades, and who wants to can write the gradebook."
 )
-WARM_SECONDS = 120.0
 START = (
     "import sys; sys.path.insert(0, sys.argv[1]); from autograder.student import spawned; "
     "spawned.main(sys.argv[2:])"
@@ -39,7 +38,6 @@ class Process:
 
     name = NAME
     way = "nothing is isolated"
-    caveat = CAVEAT
 
     def __init__(self, kit: Path, hidden: list[Path], limits: Limits):
         self.kit, self.limits, self.heavy = kit, limits, ()
