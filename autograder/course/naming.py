@@ -75,7 +75,7 @@ def groups(course: Course) -> list[Group]:
         for wrong in _unnamed(student, notebook):
             found.setdefault(wrong.question, []).append(wrong)
     made = []
-    for question_id in _asked(course):
+    for question_id in catalogue.of_any(course.assignment):
         wrong = found.get(question_id, [])
         same = unnamed.grouped(catalogue.find(question_id), [w.trace for w in wrong])
         made += [Group(question_id, tuple(wrong[i] for i in places)) for places in same]
@@ -91,7 +91,7 @@ def names(course: Course) -> list[tuple[str, str, str, int]]:
                 made[record["question"], record["mistake"]] += 1
     return [
         (question, name, about.says, made[question, name])
-        for question in _asked(course)
+        for question in catalogue.of_any(course.assignment)
         for name, about in known.said.get(question, {}).items()
     ]
 
@@ -143,14 +143,6 @@ def _applied(course: Course, known: Named) -> list[str]:
     for student in changed:
         _tell(course, student)
     return changed
-
-
-def _asked(course: Course) -> list[str]:
-    """The questions of the course's assignment; none where the key has no part in it."""
-    try:
-        return list(catalogue.of(course.assignment))
-    except catalogue.UnknownQuestion:
-        return []
 
 
 def _graded(course: Course) -> Iterator[tuple[str, Path, nbformat.NotebookNode]]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import tornado.web
 
 from autograder.course import naming
+from autograder.course.answers import PAGES
 from autograder.errors import WrongCall
 from autograder.key.named import Unusable
 from autograder.letter.page import speech, template
-
-PAGES = Path(__file__).parent / "pages"
 
 
 def handlers(handler: type[tornado.web.RequestHandler]) -> list[tuple]:

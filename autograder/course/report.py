@@ -210,11 +210,8 @@ def overview(course: Course) -> Overview:
 
 
 def _order(assignment: str) -> list[str]:
-    try:
-        code = list(catalogue.of(assignment))
-    except catalogue.UnknownQuestion:
-        code = []
-    return code + [q for q in catalogue.WRITTEN if q.startswith(f"{assignment}.")]
+    written = (q for q in catalogue.WRITTEN if q.startswith(f"{assignment}."))
+    return [*catalogue.of_any(assignment), *written]
 
 
 def _item(cell) -> Item:

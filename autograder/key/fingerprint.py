@@ -24,16 +24,12 @@ OWN = ("autograder.", "utils.", "utils")
 
 def of(assignment: str) -> dict[str, str]:
     """{question: hash of what it is by itself}; {} for an assignment of a course's own."""
-    return {name: _digest(question) for name, question in _questions(assignment).items()}
-
-
-def _questions(assignment: str) -> dict:
-    return catalogue.of(assignment) if assignment in catalogue.ASSIGNMENTS else {}
+    return {name: _digest(question) for name, question in catalogue.of_any(assignment).items()}
 
 
 def affected(assignment: str, changed: set[str]) -> set[str]:
     """Changed questions, and those that build on them: stand-ins depend on what went before."""
-    found, reached = _questions(assignment), set(changed)
+    found, reached = catalogue.of_any(assignment), set(changed)
     while True:
         more = {
             name
