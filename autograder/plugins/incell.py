@@ -6,13 +6,10 @@ could forge what it likes: this is for classes that are trusted and machines tha
 
 from __future__ import annotations
 
-import os
 import secrets
 from functools import cache
 
 from autograder.exam import verdict
-
-SEED = "AUTOGRADER_SEED"  # set by `execute`, so that the seed is known outside too
 
 
 def grade(question_id: str) -> float:
@@ -37,5 +34,4 @@ def _exam(shell):
     from autograder.key.question import Exam
     from autograder.student.asking import InProcess
 
-    seed = int(os.environ.get(SEED) or secrets.randbelow(2**31))
-    return Exam(InProcess(shell.user_ns), seed, catalogue.find)
+    return Exam(InProcess(shell.user_ns), secrets.randbelow(2**31), catalogue.find)

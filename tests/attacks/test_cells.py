@@ -18,6 +18,7 @@ from autograder.letter import letter as letters
 from autograder.letter import text, told
 from autograder.plugins.feedback import WritePage
 from autograder.student import landlock
+from tests.autograder.conftest import KL
 from tests.support import leaks, walls
 
 from . import cells
@@ -35,10 +36,6 @@ SHORT = Limits(
     idle_seconds=8,
     examiner_seconds=10,
 )
-HONEST = """import torch
-def kl_gaussian(mu, logvar):
-    return 0.5 * (mu.pow(2) + logvar.exp() - 1 - logvar).sum(1)
-"""
 WRONG = """import ctypes, os, sys, torch
 CDLL = ctypes.CDLL(None)
 def found(what): print("LEA" + "KED", str(what)[:500])
@@ -151,4 +148,4 @@ def test_a_hostile_notebook_gains_nothing_and_spoils_nothing(
     assert fingerprint(course) == before
     assert warm.server.poll() is None
 
-    assert examine(HONEST).records[QUESTION]["score"] == 2
+    assert examine(KL).records[QUESTION]["score"] == 2
