@@ -43,9 +43,8 @@ def gradients_match(keys: tuple[str, ...], rtol=1e-3, atol=1e-4):
             return nothing_tensor(got, "value")
         if not got.get("value.attached"):
             return (
-                "the result carries no gradient: it was detached, taken through numpy or "
-                ".item(), or "
-                "computed under no_grad."
+                "the result carries no gradient: it was detached, taken through numpy or .item(), "
+                "or computed under no_grad."
             )
         for key in keys:
             problem = got.get(f"grad.{key}")

@@ -47,7 +47,7 @@ def loop_list(words, width=None):
         if np.shape(got["result"]) != shape:
             return (
                 f"received a list of length {np.shape(got['result'])[0]} for {count} batches."
-                if (len(np.shape(got["result"])) == len(shape))
+                if np.ndim(got["result"]) == len(shape)
                 else f"received a list that is not one of {words}."
             )
         strange = [
