@@ -280,7 +280,7 @@ def _counting(cells, known) -> dict[str, NotebookNode]:
     """
     kept, edited = {}, set()
     for cell in cells:
-        name = unlabelled.label_of(cell)
+        name = unlabelled.label_of(cell) or ""
         if name in known:
             changed = cell.source.strip() != known[name].source.strip()
             if changed or name not in edited:
