@@ -220,7 +220,7 @@ def met_by_latents(error: str, nz: int) -> bool:
 def batch_written_in(error: str, images: int) -> bool:
     """Whether a view failed that asks for another batch than the one of so many images."""
     asked = VIEW.search(error)
-    return bool(asked) and int(asked[1]) not in (-1, images)
+    return asked is not None and int(asked[1]) not in (-1, images)
 
 
 def _form_named(got, inputs, expected):
