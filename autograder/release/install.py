@@ -117,6 +117,16 @@ def _free(folder):
     return shutil.disk_usage(folder).free
 
 
+def tell(line):
+    """Print a line at once, if anybody reads."""
+    if sys.stdout:
+        try:
+            print(line)
+            sys.stdout.flush()
+        except OSError:  # `| head -1` has ended
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def program(folder):
     """The environment's Python."""
     parts = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
@@ -131,7 +141,12 @@ def run(command, folder):
     environment = {name: value for name, value in environment.items() if name not in ELSEWHERE}
     environment["PIP_USER"] = "0"  # whatever pip's own settings are
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # so that all that it starts can be ended with it
     )
     output = io.TextIOWrapper(process.stdout, encoding="utf-8", errors="replace")
     try:
@@ -143,7 +158,10 @@ def run(command, folder):
                 sys.stdout.write("\r  " + text.ljust(78))
                 sys.stdout.flush()
     except KeyboardInterrupt:
-        process.terminate()
+        if os.name == "nt":
+            process.terminate()
+        else:
+            os.killpg(process.pid, signal.SIGTERM)
         raise
     finally:
         code = process.wait()
@@ -171,7 +189,9 @@ def main(arguments):
     if wrong:
         sys.exit(wrong)
     folder = os.path.join(ROOT, arguments[0] if arguments else ".venv")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that pip ends, too
+    for end in filter(None, (signal.SIGTERM, getattr(signal, "SIGHUP", None))):
+        if signal.getsignal(end) == signal.SIG_DFL:
+            signal.signal(end, signal.default_int_handler)  # as Ctrl-C, so that pip ends, too
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a folder's name may have any letters
     try:
@@ -187,8 +207,7 @@ def main(arguments):
 
 def set_up(folder):
     """Make the environment, or what of it is missing."""
-    print("Setting up %s: a few minutes, this once." % folder)
-    sys.stdout.flush()
+    tell("Setting up %s: a few minutes, this once." % folder)
     with contextlib.suppress(OSError):
         os.remove(os.path.join(folder, ".done"))
     drop_halves(folder)
@@ -205,7 +224,7 @@ def set_up(folder):
     run([program(folder), "-I", "-c", TRIED], folder)
     with open(os.path.join(folder, ".done"), "wb") as mark:
         mark.write(asked())
-    print("Ready. Activate it with: " + activation(folder))
+    tell("Ready. Activate it with: " + activation(folder))
 
 
 def is_ready(folder):
@@ -246,8 +265,7 @@ def _alone():
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if isinstance(error, BlockingIOError):
-                print("Another set-up of this folder is running; waiting for its end.")
-                sys.stdout.flush()
+                tell("Another set-up of this folder is running; waiting for its end.")
                 fcntl.flock(held, fcntl.LOCK_EX)
         yield  # also on a disk without locks
 
@@ -282,7 +300,7 @@ def mend_moved(folder):
             _write(path, os.fsencode(first) + _read(path)[found.end() :])
     if old is None:
         return
-    print("%s was made in %s: it is put right." % (folder, os.path.dirname(old)))
+    tell("%s was made in %s: it is put right." % (folder, os.path.dirname(old)))
     run([program(here), "-m", "venv", "--without-pip", here], folder)  # how it is activated
     was, now = ("'" + os.path.dirname(at).replace("'", "\\'") + "/" for at in (old, here))
     for path in _packages(here, "__editable__*.py"):
@@ -315,11 +333,10 @@ def home_of_its_own(folder):
     except OSError:
         os.makedirs(folder, exist_ok=True)
         os.environ["HOME"] = os.environ["USERPROFILE"] = os.path.abspath(folder)
-    print(
+    tell(
         "Your home folder %s cannot be written; %s takes its place here. For JupyterLab, set HOME "
         "to a folder that can be." % (home, folder)
     )
-    sys.stdout.flush()
 
 
 def activation(folder):

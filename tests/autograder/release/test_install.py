@@ -108,6 +108,21 @@ def test_an_environment_that_was_moved_with_its_folder_is_put_right(tmp_path, ca
         assert file.is_symlink() or str(was) not in file.read_text(encoding="utf-8")
 
 
+def test_a_reader_that_has_gone_stops_nothing():
+    said = "import sys; from autograder.release import install; sys.stdin.read(); install.tell('β')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", said],
+        cwd=SCRIPT.parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    process.stdin.close()
+    assert (process.stderr.read(), process.wait()) == (b"", 0)
+    process.stderr.close()
+
+
 def test_a_package_that_was_cut_off_is_installed_again(tmp_path):
     packages = tmp_path / ("Lib" if os.name == "nt" else "lib/python3.11") / "site-packages"
     for name in ("whole", "half"):
