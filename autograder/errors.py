@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,14 @@ class WrongCall(Exception):
 
 class Stopped(Exception):
     """It cannot go on, through no submission's fault; what is done stays."""
+
+
+WHAT_TO_DO = {
+    errno.EROFS: "work in a copy of the folder that can be written",
+    errno.EACCES: "work in a folder of your own",
+    errno.ENOSPC: "make room, then run the same command again",
+    errno.EDQUOT: "make room, then run the same command again",
+}
 
 
 def cause(error: Exception) -> str:
@@ -37,7 +46,9 @@ def told(command: str, run: Callable[[], int]) -> int:
     except Stopped as error:
         said, status = str(error), 1
     except OSError as error:
-        said, status = f"{error.filename}: {cause(error)}" if error.filename else cause(error), 2
+        where = [str(error.filename)] if error.filename else []
+        said = ": ".join([*where, cause(error)])
+        said, status = "; ".join(filter(None, [said, WHAT_TO_DO.get(error.errno)])), 2
     except Exception as error:
         from traitlets import TraitError
 

@@ -113,7 +113,7 @@ def load(name, train=True, *, root=None, limit=None):
 
     root = root or os.environ.get("COURSE_DATA")
     if root and str(root) != "embedded":
-        folder = Path(root).expanduser() / name / "raw"
+        folder = Path(os.path.expanduser(root)) / name / "raw"
         pixels, labels = _read_folder(folder, train)
         source = f"from {folder}"
     elif not root and (why_not := _download(name)) is None:

@@ -331,7 +331,10 @@ def home_of_its_own(folder):
         with tempfile.TemporaryFile(dir=home):
             return
     except OSError:
-        os.makedirs(folder, exist_ok=True)
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError:  # nor can the kit's folder
+            folder = tempfile.mkdtemp(prefix="vae-course-home-")
         os.environ["HOME"] = os.environ["USERPROFILE"] = os.path.abspath(folder)
     tell(
         "Your home folder %s cannot be written; %s takes its place here. For JupyterLab, set HOME "

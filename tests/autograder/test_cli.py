@@ -117,6 +117,10 @@ ENDS = {
         2,
         "autograder grade: a.csv: No such file or directory\n",
     ),
+    OSError(28, "No space left on device"): (
+        2,
+        "autograder grade: No space left on device; make room, then run the same command again\n",
+    ),
     TraitError("'all' or 'by-tries'"): (
         2,
         "autograder grade: nbgrader_config.py: 'all' or 'by-tries'\n",

@@ -137,6 +137,9 @@ def test_a_named_folder_without_the_data_is_an_error_and_not_passed_over(tmp_pat
     with pytest.raises(data.DataError, match="train-images-idx3-ubyte") as error:
         data.load("MNIST")
     assert str(tmp_path / "MNIST" / "raw") in str(error.value)
+    monkeypatch.setenv("COURSE_DATA", "~nobody-of-that-name/data")
+    with pytest.raises(data.DataError, match="~nobody-of-that-name"):
+        data.load("MNIST")
 
 
 @pytest.mark.parametrize("name", data.CLASSES)

@@ -64,9 +64,15 @@ def test_a_home_that_cannot_be_written_is_told_and_replaced(tmp_path, monkeypatc
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     install.home_of_its_own(str(tmp_path / "other"))
+    assert "set HOME to a folder that can be" in capsys.readouterr().out
     (Path.home() / "note").touch()
     assert Path.home() == tmp_path / "other"
-    assert "set HOME to a folder that can be" in capsys.readouterr().out
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    (tmp_path / "file").touch()
+    install.home_of_its_own(str(tmp_path / "file" / "other"))
+    (Path.home() / "note").touch()
 
 
 def test_an_old_python_can_read_the_script():
