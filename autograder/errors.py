@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 
 class WrongCall(Exception):
@@ -27,6 +29,19 @@ WHAT_TO_DO = {
 def cause(error: Exception) -> str:
     """What is wrong with a file, without the system's number and without its name once more."""
     return str(getattr(error, "strerror", None) or error)
+
+
+def unreadable(error: Exception) -> str:
+    """Where a list of the key cannot be read, and why; "" for an error of another kind."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    file, line, why = frame.filename, frame.lineno, str(error)
+    if isinstance(error, SyntaxError):
+        file, line, why = error.filename or "", error.lineno, error.msg
+    elif frame.name != "<module>":  # not while it is read: a fault of the kit's own
+        return ""
+    ours = Path(file).parent == Path(__file__).parent / "key"
+    name = f"autograder/key/{Path(file).name}"
+    return f"{name}, line {line}: {type(error).__name__}: {why}" if ours else ""
 
 
 def told(command: str, run: Callable[[], int]) -> int:
@@ -52,8 +67,10 @@ def told(command: str, run: Callable[[], int]) -> int:
     except Exception as error:
         from traitlets import TraitError
 
-        if not isinstance(error, TraitError):
+        status = 2
+        if isinstance(error, TraitError):
+            said = f"nbgrader_config.py: {error}"  # a setting that cannot be meant
+        elif not (said := unreadable(error)):
             raise
-        said, status = f"nbgrader_config.py: {error}", 2  # a setting that cannot be meant
     print(f"{command}: {said}", file=sys.stderr)
     return status

@@ -982,7 +982,8 @@ checks.autodecoder.rsample_laplace(rsample_laplace)
 #
 # Let $v = u - ½$, between −½ and ½. Its sign says which tail. Of all samples on that side, the
 # share $2|v|$ lies nearer to $\mu$ than this one: that is the distribution function of an
-# exponential. </details>
+# exponential.
+# </details>
 #
 # ### `kl_laplace` · 1 point · ●○○ · about 5 minutes
 #

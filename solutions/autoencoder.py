@@ -253,8 +253,8 @@ plots.pairs(digits, reconstruct(Autoencoder(16).to(device), digits), title="Untr
 # $$-\sum_{\text{pixels}} \big[\, x \log p + (1 - x) \log (1 - p) \,\big]$$
 #
 # **The convention of this course:** *sum* over pixels, *mean* over the batch. The unit is nats per
-# image: a *nat* is information in base e, as a bit is in base 2 (1 nat = 1.44 bits). Who loses 70
-# nats on an image would have needed 101 bits more to write it down.
+# image: a *nat* is information in base e, as a bit is in base 2 (1 nat = 1.44 bits). A loss of 70
+# nats means: to write the image down for somebody who has its code takes another 101 bits.
 #
 # **Why.** It is the number you will look at for the rest of the course, so it should mean
 # something.

@@ -38,6 +38,7 @@ from autograder.key import catalogue
 from autograder.key.written import Criterion, criteria_of
 from autograder.letter.language import ENGLISH
 from autograder.plugins import prose
+from autograder.plugins.config import only_known
 from autograder.plugins.feedback import Letter
 from utils.hand_in.answers import own
 from utils.hand_in.answers import words as count
@@ -61,6 +62,10 @@ class WordLimit(Configurable):
     ).tag(config=True)
     penalty = Float(0.5, min=0, help="points").tag(config=True)
     step = Float(20, min=1, help="per cent of the limit").tag(config=True)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        only_known(WordLimit, self.config)
 
     def points_off(self, words: int, limit: int | None) -> float:
         """Points that an answer of so many words loses for its length."""

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from autograder.errors import WrongCall
-from autograder.key.question import Question, is_worth
+from autograder.key.question import WORTH, Question, is_worth
 from autograder.key.sentences import SentenceError
 from autograder.key.written import TWICE, WRITTEN, Written
 
@@ -120,19 +120,29 @@ def told(error: Exception, assignment: str = "") -> str:
 
 
 def _said(error: Exception) -> str:
-    plain = type(error) in (ValueError, SentenceError)
-    return str(error) if plain else f"{type(error).__name__}: {error}"
+    if type(error) in (ValueError, SentenceError):
+        return str(error)
+    return f"{type(error).__name__}: {getattr(error, 'msg', error)}"  # without its place
 
 
 def consistent() -> None:
     """BrokenKey where the lists of the key contradict themselves."""
+    if not isinstance(ASSIGNMENTS, tuple | list):  # a comma makes a tuple
+        raise BrokenKey(f"autograder/key/catalogue.py: ASSIGNMENTS should be ({ASSIGNMENTS!r},)")
     twice = [name for name in dict.fromkeys(ASSIGNMENTS) if ASSIGNMENTS.count(name) > 1]
     if twice:
         raise BrokenKey(f"autograder/key/catalogue.py lists the assignment {twice[0]!r} twice")
     for question in WRITTEN.values():
         problem = _unfit(question)
         if problem:
-            raise BrokenKey(f"autograder/key/written.py: {question.id} {problem}")
+            raise BrokenKey(f"{_listed(question.id)}: {question.id} {problem}")
+
+
+def _listed(question_id: str) -> str:
+    """Where a question in words stands on its list."""
+    text = Path(__file__).with_name("written.py").read_text("utf-8")
+    line = text.partition(f'"{question_id}"')[0].count("\n") + 1
+    return f"autograder/key/written.py, line {line}"
 
 
 def _unfit(question: Written) -> str:
@@ -142,9 +152,9 @@ def _unfit(question: Written) -> str:
     if not (Path(__file__).parent / question.assignment).is_dir():  # it may be left out of a course
         return f"is of no assignment; there are {', '.join(ASSIGNMENTS)}"
     if not is_worth(question.points):
-        return f"is worth {question.points!r} points"
+        return f"is worth {question.points!r} points: {WORTH}"
     if not isinstance(question.words, int) or question.words < 1:
-        return f"may have {question.words!r} words"
+        return f"may have {question.words!r} words: give a whole number, 1 or more"
     return "" if question.title else "has no title"
 
 

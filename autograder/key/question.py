@@ -57,6 +57,9 @@ class Check:
     test: Callable[[Evidence, Evidence, Mapping], str | None]
 
 
+WORTH = "give a number, 0 or more"
+
+
 def is_worth(points) -> bool:
     """Whether something is a number of points."""
     number = isinstance(points, int | float) and not isinstance(points, bool)
@@ -127,7 +130,7 @@ class Question:
 
     def __post_init__(self):
         if not is_worth(self.points):
-            raise ValueError(f"{self.id} is worth {self.points!r} points")
+            raise ValueError(f"{self.id} is worth {self.points!r} points: {WORTH}")
         total = sum(check.weight for check in self.checks)
         if abs(total - 1) > 1e-9 or any(check.weight < 0 for check in self.checks):
             weights = " + ".join(f"{check.weight:g}" for check in self.checks)

@@ -8,12 +8,15 @@ import re
 import stat
 import sys
 import traceback
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 import sqlalchemy
 
 from autograder.errors import WrongCall
 
+OURS = ("LatePolicy", "Letter", "WordLimit")  # what a course may set beside nbgrader's own
 ROOT = Path(__file__).resolve().parents[2]  # of the kit: `nbgrader_config.py` lies there
 
 
@@ -46,7 +49,34 @@ def course_config(root: Path):
             "gradebook; rename the folder"
         )
     config.CourseDirectory.root = str(root)
+    for section in set(config) - {*OURS}:
+        if meant := get_close_matches(section, OURS, 1, 0.85):
+            where = _set_in(f"c.{section}", config)
+            raise WrongCall(f"{where}there is no c.{section}: c.{meant[0]} is meant")
     return config
+
+
+def only_known(section: type, config: Mapping) -> None:
+    """WrongCall where a course sets an option that a section of ours has not: traitlets would take
+    no notice of it.
+    """
+    has = section.class_trait_names(config=True)
+    for name in config.get(section.__name__, ()):
+        if name not in has:
+            option = f"c.{section.__name__}.{name}"
+            there = ", ".join(get_close_matches(name, has, 1) or sorted(has))
+            raise WrongCall(f"{_set_in(option, config)}there is no {option}; there is {there}")
+
+
+def _set_in(option: str, config: Mapping) -> str:
+    """Where the course's files set it: "FILE, line N: ", or ""."""
+    root = Path(config.get("CourseDirectory", {}).get("root", "."))
+    for path in (root / "nbgrader_config.py", ROOT / "nbgrader_config.local.py"):
+        lines = path.read_text("utf-8").splitlines() if path.is_file() else ()
+        for number, line in enumerate(lines, 1):
+            if option in line:
+                return f"{path}, line {number}: "
+    return ""
 
 
 def _loaded(folder: Path):

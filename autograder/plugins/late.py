@@ -21,8 +21,10 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties as StockAssignLatePenalties
 from traitlets import Float, Unicode
+from traitlets.config import Config
 
 from autograder.plugins import dates, execute
+from autograder.plugins.config import only_known
 
 
 class LatePolicy(LateSubmissionPlugin):
@@ -74,11 +76,16 @@ def settle(
 ) -> list[str]:
     """Bring extensions and late penalties of an assignment up to date; a line for each change.
 
-    students: only theirs. WrongCall where `extensions.csv` or the zone cannot be understood.
+    students: only theirs. WrongCall where `extensions.csv`, the policy or the zone cannot be
+    understood.
     """
+    only_known(LatePolicy, config)
     zone = dates.zone(config)
     extensions = dates.extensions(root, zone)
-    step = AssignLatePenalties(config=config)
+    # an exporter's own defaults are in it, which this step has not and would complain of
+    step = AssignLatePenalties(
+        config=Config({k: config[k] for k in config if k != "NbConvertBase"})
+    )
     step.init_plugin()
     changes, due = [], gradebook.find_assignment(assignment).duedate
     for submission in _submissions(gradebook, assignment, students):

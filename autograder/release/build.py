@@ -15,6 +15,7 @@ import re
 import shutil
 import tempfile
 import tomllib
+from collections.abc import Container, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -54,22 +55,24 @@ def source_notebook(path: Path, published=None) -> nbformat.NotebookNode:
     published  {"package": address, "colab": address}, as in pyproject.toml, [tool.course]
     """
     assignment = path.stem
-    text = jupytext.reads(filled(path), fmt="py:percent")
+    master = filled(path)
+    text = jupytext.reads(master, fmt="py:percent")
     notebook = nbformat.v4.new_notebook(
         metadata={
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
     )
-    seen: set[str] = set()
+    places: dict[str, str] = {}
     _publish(text.cells, assignment, published or {})
-    for cell in text.cells:
+    for cell, place in zip(text.cells, _places(master, text.cells, path), strict=True):
         role = cell.metadata.get("role")
         if role is not None and role not in ROLES:
-            raise MasterError(f"{path.name}: unknown role {role!r}; there are {', '.join(ROLES)}")
-        made = ROLES[role](cell, path) if role else _plain(cell)
+            raise MasterError(f"{place}: unknown role {role!r}; there are {', '.join(ROLES)}")
+        made = ROLES[role](cell, place) if role else _plain(cell)
         name = unlabelled.label_of(made)
-        made.id = _unique(name or hashlib.sha1(made.source.encode()).hexdigest()[:12], seen)
+        made.id = _unique(name or hashlib.sha1(made.source.encode()).hexdigest()[:12], places)
+        places[made.id] = place
         notebook.cells.append(made)
     notebook.metadata["course"] = {
         "assignment": assignment,
@@ -82,11 +85,24 @@ def source_notebook(path: Path, published=None) -> nbformat.NotebookNode:
     }
     if goals := {k: v for q in catalogue.of(assignment).values() for k, v in q.goals.items()}:
         notebook.metadata["course"]["goals"] = goals
-    _lint(notebook, path, assignment)
-    for problem in promises.problems(notebook, assignment):
-        raise MasterError(f"{path.name}: {problem}")
+    _lint(notebook, path, assignment, places)
+    for cell, problem in promises.problems(notebook, assignment):
+        raise MasterError(f"{places[cell.id] if cell else _called(path)}: {problem}")
     nbformat.validate(notebook)
     return notebook
+
+
+def _called(path: Path) -> str:
+    """A master as people find it: other folders have files of its name."""
+    return f"solutions/{path.name}"
+
+
+def _places(text: str, cells, path: Path) -> list[str]:
+    """Where the cells of a master begin: file and line."""
+    begun = [n for n, line in enumerate(text.splitlines(), 1) if line.startswith("# %%")]
+    if len(begun) != len(cells):  # text before the first cell
+        return [_called(path)] * len(cells)
+    return [f"{_called(path)}, line {number}" for number in begun]
 
 
 GUARD = re.compile(
@@ -107,11 +123,13 @@ def _publish(cells, assignment, published) -> None:
     """Where the course has addresses: fetch its package if it is missing, and offer Colab."""
     first = next((cell for cell in cells if cell.cell_type == "code"), None)
     if first is None:
-        raise MasterError(f"{assignment}.py: it has no code cell (`# %%`)")
+        raise MasterError(f"solutions/{assignment}.py: it has no code cell (`# %%`)")
     if package := published.get("package"):
         found = GUARD.search(first.source)
         if found is None:
-            raise MasterError(f"{assignment}.py: its first code cell imports nothing from utils")
+            raise MasterError(
+                f"solutions/{assignment}.py: its first code cell imports nothing from utils"
+            )
         fetch = FETCH.format(imports=found[1], package=package)
         first.source = first.source.replace(found[0], fetch.rstrip())
     if colab := published.get("colab"):
@@ -129,9 +147,9 @@ def filled(path: Path) -> str:
             "ASSIGNMENTS in autograder/key/catalogue.py"
         ) from None
     except UnicodeDecodeError:
-        raise MasterError(f"{path.name} is not UTF-8: save it as that") from None
+        raise MasterError(f"{_called(path)} is not UTF-8: save it as that") from None
     except promises.Broken as broken:
-        raise MasterError(f"{path.name}: {broken}") from None
+        raise MasterError(f"{_called(path)}, {broken}") from None
 
 
 def _plain(cell):
@@ -158,21 +176,23 @@ def _graded(cell, grade_id: str, *, grade=False, solution=False, locked=False, p
     return made
 
 
-def _solution(cell, path):
-    return _graded(cell, _identifier(cell, path), solution=True)
+def _solution(cell, place):
+    return _graded(cell, _identifier(cell, place), solution=True)
 
 
-def _check(cell, path):
+def _check(cell, place):
     # The first name checked tells one check from another: `checks.vae.elbo(elbo)` is "check-elbo".
+    if not cell.source:
+        raise MasterError(f"{place}: this cell of role check is empty: call the check in it")
     name = cell.source.split("(", 1)[0].rsplit(".", 1)[-1].strip()
     return _graded(cell, f"check-{cell.metadata.get('id', name)}", locked=True)
 
 
-def _test(cell, path):
+def _test(cell, place):
     try:
         question = catalogue.find(cell.metadata.get("question", ""))
     except catalogue.UnknownQuestion as error:
-        raise MasterError(f"{path.name}: a test cell names {error}") from None
+        raise MasterError(f"{place}: a test cell names {error}") from None
     spoken, points = _spoken(), f"{question.points:g}"
     worth = spoken.say("1 point") if points == "1" else spoken.say("{} points", points)
     worth = spoken.say("extra credit") if question.extra else worth
@@ -185,12 +205,12 @@ def _test(cell, path):
     return _graded(cell, grade_id(question.id), grade=True, locked=True, points=points)
 
 
-def _rubric(cell, path):
-    return _graded(cell, f"rubric-{grade_id(_written(cell, path).id)}", locked=True)
+def _rubric(cell, place):
+    return _graded(cell, f"rubric-{grade_id(_written(cell, place).id)}", locked=True)
 
 
-def _answer(cell, path):
-    question = _written(cell, path)
+def _answer(cell, place):
+    question = _written(cell, place)
     header = _spoken().say("Your answer, at most {} words:", question.words)
     cell.source = f"*{header}*\n\n{cell.source}"
     made = _graded(cell, grade_id(question.id), grade=True, solution=True, points=question.points)
@@ -215,39 +235,44 @@ def _spoken() -> Language:
     return Letter(config=load_config()).spoken(ROOT)
 
 
-def _written(cell, path):
+def _written(cell, place):
     name = cell.metadata.get("question", "")
     if name not in catalogue.WRITTEN:
-        raise MasterError(f"{path.name}: no question in words {name!r}")
+        raise MasterError(
+            f"{place}: no question in words {name!r}; autograder/key/written.py has "
+            f"{', '.join(catalogue.WRITTEN)}"
+        )
     return catalogue.WRITTEN[name]
 
 
-def _identifier(cell, path) -> str:
+def _identifier(cell, place) -> str:
     name = str(cell.metadata.get("id") or "")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,56}", name):
         has = f", and not {name!r}" if name else ""
         raise MasterError(
-            f'{path.name}: a solution cell needs id="…" of letters, digits, _ and -{has}: '
+            f'{place}: a solution cell needs id="…" of letters, digits, _ and -{has}: '
             f"{cell.source[:60]!r}"
         )
     return name
 
 
-def _unique(name: str, seen: set[str]) -> str:
+def _unique(name: str, taken: Container[str]) -> str:
     name = name[:56]
     candidate, n = name, 2
-    while candidate in seen:
+    while candidate in taken:
         candidate, n = f"{name}-{n}", n + 1
-    seen.add(candidate)
     return candidate
 
 
-def _lint(notebook, path: Path, assignment: str) -> None:
+def _lint(notebook, path: Path, assignment: str, places: Mapping[str, str]) -> None:
     """The rules every notebook of the course keeps."""
-    ids = [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata]
-    doubled = {name for name in ids if ids.count(name) > 1}
-    if doubled:
-        raise MasterError(f'{path.name}: used twice: {", ".join(sorted(doubled))}; give id="…"')
+    ids: dict[str, str] = {}  # and where
+    for cell in notebook.cells:
+        name, place = unlabelled.label_of(cell), places[cell.id]
+        if name in ids:
+            raise MasterError(f'{place}: {name} is there already ({ids[name]}); give id="…"')
+        if name:
+            ids[name] = place
     wanted = {grade_id(q) for q in catalogue.of(assignment)}
     wanted |= {grade_id(w.id) for w in catalogue.WRITTEN.values() if w.assignment == assignment}
     graded = {c.metadata.nbgrader.grade_id for c in notebook.cells if sanitize.is_grade(c)}
@@ -255,48 +280,48 @@ def _lint(notebook, path: Path, assignment: str) -> None:
         for name in sorted(wanted - graded):
             question = catalogue.question_id(name)
             raise MasterError(
-                f'{path.name}: lacking: no cell has question="{question}", which the key asks '
+                f'{_called(path)}: lacking: no cell has question="{question}", which the key asks '
                 f"({catalogue.place(question)})"
             )
-        raise MasterError(f"{path.name}: unknown: {sorted(graded - wanted)}, which the key has not")
+        name = min(graded - wanted)
+        raise MasterError(f"{ids[name]}: unknown: {name}, which the key has not")
     for question in catalogue.WRITTEN.values():
         if question.assignment == assignment and f"rubric-{grade_id(question.id)}" not in ids:
             raise MasterError(
-                f'{path.name}: no cell has role="rubric" question="{question.id}": the question '
-                "itself, and its mark scheme"
+                f'{_called(path)}: no cell has role="rubric" question="{question.id}": the '
+                "question itself, and its mark scheme"
             )
     for position, cell in enumerate(notebook.cells):
-        _regions(cell, path)
+        place = places[cell.id]
+        _regions(cell, place)
         if cell.cell_type != "code":
             continue
         try:
             ast.parse(_without_magics(cell.source))
         except SyntaxError as error:
-            said = f"{error.msg}, line {error.lineno} of {cell.source[:60]!r}"
-            raise MasterError(f"{path.name}: a cell does not parse: {said}") from None
+            said = f"{error.msg}: `{(error.text or '').strip()[:60]}`"
+            raise MasterError(f"{place}: this cell does not parse: {said}") from None
         if sanitize.is_solution(cell):
             if "### BEGIN SOLUTION" not in cell.source:
-                raise MasterError(
-                    f"{path.name}: solution cell without a region: {cell.source[:60]!r}"
-                )
+                raise MasterError(f"{place}: solution cell without a region `### BEGIN SOLUTION`")
             after = [c for c in notebook.cells[position + 1 :] if c.cell_type == "code"][:1]
             name = unlabelled.label_of(after[0]) if after else None
             if not (name or "").startswith("check-"):
-                raise MasterError(f"{path.name}: no visible check under {cell.source[:60]!r}")
+                raise MasterError(f"{place}: no visible check under {cell.source[:60]!r}")
 
 
-def _regions(cell, path: Path) -> None:
+def _regions(cell, place: str) -> None:
     """What is cut out of a release has a beginning and an end, in a cell where nbgrader cuts."""
     for region in ("SOLUTION", "MARK SCHEME", "HIDDEN TESTS"):
         begun, ended = (cell.source.count(f"### {word} {region}") for word in ("BEGIN", "END"))
         if begun != ended:
             raise MasterError(
-                f"{path.name}: {begun} times `### BEGIN {region}` and {ended} times `### END "
+                f"{place}: {begun} times `### BEGIN {region}` and {ended} times `### END "
                 f"{region}` in one cell: {cell.source[:60]!r}"
             )
     if "### BEGIN SOLUTION" in cell.source and not sanitize.is_solution(cell):
         raise MasterError(
-            f'{path.name}: a solution in a cell without role="solution" or role="answer": '
+            f'{place}: a solution in a cell without role="solution" or role="answer": '
             f"{cell.source[:60]!r}"
         )
 

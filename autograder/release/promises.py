@@ -18,6 +18,8 @@ import importlib
 import re
 from collections.abc import Iterator
 
+from nbformat import NotebookNode
+
 from autograder.exam import sanitize, unlabelled
 from autograder.key import catalogue
 from autograder.key.written import NUMBER, criteria_of, number_of
@@ -38,7 +40,7 @@ RUBRIC = re.compile(r'^# %% \[markdown\].*role="rubric".*question="([\w.]+)"')
 
 
 class Broken(Exception):
-    """A promise that the key does not keep; the message completes "FILE: …"."""
+    """A promise that the key does not keep; the message completes "FILE, …"."""
 
 
 def filled(text: str, assignment: str) -> str:
@@ -79,7 +81,9 @@ def _of_names(found: re.Match, assignment: str, place: str) -> str:
 
 
 def _nobody(names: list[str], place: str):
-    raise Broken(f"{place} promises points for `{names[0]}`, which the key does not ask")
+    raise Broken(
+        f"{place}: this heading promises points for `{names[0]}`, which the key does not ask"
+    )
 
 
 def _of_run(found: re.Match, assignment: str) -> str:
@@ -98,17 +102,29 @@ def _said(found: re.Match, question) -> str:
     return f"{question.points:g} {before if english else found['before'] or ''}{unit}{after}"
 
 
-def problems(notebook, assignment: str) -> Iterator[str]:
-    """What the cells of a source notebook promise and the key does not keep, a sentence each."""
+def problems(notebook, assignment: str) -> Iterator[tuple[NotebookNode | None, str]]:
+    """What a source notebook promises and the key does not keep: (cell, sentence), and None for
+    what is not in one cell.
+    """
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    yield from _parts(notebook, text)
-    yield from _training(notebook, assignment)
     for cell in notebook.cells:
         name = unlabelled.label_of(cell) or ""
+        said: Iterator[str] = iter(())
         if name.startswith("rubric-"):
-            yield from _scheme(cell.source, catalogue.question_id(name.removeprefix("rubric-")))
+            said = _scheme(cell.source, catalogue.question_id(name.removeprefix("rubric-")))
         elif name.startswith("check-"):
-            yield from _checks(cell.source)
+            said = _checks(cell.source)
+        yield from ((cell, problem) for problem in said)
+    for found in (
+        _parts(notebook, text),
+        _training(notebook, assignment),
+        _named(text, assignment),
+    ):
+        yield from ((None, problem) for problem in found)
+
+
+def _named(text: str, assignment: str) -> Iterator[str]:
+    """Questions whose points no heading promises."""
     for question in catalogue.of(assignment).values():
         name = question.id.partition(".")[2]
         named = [m["names"] for m in OF_NAMES.finditer(text)]
@@ -127,19 +143,28 @@ def _scheme(source: str, question_id: str) -> Iterator[str]:
     for line in re.findall(r"^- (?:\d|½).*", scheme, re.M):
         if not criteria_of(line):
             yield f"no criterion such as `- 1 point, title: …`: `{line[:60]}`"
+    titles = [criterion.title for criterion in criteria_of(scheme)]
+    for title in sorted({title for title in titles if titles.count(title) > 1}):
+        yield f"two criteria are called {title!r}: marks are given by title, so give each its own"
     own = OF_WRITTEN.search(prompt)
     units = {"poin", own["unit"][:4]} if own else {"poin"}  # Punkt and Punkte
     for words in re.findall(r"at most (\d+) words", prompt):
         if int(words) != catalogue.WRITTEN[question_id].words:
             limit = catalogue.WRITTEN[question_id].words
-            yield f"{question_id} promises at most {words} words, the key says {limit}"
+            yield (
+                f"{question_id} promises at most {words} words, the key says {limit} "
+                "(autograder/key/written.py)"
+            )
     told = PART_OF_ANSWER.findall(OF_WRITTEN.sub("", prompt))
-    for what, parts in (
-        ("the mark scheme", [criterion.points for criterion in criteria_of(scheme)]),
-        ("the question's parts", [number_of(n) for n, unit in told if unit[:4] in units]),
+    for what, adds, parts in (
+        ("the mark scheme", "adds", [criterion.points for criterion in criteria_of(scheme)]),
+        ("the question's parts", "add", [number_of(n) for n, unit in told if unit[:4] in units]),
     ):
         if parts and abs(sum(parts) - worth) > 1e-9:
-            yield f"{what} of {question_id} add up to {sum(parts):g}, the key says {worth:g}"
+            yield (
+                f"{what} of {question_id} {adds} up to {sum(parts):g}, the key says {worth:g} "
+                "(autograder/key/written.py)"
+            )
 
 
 def _checks(source: str) -> Iterator[str]:

@@ -146,6 +146,20 @@ def test_a_python_without_the_packages_says_which_has_them(command):
     assert done.returncode == 2 and re.fullmatch(r"This Python .* lacks \w+\. .*\n", done.stderr)
 
 
+@pytest.mark.parametrize(
+    "text, says", [("X = (1 2)", "line 1: SyntaxError"), ("\nX = Writen()", "line 2: NameError")]
+)
+def test_a_list_of_the_key_that_cannot_be_read_is_one_sentence(text, says, capsys):
+    def read(file):
+        exec(compile(text, str(file), "exec"))
+
+    assert errors.told("autograder", lambda: read(build.ROOT / "autograder/key/written.py")) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"autograder: autograder/key/written.py, {says}: ")
+    with pytest.raises((SyntaxError, NameError)):  # a fault of the kit's own is shown whole
+        errors.told("autograder", lambda: read(build.ROOT / "autograder/cli.py"))
+
+
 def test_errors_are_caught_and_printed_in_one_place():
     """Elsewhere a command raises; only scripts that run without this package end by themselves."""
     alone = {"autograder/release/install.py", "autograder/errors.py"}

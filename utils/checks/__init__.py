@@ -32,7 +32,7 @@ class CheckFailed(AssertionError):
     """A failed check: its message is for the student; a notebook shows it without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
-        return [textwrap.fill(f"Not yet. {self}", 96, subsequent_indent="  ")]
+        return [textwrap.fill(f"Not yet: {self}", 96, subsequent_indent="  ")]
 
 
 def check(function):
@@ -199,7 +199,10 @@ def model(build, name: str, nz: int):
 def moved_by(steps: float) -> str:
     """Advice where three batches moved a weight by so many steps instead of three."""
     if abs(steps - 6) < 0.3:  # 1 + 2 + 3
-        return "Gradients add up unless they are cleared, once for every batch."
+        return (
+            "Gradients add up unless they are cleared, once for every batch. (Or does every batch "
+            "make two steps?)"
+        )
     if steps > 3:
         return "Is the loss a mean over the batch, and is there one step for every batch?"
     return (

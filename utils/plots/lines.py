@@ -1,6 +1,7 @@
 """Numbers as pictures: curves, points, bars, rate and distortion."""
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 from utils.plots.base import COLOURS, DASHES, MARKERS, SIZE, label_axes, minus, new_figure, show_now
 
@@ -132,7 +133,8 @@ def rate_distortion(groups, title="", alt=""):
     axes = figure.add_subplot()
     for i, (group, of) in enumerate(groups.items()):
         rates, distortions = np.array(list(of.values()), dtype=float).T
-        style = {"color": COLOURS[i], "linestyle": DASHES[i % 4], "marker": MARKERS[i]}
+        dashes = DASHES[i % 4] if len(of) > 1 else "none"
+        style = {"color": COLOURS[i], "linestyle": dashes, "marker": MARKERS[i]}
         axes.plot(rates, distortions, label=group, linewidth=2, markersize=8, zorder=3, **style)
         for name, (rate, distortion) in of.items():
             axes.annotate(
@@ -143,6 +145,7 @@ def rate_distortion(groups, title="", alt=""):
                 fontsize=SIZE - 2,
                 color=COLOURS[i],
                 zorder=4,
+                path_effects=[withStroke(linewidth=3, foreground="white")],
             )
     axes.margins(0.15)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
@@ -161,6 +164,7 @@ def rate_distortion(groups, title="", alt=""):
             fontsize=SIZE - 4,
             color="#666666",
             ha="right",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
         )
     axes.legend(fontsize=SIZE - 1, framealpha=0.9)
     label_axes(axes, "rate: KL, nats per image", "distortion, nats per image")

@@ -29,7 +29,7 @@ def images(x, rows=None, cols=None, titles=None, title="", alt=""):
         inches * cols,
         inches * rows * lead,
         title,
-        alt or f"{title or 'Montage'}: {len(x)} images in {rows} rows.",
+        alt or f"{title or 'Montage'}: {len(x)} images in {rows} row{'s' * (rows > 1)}.",
     )
     if titles is None:
         show_image(figure.add_subplot(), montage(x, rows, cols))
@@ -57,6 +57,7 @@ def sheets(groups, title="", alt=""):
         figure.subplots(1, len(arrays), squeeze=False).flat, arrays.items(), strict=True
     ):
         show_image(axes, montage(x, side, side))
+        axes.spines[:].set(visible=True, color="#bbbbbb")  # where one sheet ends
         axes.set_title(name, fontsize=SIZE)
     return show_now(figure)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from nbgrader import preprocessors as stock
 from nbgrader import utils as nbgrader_utils
 from nbgrader.api import Gradebook
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Enum, Unicode
+from traitlets import Enum, TraitError, Unicode
 from traitlets.config import Configurable
 
 from autograder.errors import WrongCall
@@ -23,6 +24,7 @@ from autograder.letter import language, levels, reread, text, told
 from autograder.letter import letter as letters
 from autograder.letter.page import template
 from autograder.plugins import execute, late, prose, tries
+from autograder.plugins.config import only_known
 from autograder.plugins.feedback import folded
 
 
@@ -39,6 +41,10 @@ class Letter(Configurable):
     sentences = Unicode(
         "", help="the file of translated sentences; `python -m autograder.letter` begins one"
     ).tag(config=True)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        only_known(Letter, self.config)
 
     def spoken(self, root: Path) -> language.Language:
         """The language; `sentences` is looked for in the course folder."""
@@ -68,12 +74,20 @@ class GetGrades(stock.GetGrades):
 class WriteLetter(NbGraderPreprocessor):
     """Put together what is said about every question, at the level that the course allows."""
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        course = execute.course_of(self)
+        try:  # before any letter is begun: a wrong setting is told once, and nobody's is taken away
+            self.settings = Letter(config=self.config)
+            self.spoken = self.settings.spoken(Path(course.root if course else "."))
+        except (WrongCall, TraitError) as problem:
+            self.log.error("no feedback was made: %s", problem)
+            raise NbGraderException(str(problem)) from None
+
     def preprocess(self, nb, resources):
-        about, course = resources["nbgrader"], execute.course_of(self)
-        settings = Letter(config=self.config)
-        spoken = settings.spoken(Path(course.root if course else "."))
+        about, spoken = resources["nbgrader"], self.spoken
         so_far = _so_far(about)
-        level = levels.level(settings.show, so_far.earlier)
+        level = levels.level(self.settings.show, so_far.earlier)
         asked = questions(nb, level, spoken, f"{about['notebook']}.ipynb", so_far.waiting)
         letter = letters.Letter(
             about["notebook"],

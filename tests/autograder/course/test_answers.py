@@ -203,6 +203,20 @@ def test_the_pages_speak_the_courses_language(own_class, visit, monkeypatch):
         assert not pseudo.english(nothing)
 
 
+def test_a_criterion_may_be_worth_any_points(own_class, visit, monkeypatch):
+    asked, worth = answers.Desk._questions, (1, 0.75, 1.25)
+    own = tuple(answers.Criterion(f"{points}", points) for points in worth)
+    monkeypatch.setattr(
+        answers.Desk,
+        "_questions",
+        lambda desk: {n: replace(a, criteria=own) for n, a in asked(desk).items()},
+    )
+    with served(own_class) as address:
+        fields = visit(address, ignore=("example.org", "404")).locator("[data-criterion]")
+        given = fields.evaluate_all("all => all.map(i => (i.value = i.max, i.validity.valid))")
+    assert len(given) >= len(worth) and all(given)
+
+
 def test_only_who_has_the_token_reads_or_grades(own_class):
     key = key_of(own_class, "anna")
     with served(own_class) as address:

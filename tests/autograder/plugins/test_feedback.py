@@ -91,6 +91,24 @@ def pages(course):
     return generate(course, ("anna", "eve", "fatima", "hugo", "ines"))
 
 
+@pytest.mark.parametrize(
+    "settings, says",
+    [
+        ({"sentences": "none.json"}, "none.json cannot be read"),
+        ({"show": "by-try"}, "not the str 'by-try'"),
+        ({"lang": "de"}, "there is no c.Letter.lang"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_told_once_and_takes_no_letter_away(
+    course, pages, settings, says
+):
+    config = build.load_config(course)
+    config.Letter.update(settings)
+    done = NbGraderAPI(config=config).generate_feedback("vae", "anna", force=True)
+    assert not done["success"] and says in done["log"]
+    assert "Traceback" not in done["log"] and pages["anna"].is_file()
+
+
 def read(page):
     return BeautifulSoup(page.read_text("utf-8"), "html.parser")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from traitlets.config import Config
 
 from autograder.errors import WrongCall
-from autograder.plugins import dates
+from autograder.plugins import config, dates
 from autograder.plugins.late import LatePolicy
 
 DAY = 86_400
@@ -110,3 +110,16 @@ def test_extensions_are_read_as_people_write_them(tmp_path):
 def test_a_zone_that_does_not_exist_is_refused():
     with pytest.raises(WrongCall, match="Europe/Berlin"):
         dates.zone(Config({"LatePolicy": {"timezone": "Middle/Earth"}}))
+
+
+def test_an_option_that_there_is_not_is_refused_with_its_line(tmp_path):
+    file = tmp_path / "nbgrader_config.py"
+    kit = f"load_subconfig('nbgrader_config.py', path={str(config.ROOT)!r})\nc = get_config()\n"
+    file.write_text(f"{kit}c.LatePolicy.percentaday = 10\n")
+    with pytest.raises(
+        WrongCall, match="line 3: there is no .*percentaday; there is percent_a_day"
+    ):
+        config.only_known(LatePolicy, config.course_config(tmp_path))
+    file.write_text(f"{kit}c.LatePolcy.percent_a_day = 10\n")
+    with pytest.raises(WrongCall, match="line 3: there is no c.LatePolcy: c.LatePolicy is meant"):
+        config.course_config(tmp_path)

@@ -179,32 +179,48 @@ def test_a_release_has_no_output_and_every_stub_parses_and_says_what_to_do(assig
             assert "raise NotImplementedError(" in cell.source
 
 
+TWICE = '# %% role="test" question="explore.digit_statistics"\n\n# %% [markdown] role="rubric"'
+
+
 @pytest.mark.parametrize(
-    "change, says",
+    "change, line, says",
     [
-        (('role="check"', 'role="chekc"'), "unknown role"),
-        (('# %% role="check"\ndigit_statistics(0, 0)\n', ""), "no visible check"),
-        (('question="explore.digit_statistics"', 'question="explore.digits"'), "no question"),
-        (('# %% role="test" question="explore.digit_statistics"\n', ""), "lacking"),
-        (("    return mu, y", "    return (mu, y"), "does not parse"),
-        ((' id="digit_statistics"', ""), 'needs id="'),
-        ((' id="digit_statistics"', ' id="ä b"'), "of letters, digits, _ and -, and not 'ä b'"),
-        (("    ### END SOLUTION", ""), "1 times `### BEGIN SOLUTION` and 0 times"),
-        (("# ### END MARK SCHEME\n", ""), "0 times `### END MARK SCHEME`"),
+        (('role="check"', 'role="chekc"'), 12, "unknown role"),
+        (("digit_statistics(0, 0)\n", ""), 12, "of role check is empty"),
+        (
+            ('role="answer" question="explore.', 'role="answer" question="explain.'),
+            24,
+            "written.py has",
+        ),
+        (('# %% role="check"\ndigit_statistics(0, 0)\n', ""), 6, "no visible check"),
+        (('question="explore.digit_statistics"', 'question="explore.digits"'), 15, "no question"),
+        (('# %% role="test" question="explore.digit_statistics"\n', ""), 0, "lacking"),
+        (
+            ('# %% [markdown] role="rubric"', TWICE),
+            17,
+            "is there already .solutions/explore.py, line 15.",
+        ),
+        (("    return mu, y", "    return (mu, y"), 6, "does not parse: .*`return .mu, y`"),
+        ((' id="digit_statistics"', ""), 6, 'needs id="'),
+        ((' id="digit_statistics"', ' id="ä b"'), 6, "of letters, digits, _ and -, and not 'ä b'"),
+        (("    ### END SOLUTION", ""), 6, "1 times `### BEGIN SOLUTION` and 0 times"),
+        (("# ### END MARK SCHEME\n", ""), 17, "0 times `### END MARK SCHEME`"),
         (
             ("digit_statistics(0, 0)", "### BEGIN SOLUTION\n1\n### END SOLUTION"),
+            12,
             "a solution in a cell without",
         ),
-        (('role="rubric" question="explore.hypothesis"', ""), 'no cell has role="rubric"'),
-        ((MASTER, "# %% [markdown]\n# Nothing\n"), "has no code cell"),
+        (('role="rubric" question="explore.hypothesis"', ""), 0, 'no cell has role="rubric"'),
+        ((MASTER, "# %% [markdown]\n# Nothing\n"), 0, "has no code cell"),
     ],
 )
-def test_a_broken_master_is_refused_with_the_reason(tmp_path, change, says):
+def test_a_broken_master_is_refused_with_the_line_and_the_reason(tmp_path, change, line, says):
     (tmp_path / "explore.py").write_text(MASTER)
     build.source_notebook(tmp_path / "explore.py")
     assert change[0] in MASTER
     (tmp_path / "explore.py").write_text(MASTER.replace(*change))
-    with pytest.raises(build.MasterError, match=says):
+    place = rf"solutions/explore\.py, line {line}" if line else r"solutions/explore\.py"
+    with pytest.raises(build.MasterError, match=f"^{place}: .*{says}"):
         build.source_notebook(tmp_path / "explore.py")
 
 

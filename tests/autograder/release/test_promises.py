@@ -60,12 +60,19 @@ def test_a_heading_in_any_language_is_filled(monkeypatch, line, points, extra, b
 
 CRITERIA = "# - 1 point, what: …\n# - {} points, why: …\n"
 BROKEN = {
-    "scheme": ((SCHEME, CRITERIA.format(2)), "mark scheme of explore.hypothesis add up to 3"),
+    "scheme": ((SCHEME, CRITERIA.format(2)), "mark scheme of explore.hypothesis adds up to 3"),
+    "twice": (
+        (SCHEME, CRITERIA.format(3).replace("why", "what")),
+        "two criteria are called 'what'",
+    ),
     "no-criterion": ((SCHEME, "# - 4 points because\n"), "no criterion such as"),
     "words": (("# Why?\n", "# Why, in at most 9 words?\n"), "promises at most 9 words, the key"),
     "sum": (("# Why?\n", "# Why (1 point)? And what (2 points)?\n"), "parts .* add up to 3"),
     "heading": ((HEADING, ""), "no heading promises the points of explore.digit_statistics"),
-    "nobody": ((HEADING, HEADING.replace("digit_", "")), "line 4 promises points for `statistics`"),
+    "nobody": (
+        (HEADING, HEADING.replace("digit_", "")),
+        "this heading promises points for `statistics`",
+    ),
     "check": (("digit_statistics(0, 0)", "checks.explore.nothing(1)"), "checks.explore.nothing"),
     "checks": (("digit_statistics(0, 0)", "checks.gan.loss(1)"), "write it in utils/checks/gan.py"),
     "parts": (
@@ -90,7 +97,9 @@ BROKEN = {
 def test_a_promise_that_the_key_does_not_keep_is_refused_with_the_file(tmp_path, what):
     build.source_notebook(master(tmp_path))
     change, says = BROKEN[what]
-    with pytest.raises(build.MasterError, match=rf"explore\.py: .*{says}"):
+    with pytest.raises(
+        build.MasterError, match=rf"^solutions/explore\.py(, line \d+: |: ).*{says}"
+    ):
         build.source_notebook(master(tmp_path, change))
 
 

@@ -251,4 +251,4 @@ def test_a_failed_check_is_shown_as_a_sentence():
         checks.autoencoder.train_epoch(stub)
     assert failure.value.__cause__ is None and failure.value.__context__ is None
     (shown,) = failure.value._render_traceback_()
-    assert shown.startswith("Not yet. `stub` is still to be written.")
+    assert shown.startswith("Not yet: `stub` is still to be written.")
