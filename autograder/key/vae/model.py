@@ -202,13 +202,20 @@ def _model_encode(got, want, inputs):
         return problem
     if got.get("mu lowest") is None:
         return got.get("instances.error")
-    if got["mu lowest"] >= 0 or (got["mu lowest"] >= -1 - 1e-6 and got["mu highest"] <= 1 + 1e-6):
+    if got["mu lowest"] >= 0 or _within_one(got, "mu"):
         return "mu is confined to a part of the numbers."
     if got["logvar lowest"] >= 0 or got["logvar highest"] <= 0:
         return "logvar is confined to one sign."
+    if _within_one(got, "logvar"):
+        return "logvar is held in a narrow range."
     if got["codes apart"] == 0:
         return "mu and logvar are the same numbers, in every network."
     return None
+
+
+def _within_one(got, part: str) -> bool:
+    """Whether it never leaves −1 … 1, as after a tanh."""
+    return got[f"{part} lowest"] >= -1 - 1e-6 and got[f"{part} highest"] <= 1 + 1e-6
 
 
 def _model_decode(got, want, inputs):
@@ -220,9 +227,7 @@ def _model_decode(got, want, inputs):
         return problem
     if got.get("logits lowest") is None:
         return got.get("instances.error")
-    if got["logits lowest"] >= 0 or (
-        got["logits lowest"] >= -1 - 1e-6 and got["logits highest"] <= 1 + 1e-6
-    ):
+    if got["logits lowest"] >= 0 or _within_one(got, "logits"):
         return "the decoder's output is confined to a part of the numbers, as no logits are."
     if got["logits highest"] <= 0:
         return "the decoder's output is never positive, as logits may be."
@@ -452,6 +457,8 @@ def _model_range_named(got, failed):
         return "logvar-one-sided"
     if "encode" in failed and "confined" in (_model_encode(got, {}, {"sizes": []}) or ""):
         return "mu-squashed"
+    if "encode" in failed and _within_one(got, "logvar"):
+        return "logvar-squashed"
     return None
 
 

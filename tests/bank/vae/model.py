@@ -152,6 +152,12 @@ MODEL_MUTANTS = tuple(
             (ENCODED, "return self.mu(h), self.logvar(h).clamp(-9, 4).exp()"),
         ),
         (
+            "tanh logvar",
+            "encode",
+            "logvar-squashed",
+            (ENCODED, "return self.mu(h), self.logvar(h).tanh()"),
+        ),
+        (
             "ReLU mu",
             "encode",
             "mu-squashed",
