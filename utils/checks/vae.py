@@ -248,93 +248,12 @@ def VAE(vae):
     """VAE(nz): encode, decode, forward with a sampled z, reconstruct from the mean."""
     net = model(vae, "VAE", 7)
     x = torch.rand(5, 1, 28, 28)
-    mu, logvar = _pair(net.encode(x), "encode(x)")
-    tensor(mu, (5, 7), "mu, the first result of encode,")
-    tensor(logvar, (5, 7), "logvar, the second result of encode,")
-    require(
-        not close(mu, logvar), "mu and logvar are the same numbers: they need their own outputs."
-    )
-    attached(mu, "mu, the first result of encode,")
-    attached(logvar, "logvar, the second result of encode,")
-    mu, logvar = net.encode(LARGE * torch.randn(5, 1, 28, 28))
-    require(
-        mu.min() < 0 or close(mu, torch.zeros(5, 7)),
-        f"No mu is negative, from {mu.min():.2g} up. Posteriors may lie on either side of 0: no "
-        "ReLU, softplus or sigmoid on mu.",
-    )
-    require(
-        logvar.min() < 0 or close(logvar, torch.zeros(5, 7)),
-        f"Every logvar is positive, from {logvar.min():.2g} up. It is a logarithm and may have any "
-        "sign: no ReLU or softplus on it.",
-    )
-    logits = net.decode(LARGE * torch.randn(5, 7))
-    tensor(logits, (5, 1, 28, 28), "The result of decode")
-    require(
-        logits.min() < 0,
-        f"decode gives no value below 0 (from {logits.min():.2g} to {logits.max():.2g}). Logits "
-        "may be any number: no sigmoid and no ReLU at its end.",
-    )
-    result = net(x)
-    require(
-        isinstance(result, tuple | list) and len(result) == 3,
-        f"forward should return (logits, mu, logvar), but returned {kind(result)}.",
-    )
-    for value, shape, name in zip(
-        result, ((5, 1, 28, 28), (5, 7), (5, 7)), ("logits", "mu", "logvar"), strict=True
-    ):
-        tensor(value, shape, f"{name}, as forward returned it,")
-
-    net.eval()
-    same = x[:1].repeat(5, 1, 1, 1)
-    one, two = net(same)[0], net(same)[0]
-    require(
-        not close(one, two, 0, 0),
-        "Two passes of the same images gave the same logits: forward should decode a sampled z.",
-    )
-    require(
-        not close(one[0], one[1], 0, 0),
-        "Equal images in one batch were decoded from the same z: noise is drawn for each image.",
-    )
-    logits, mu, logvar = net(x)
-    expected = net.encode(x)
-    require(
-        close(mu, expected[0]) and close(logvar, expected[1]),
-        "mu and logvar of forward are not those of encode. Are they returned in this order?",
-    )
-    parameters = list(net.parameters())
-    reached = _reached(logits.sum(), parameters)
-    for name, value in (("mu", mu), ("logvar", logvar)):
-        require(
-            _reached(value.sum(), parameters) <= reached,
-            f"The logits do not depend differentiably on {name}, so the encoder would not learn. "
-            "Is z sampled with your `reparametrize`, from both mu and logvar?",
-        )
-
-    names = [key for key, _ in net.named_parameters()]
-    idle = sorted(set(range(len(names))) - _reached((logits.sum() + mu.sum()), parameters))
-    require(
-        not idle,
-        f"No gradient reaches `{names[idle[0]] if idle else ''}`, so it would never learn. Is a "
-        "layer not used, or is `torch.no_grad` or `.detach()` on the way?",
-    )
-
-    images = net.reconstruct(x)
-    tensor(images, (5, 1, 28, 28), "The result of reconstruct")
-    require(
-        0 <= images.min() and images.max() <= 1,
-        f"reconstruct gives pixels from {images.min():.2g} to {images.max():.2g}: images, not "
-        "logits.",
-    )
-    require(
-        close(net.reconstruct(x), images),
-        "Two reconstructions of the same images differ: they come from the posterior mean, "
-        "unsampled.",
-    )
-    require(
-        close(torch.logit(images.double(), eps=1e-12), net.decode(mu), atol=1e-3),
-        "reconstruct(x) is not the image that decode gives for the posterior mean of x.",
-    )
-    count = sum(p.numel() for p in parameters)
+    _encodes(net, x)
+    _decodes(net)
+    logits, mu, logvar = _forwards(net, x)
+    _learns(net, logits, mu, logvar)
+    _reconstructs(net, x, mu)
+    count = sum(p.numel() for p in net.parameters())
     return f"encode, decode, forward and reconstruct fit together; {count:,} parameters."
 
 
@@ -486,6 +405,114 @@ def iwae_bound(bound):
         "only. Average the weights of k different z first, then take the logarithm.",
     )
     return "an ELBO sample at k = 1, higher with more samples, and no overflow."
+
+
+def _encodes(net, x) -> None:
+    """mu and logvar, of their own and of either sign."""
+    mu, logvar = _pair(net.encode(x), "encode(x)")
+    tensor(mu, (5, 7), "mu, the first result of encode,")
+    tensor(logvar, (5, 7), "logvar, the second result of encode,")
+    require(
+        not close(mu, logvar), "mu and logvar are the same numbers: they need their own outputs."
+    )
+    attached(mu, "mu, the first result of encode,")
+    attached(logvar, "logvar, the second result of encode,")
+    mu, logvar = net.encode(LARGE * torch.randn(5, 1, 28, 28))
+    require(
+        mu.min() < 0 or close(mu, torch.zeros(5, 7)),
+        f"No mu is negative, from {mu.min():.2g} up. Posteriors may lie on either side of 0: no "
+        "ReLU, softplus or sigmoid on mu.",
+    )
+    require(
+        logvar.min() < 0 or close(logvar, torch.zeros(5, 7)),
+        f"Every logvar is positive, from {logvar.min():.2g} up. It is a logarithm and may have any "
+        "sign: no ReLU or softplus on it.",
+    )
+
+
+def _decodes(net) -> None:
+    """Logits, of either sign."""
+    logits = net.decode(LARGE * torch.randn(5, 7))
+    tensor(logits, (5, 1, 28, 28), "The result of decode")
+    require(
+        logits.min() < 0,
+        f"decode gives no value below 0 (from {logits.min():.2g} to {logits.max():.2g}). Logits "
+        "may be any number: no sigmoid and no ReLU at its end.",
+    )
+
+
+def _forwards(net, x):
+    """logits, mu, logvar of a model in eval mode, once it is known that it samples z, for each
+    image anew, from what it encodes.
+    """
+    result = net(x)
+    require(
+        isinstance(result, tuple | list) and len(result) == 3,
+        f"forward should return (logits, mu, logvar), but returned {kind(result)}.",
+    )
+    for value, shape, name in zip(
+        result, ((5, 1, 28, 28), (5, 7), (5, 7)), ("logits", "mu", "logvar"), strict=True
+    ):
+        tensor(value, shape, f"{name}, as forward returned it,")
+
+    net.eval()
+    same = x[:1].repeat(5, 1, 1, 1)
+    one, two = net(same)[0], net(same)[0]
+    require(
+        not close(one, two, 0, 0),
+        "Two passes of the same images gave the same logits: forward should decode a sampled z.",
+    )
+    require(
+        not close(one[0], one[1], 0, 0),
+        "Equal images in one batch were decoded from the same z: noise is drawn for each image.",
+    )
+    logits, mu, logvar = net(x)
+    expected = net.encode(x)
+    require(
+        close(mu, expected[0]) and close(logvar, expected[1]),
+        "mu and logvar of forward are not those of encode. Are they returned in this order?",
+    )
+    return logits, mu, logvar
+
+
+def _learns(net, logits, mu, logvar) -> None:
+    """Every parameter gets a gradient, the encoder's through the sample too."""
+    parameters = list(net.parameters())
+    reached = _reached(logits.sum(), parameters)
+    for name, value in (("mu", mu), ("logvar", logvar)):
+        require(
+            _reached(value.sum(), parameters) <= reached,
+            f"The logits do not depend differentiably on {name}, so the encoder would not learn. "
+            "Is z sampled with your `reparametrize`, from both mu and logvar?",
+        )
+
+    names = [key for key, _ in net.named_parameters()]
+    idle = sorted(set(range(len(names))) - _reached((logits.sum() + mu.sum()), parameters))
+    require(
+        not idle,
+        f"No gradient reaches `{names[idle[0]] if idle else ''}`, so it would never learn. Is a "
+        "layer not used, or is `torch.no_grad` or `.detach()` on the way?",
+    )
+
+
+def _reconstructs(net, x, mu) -> None:
+    """The images that belong to the means."""
+    images = net.reconstruct(x)
+    tensor(images, (5, 1, 28, 28), "The result of reconstruct")
+    require(
+        0 <= images.min() and images.max() <= 1,
+        f"reconstruct gives pixels from {images.min():.2g} to {images.max():.2g}: images, not "
+        "logits.",
+    )
+    require(
+        close(net.reconstruct(x), images),
+        "Two reconstructions of the same images differ: they come from the posterior mean, "
+        "unsampled.",
+    )
+    require(
+        close(torch.logit(images.double(), eps=1e-12), net.decode(mu), atol=1e-3),
+        "reconstruct(x) is not the image that decode gives for the posterior mean of x.",
+    )
 
 
 def kl_values(kl, given, right, name: str, look: str) -> None:
