@@ -92,7 +92,7 @@ def families():
     return found
 
 
-def write_families(found, path=None):
+def write_families(found):
     """Writes what `families` reads, images as bytes and the rest as float16."""
     tensors = {"labels": next(iter(found.values()))["labels"].to(torch.uint8)}
     told = {}
@@ -103,7 +103,7 @@ def write_families(found, path=None):
         for key in ("samples", "walk"):
             tensors[f"{name}/{key}"] = (shown[key][:, 0] * 255).round().to(torch.uint8)
     header = {"families": json.dumps(told, ensure_ascii=False)}
-    _replace(Path(path or REFERENCE / FAMILIES), save(plain(tensors), header))
+    _replace(REFERENCE / FAMILIES, save(plain(tensors), header))
 
 
 def _own(name):

@@ -13,12 +13,7 @@ COUNT = 3
 
 
 def questions(
-    assignment: str,
-    student,
-    passed: Collection[str],
-    sources: Mapping[str, str],
-    seed: int,
-    count: int = COUNT,
+    assignment: str, student, passed: Collection[str], sources: Mapping[str, str], seed: int
 ) -> list[Item]:
     """Questions about her own code, each about something else where there is enough.
 
@@ -33,7 +28,7 @@ def questions(
     for again in (False, True):  # something else first, then the same once more
         for asked in list(waiting):
             known = {item.about for item in made}
-            if len(made) < count and (again or asked.about not in known):
+            if len(made) < COUNT and (again or asked.about not in known):
                 waiting.remove(asked)
                 made += filter(None, [asked.item(student, rng, sources.get(asked.about, ""))])
     return made

@@ -159,11 +159,11 @@ def shape(key: str = "it"):
     return seen
 
 
-def row(place: int, key: str = "it"):
+def row(place: int):
     """Seen: one row of a result."""
 
     def seen(evidence):
-        values = evidence[key]
+        values = evidence["it"]
         return tuple(float(v) for v in values[place].ravel()[:4]) if np.ndim(values) > 1 else None
 
     return seen

@@ -253,11 +253,11 @@ def nbgrader(*arguments: str, course: Path | None = COURSE) -> subprocess.Comple
     )
 
 
-def write_feedback(assignment: str, course: Path = COURSE) -> None:
+def write_feedback(assignment: str) -> None:
     """nbgrader's `generate_feedback`, in this process, which has imported it all already."""
     from nbgrader.apps import NbGraderAPI
 
-    api = NbGraderAPI(config=course_config(course))
+    api = NbGraderAPI(config=course_config(COURSE))
     api.log.setLevel(logging.ERROR)
     outcome = api.generate_feedback(assignment)
     if not outcome["success"]:

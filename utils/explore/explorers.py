@@ -39,6 +39,9 @@ from utils.explore.models import (
 )
 from utils.explore.sheets import font, png, sheet, strip
 
+ACROSS = 12  # images in a row
+SAMPLES = 10  # of a drawing's posterior
+
 
 class Example(widgets.HBox):
     """A test image to choose: `label` is its class, `number` says which of that class; `x` it."""
@@ -78,8 +81,8 @@ class Beta(Box):
     reconstructions and prior samples.
     """
 
-    def __init__(self, ladders, count=12):
-        self.ladders, self._count = ladders, count
+    def __init__(self, ladders):
+        self.ladders = ladders
         self.which = widgets.ToggleButtons(options=[*ladders], description="models")
         self.which.layout.display = None if len(ladders) > 1 else "none"
         self.slider = widgets.SelectionSlider(options=["0"], description="β")
@@ -94,8 +97,8 @@ class Beta(Box):
         """Take the ladder that is chosen, at its middle."""
         self.ladder = self.ladders[self.which.value]  # trained models, β rising
         first = self.ladder[0]
-        self._x = test_images(first)[0][: self._count]
-        shape, seeded = (2, self._count, first.nz), torch.Generator().manual_seed(0)
+        self._x = test_images(first)[0][:ACROSS]
+        shape, seeded = (2, ACROSS, first.nz), torch.Generator().manual_seed(0)
         self._z = torch.randn(shape, generator=seeded)
         self._views = [self.view(step) for step in range(len(self.ladder))]  # moves are fast then
         steps = [(f"{self._beta(run):g}", i) for i, run in enumerate(self.ladder)]
@@ -378,8 +381,8 @@ def pad(*names):
 class Pad(Box):
     """`upload` takes a picture file, `example` a test image; `picture` has ten samples decoded."""
 
-    def __init__(self, run, said, samples=10):
-        self.run, self._samples = run, samples
+    def __init__(self, run, said):
+        self.run = run
         self.upload = widgets.FileUpload(accept="image/*", description="A drawing")
         self.example = Example(run, 4)
         self.again = widgets.Button(description="Sample again")
@@ -406,7 +409,7 @@ class Pad(Box):
     def view(self, x):
         """(PNG, caption) of an image (1, 28, 28)."""
         codes = {"μ": self.run.encode(x[None])}
-        z = codes["μ"].repeat(self._samples, 1)
+        z = codes["μ"].repeat(SAMPLES, 1)
         if self.run.kind == "vae":
             codes["σ"] = self.run.posterior(x[None])[1].div(2).exp()
             z = torch.normal(z, codes["σ"].expand_as(z))
@@ -424,7 +427,7 @@ class Pad(Box):
             + "</span>"
             for d, values in enumerate(zip(*columns, strict=True))
         )
-        likelihood = f"log p(x|z) of the reconstruction: <b>{-loss / self._samples:.0f} nats</b>"
+        likelihood = f"log p(x|z) of the reconstruction: <b>{-loss / SAMPLES:.0f} nats</b>"
         return sheet(rows, scale=3), f"<p>{numbers}</p><p>{likelihood}</p>"
 
     def show(self):

@@ -8,16 +8,16 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 LABEL_HEIGHT = 16  # pixels, of the text over a row of images
-GAP = 225  # the grey between images
+GAP, GREY = 2, 225  # between images: pixels before they are enlarged, and the shade
 
 
-def sheet(rows, scale=2, gap=2):
+def sheet(rows, scale=2):
     """PNG of rows of images, {label over the row: (N, 1, 28, 28)}, enlarged `scale` times."""
     blocks = []
     for label, images in rows.items():
         if label:
             blocks.append(("text", label))
-        pixels = np.pad(_bytes(images), [(0, 0), (0, gap), (0, gap)], constant_values=GAP)
+        pixels = np.pad(_bytes(images), [(0, 0), (0, GAP), (0, GAP)], constant_values=GREY)
         row = np.concatenate([*pixels], axis=1)
         blocks.append(("images", row.repeat(scale, 0).repeat(scale, 1)))
     width = max(block.shape[1] for kind, block in blocks if kind == "images")
@@ -34,9 +34,9 @@ def sheet(rows, scale=2, gap=2):
     return png(canvas)
 
 
-def strip(columns, scale=4, gap=2):
+def strip(columns, scale=4):
     """PNG of single images side by side, {label over the image: (1, 1, 28, 28)}."""
-    step = (28 + gap) * scale
+    step = (28 + GAP) * scale
     canvas = Image.new("L", (step * len(columns), LABEL_HEIGHT + 28 * scale), 255)
     draw = ImageDraw.Draw(canvas)
     for i, (label, image) in enumerate(columns.items()):
@@ -44,7 +44,7 @@ def strip(columns, scale=4, gap=2):
         large = _bytes(image)[0].repeat(scale, 0).repeat(scale, 1)
         canvas.paste(Image.fromarray(large), (i * step, LABEL_HEIGHT))
         corner = (i * step + 28 * scale - 1, LABEL_HEIGHT + 28 * scale - 1)
-        draw.rectangle([(i * step, LABEL_HEIGHT), corner], outline=GAP)
+        draw.rectangle([(i * step, LABEL_HEIGHT), corner], outline=GREY)
     return png(canvas)
 
 

@@ -92,9 +92,9 @@ def array(x, dims, what):
     return x
 
 
-def montage(x, rows, cols, gap=2):
+def montage(x, rows, cols):
     """(N, h, w) side by side, with a light gap; missing images stay white."""
-    h, w = x.shape[1:]
+    (h, w), gap = x.shape[1:], 2
     canvas = np.full((rows * (h + gap) - gap, cols * (w + gap) - gap), np.nan)
     for i, image in enumerate(x):
         top, left = i // cols * (h + gap), i % cols * (w + gap)

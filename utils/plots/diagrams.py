@@ -34,13 +34,13 @@ def box(x, y, width, height, *lines, colour="currentColor"):
     return made + "".join(text(x + width / 2, top + 18 * i, line) for i, line in enumerate(lines))
 
 
-def net(x, y, width, tall, low, name, colour=BLUE):
+def net(x, y, width, tall, low, name):
     """A network as a trapezium, `tall` on its left and `low` on its right, around the height y."""
     corners = (
         f"{x},{y - tall / 2} {x + width},{y - low / 2} {x + width},{y + low / 2} {x},{y + tall / 2}"
     )
     return (
-        f'<polygon points="{corners}" fill="{colour}" fill-opacity="0.15" stroke="{colour}" '
+        f'<polygon points="{corners}" fill="{BLUE}" fill-opacity="0.15" stroke="{BLUE}" '
         f'stroke-width="2"/>{text(x + width / 2, y + 5, name)}'
     )
 

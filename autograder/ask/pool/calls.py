@@ -103,7 +103,7 @@ def _spread_more(std):
     return [std**2, float(2 * np.log(std)), float(np.sqrt(std)), 1.0]
 
 
-def _network(about, name, method, text, argument, key="it", more=None):
+def _network(about, name, method, text, argument, key="it"):
     """The shape of what a class returns for a batch."""
 
     def draw(rng):
@@ -113,7 +113,7 @@ def _network(about, name, method, text, argument, key="it", more=None):
         call = Call(name, [argument], values, nz=nz, method=method)
         return text.format(n=n, nz=nz), call
 
-    return Asked(about, draw, shape(key), more or _shapes)
+    return Asked(about, draw, shape(key), _shapes)
 
 
 def _shapes(right):
