@@ -135,7 +135,8 @@ def _nobody_grades(course: Course):
 def _applied(course: Course, known: Named) -> list[str]:
     changed = []
     for student, path, notebook in _graded(course):
-        if any([execute.name(cell, known) for cell in notebook.cells]):
+        renamed = [execute.name(cell, known) for cell in notebook.cells]
+        if any(renamed):
             with replacing(path) as unfinished:
                 unfinished.write_text(nbformat.writes(notebook), "utf-8")
             changed.append(student)

@@ -181,7 +181,7 @@ def _code(assignment: str) -> set[str]:
     beside = [p.with_suffix(".md") for p in seen] + [*(ROOT / "autograder/key").glob("*.md")]
     beside += [*(ROOT / "autograder/desks").glob("*.json")]
     beside += [p for p in folder.rglob("*") if p.suffix in (".py", ".md")]
-    beside += [p for p in (ROOT / "autograder/student").rglob("*.py")]
+    beside += (ROOT / "autograder/student").rglob("*.py")
     return {str(p.relative_to(ROOT)) for p in {*seen, *beside} if p.is_file()}
 
 

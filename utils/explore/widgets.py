@@ -146,7 +146,8 @@ def widget(kind, loaded, said, encoder=True, own=None, **options):
             labels = torch.cat([labels, torch.full((len(own),), browser.NO_CLASS)])
         packed_images = browser.pack_images(dataset(loaded[0]), images, labels)
     models = [
-        browser.pack(browser.finite(run), title(run), images, encoder=encoder) | {"name": name(run)}
+        browser.pack(browser.finite_weights(run), title(run), images, encoder=encoder)
+        | {"name": name(run)}
         for run in loaded
     ]
     named = browser.classifier(dataset(loaded[0])) if packed_images else None

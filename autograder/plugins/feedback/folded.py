@@ -19,6 +19,7 @@ from PIL import Image
 from autograder.exam import verdict
 from autograder.letter.letter import Letter
 from autograder.plugins import prose
+from utils.hand_in.notebook import text as _text
 
 SOURCE, OUTPUT = 20_000, 4_000  # characters of a cell, and of one of its outputs, that are shown
 TEXT, PICTURES = 400_000, 520_000  # bytes of the whole, as they stand in the page
@@ -132,14 +133,6 @@ def _outputs(cell, album: Album, say) -> str:
         if text.strip():
             made.append(f'<pre class="output">{_cut(text, OUTPUT, say)}</pre>')
     return "".join(made)
-
-
-def _text(value) -> str:
-    return (
-        "".join(v for v in value if isinstance(v, str))
-        if isinstance(value, list)
-        else (value if isinstance(value, str) else "")
-    )
 
 
 class Album:

@@ -93,7 +93,7 @@ def find(name: str) -> runs.Trained:
     """One of the kit's reference runs, or of the page's own."""
     for folder in (runs.REFERENCE / name, RUNS / name):
         if (folder / "run.json").exists():
-            return browser.finite(runs.Trained(folder, "reference"))
+            return browser.finite_weights(runs.Trained(folder, "reference"))
     train = f"python benchmarks/train_reference.py {name}"
     raise runs.RunError(f"the playground needs the run '{name}'. Train it with: {train}")
 

@@ -169,7 +169,7 @@ def unpack_weights(packed):
     return weights
 
 
-def finite(run):
+def finite_weights(run):
     """The run itself; RunError when its weights hold NaN or infinity."""
     if not all(torch.isfinite(weight).all() for weight in run._weights.values()):
         advice = "Delete that folder and train again, with a smaller learning rate"
