@@ -12,6 +12,7 @@ from xml.etree import ElementTree as xml
 from autograder.exam import verdict
 from autograder.letter.language import ENGLISH, Language
 from autograder.letter.page import template
+from autograder.plugins.tables import harmless
 
 LETTERS = "ABCD"
 
@@ -51,21 +52,18 @@ def translated(one, spoken: Language):
 
 
 def answers(asked: list) -> str:
-    """student, number, letter, answer, question."""
+    """A row a question, as CSV: whose, its number, the letter and the text of its answer, and the
+    graded question that it is about.
+    """
     stream = io.StringIO()
     table = csv.writer(stream)
     table.writerow(["student", "question", "answer", "value", "about"])
     for one in asked:
         for number, item in enumerate(one.items, 1):
             value = item.choices[item.right]
-            row = [one.student, number, LETTERS[item.right], _cell(value), item.about]
+            row = [one.student, number, LETTERS[item.right], harmless(value), item.about]
             table.writerow(row)
     return stream.getvalue()
-
-
-def _cell(value: str) -> str:
-    """A spreadsheet takes what begins so for a formula."""
-    return f"'{value}" if value[:1] in "=+-@\t" else value
 
 
 def moodle(assignment: str, asked: list) -> str:

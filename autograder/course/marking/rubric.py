@@ -9,6 +9,7 @@ from nbgrader.api import BaseCell, Grade
 
 from autograder.course.answers import Desk, graded
 from autograder.key.catalogue import question_id
+from autograder.plugins.tables import harmless
 
 
 def progress(desk: Desk) -> dict[str, tuple[int, int]]:
@@ -34,16 +35,13 @@ def table(desk: Desk) -> str:
     rows.writerow(["student", "question", "criterion", "marks", "of", "comment"])
     for name, asked in desk.questions.items():
         for answer in desk.answers(name):
-            begin = [_cell(answer.student), question_id(name)]
+            begin = [harmless(answer.student), question_id(name)]
             for criterion in asked.criteria:
                 mark = answer.criteria.get(criterion.title)
                 given = "" if mark is None else f"{mark:g}"
-                rows.writerow([*begin, _cell(criterion.title), given, f"{criterion.points:g}", ""])
+                rows.writerow(
+                    [*begin, harmless(criterion.title), given, f"{criterion.points:g}", ""]
+                )
             given = "" if answer.score is None else f"{answer.score:g}"
-            rows.writerow([*begin, "total", given, f"{asked.points:g}", _cell(answer.comment)])
+            rows.writerow([*begin, "total", given, f"{asked.points:g}", harmless(answer.comment)])
     return stream.getvalue()
-
-
-def _cell(text: str) -> str:
-    """A spreadsheet takes what begins so for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text

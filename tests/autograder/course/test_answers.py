@@ -110,6 +110,7 @@ def test_numbers_give_a_criterion_its_marks_and_u_takes_them_back(own_class, vis
         told = page.request.get(address.partition("?")[0] + "rubric.csv").text()
     assert entered(own_class, "björn") == (None, None, True)
     assert "anna,vae.beta_0,the objective,0.5,1," in told and "anna,vae.beta_0,total,1.5,3" in told
+    assert not any(line.endswith("'") for line in told.splitlines())  # no comment, empty cell
 
 
 def test_what_the_formgrader_entered_counts_and_is_not_overwritten_unseen(own_class):
