@@ -91,8 +91,8 @@ def _decoded(data: bytes, notes: list[str]) -> str:
 def _parsed(text: str, notes: list[str]):
     """The JSON that a file begins with."""
     try:
-        begin = re.match(r"[\s\ufeff]*", text).end()  # some editors write two marks
-        raw, end = json.JSONDecoder(strict=False).raw_decode(text, begin)
+        begin = re.search(r"[^\s\ufeff]|\Z", text)  # some editors write two marks
+        raw, end = json.JSONDecoder(strict=False).raw_decode(text, begin.start() if begin else 0)
     except RecursionError:
         raise Unreadable("is not a notebook: it is nested too deeply") from None
     except ValueError as error:
