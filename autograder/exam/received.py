@@ -14,8 +14,8 @@ import numpy as np
 from autograder.exam import verdict
 from autograder.exam.budget import OUTPUTS, Budget
 
-TEXT = 100_000  # characters of text in one cell's outputs
-PICTURES = 5 * 2**20  # bytes of pictures in one cell's outputs
+# Of one cell's outputs, characters and bytes; what is sent by `student.kernel` is less.
+TEXT, PICTURES = 100_000, 5 * 2**20
 CUT = "… the rest of this notebook's output was cut …\n"
 ENDS = "error", "execute_result"
 MAGIC = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
