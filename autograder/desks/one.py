@@ -225,9 +225,16 @@ def _assignment(submission: Submission) -> str | None:
 
 
 def _most_alike(notebook) -> str | None:
-    """The assignment of which a notebook holds most cells, if any."""
-    own = _names(notebook)
+    """The assignment of which a notebook holds most cells, if any: by their names, or where an
+    editor dropped all of them, by their text.
+    """
+    own, texts = _names(notebook), {cell.source.strip() for cell in notebook.cells}
     held = {name: len(own & official(name).keys()) for name in available()}
+    if not any(held.values()):
+        for name in held:
+            held[name] = sum(
+                unlabelled.as_released(cell) in texts for cell in official(name).values()
+            )
     best = max(held, key=held.get, default=None)
     return best if best and held[best] else None
 

@@ -84,6 +84,22 @@ def test_points_and_cells_are_the_releases_whatever_the_metadata_say(right, tmp_
     assert [row["id"] for row in result["questions"]] == [QUESTION]
 
 
+@pytest.mark.parametrize("assignment", ["explore", "vae", "autoencoder"])
+def test_a_notebook_that_lost_its_name_and_its_metadata_is_known_by_its_text(assignment, tmp_path):
+    bare = nbformat.read(one.RELEASE / assignment / f"{assignment}.ipynb", 4)
+    bare.metadata = nbformat.NotebookNode()
+    for cell in bare.cells:
+        cell.metadata = nbformat.NotebookNode(cell_id="x")
+    found = one.found(write(tmp_path / "notebook1a2b.ipynb", bare))
+    assert found.assignment == assignment and not found.problem
+
+
+def test_a_notebook_of_another_assignment_is_named_though_they_share_cells(tmp_path):
+    other = nbformat.read(one.RELEASE / "autoencoder/autoencoder.ipynb", 4)
+    found = one.found(write(tmp_path / "vae.ipynb", other))
+    assert found.problem == "This is the notebook of autoencoder; vae was asked for."
+
+
 def test_cells_that_were_deleted_are_put_back_and_told(right, tmp_path):
     test = catalogue.grade_id(QUESTION)
     right = nbformat.from_dict(json.loads(json.dumps(right)))
