@@ -142,12 +142,9 @@ function rates(onPick) {
       axes.append(h("text", { x: left - 4, y: y(v), class: "vae-end" }, String(v)));
     const sorted = [...known].sort((a, b) => a.kl - b.kl);
     line.setAttribute("points", sorted.map(({ kl, reconstruction }) => `${x(kl)},${y(reconstruction)}`).join(" "));
-    const named = []; // places of names: a name that would cover another is shown only when chosen
     points.replaceChildren(...sorted.map(({ kl, reconstruction, beta, i }) => {
       const at = [x(kl), y(reconstruction)], right = at[0] > width - 50;
-      const covered = named.some((other) => Math.hypot(other[0] - at[0], other[1] - at[1]) < 30);
-      if (!covered) named.push(at);
-      return h("g", { onclick: () => onPick(i), class: covered ? "vae-covered" : "", "data-step": i },
+      return h("g", { onclick: () => onPick(i), "data-step": i },
         h("title", {}, `β = ${beta}: KL ${number(kl, 1)}, −log p(x|z) ${number(reconstruction, 1)} nats`),
         h("circle", { cx: at[0], cy: at[1], r: 5 }),
         h("text", { x: at[0] + (right ? 4 : 7), y: at[1] - 9, class: right ? "vae-end" : "" }, `β ${beta}`));
@@ -155,7 +152,15 @@ function rates(onPick) {
   }
 
   function choose(step) {
-    [...points.children].forEach((point) => point.classList.toggle("vae-on", Number(point.dataset.step) === step));
+    const named = []; // places of names, the chosen one's first; a name that would cover another is left out
+    const chosen = (point) => Number(point.dataset.step) === step;
+    for (const point of [...points.children].sort((a, b) => chosen(b) - chosen(a))) {
+      const at = ["cx", "cy"].map((name) => Number(point.querySelector("circle").getAttribute(name)));
+      const covered = named.some((other) => Math.hypot(other[0] - at[0], other[1] - at[1]) < 30);
+      if (!covered) named.push(at);
+      point.classList.toggle("vae-covered", covered);
+      point.classList.toggle("vae-on", chosen(point));
+    }
     const at = known.find(({ i }) => i === step);
     svg.setAttribute("aria-label", "Rate and distortion: a point for every β" + (at
       ? `; β = ${at.beta} has KL ${number(at.kl, 1)} and reconstruction ${number(at.reconstruction, 1)} nats` : ""));
