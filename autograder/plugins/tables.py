@@ -156,16 +156,22 @@ def _delimiter(text: str) -> str:
 
 def _header(rows: list[list[str]]) -> int:
     """Which row names the columns. Lines of a title may stand on top: they have fewer cells than
-    most rows fill, and a row with numbers or an email is none.
+    most rows fill.
     """
     filled = [max(i for i, cell in enumerate(row, 1) if cell.strip()) for row in rows]
     cut = Counter(n for n in filled if n > 1)
     usual = max(cut, key=lambda n: (cut[n], n), default=0)
     first = next((i for i, row in enumerate(rows[:TITLES]) if len(row) > 1), 0)
-    for i, row in enumerate(rows[:TITLES]):
-        if filled[i] >= usual > 0:
-            return first if any("@" in cell or cell.strip().isdigit() for cell in row) else i
-    return first
+    full = next((i for i, n in enumerate(filled[:TITLES]) if n >= usual > 0), first)
+    return first if _is_entry(rows[full], rows[full + 1 :]) else full
+
+
+def _is_entry(row: list[str], below: list[list[str]]) -> bool:
+    """Whether a row is no header: it holds an email, a number, or what a row below holds too."""
+    told = {(i, cell.strip()) for i, cell in enumerate(row) if cell.strip()}
+    if any("@" in cell or cell.isdigit() for _, cell in told):
+        return True
+    return any((i, cell.strip()) in told for other in below for i, cell in enumerate(other))
 
 
 def write(path: Path, rows: list[list], like: Table | None = None) -> None:
