@@ -19,9 +19,8 @@ import sys
 from pathlib import Path
 
 import nbformat
-from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
 from autograder.course import grading, ledger
@@ -180,14 +179,16 @@ def execute(notebook, folder: Path, cells) -> None:
     with tqdm(cells, unit=" cells", file=sys.stdout) as bar:
         client = Trainer(notebook, timeout=None, resources=resources, extra_arguments=quiet)
         client.bar = bar
+        kernel = client.create_kernel_manager()
+        kernel.kernel_spec_manager.kernel_dirs = []  # this Python's, whatever else is "python3"
         try:
             with client.setup_kernel():
                 for index in bar:
                     client.execute_cell(notebook.cells[index], index)
         except CellExecutionError as error:
             raise Stopped(f"a training cell failed: {error.ename}: {error.evalue}") from None
-        except (DeadKernelError, NoSuchKernel) as error:
-            raise Stopped(f"the notebook of the reference cannot run: {error}") from None
+        except RuntimeError as error:  # the kernel has died
+            raise Stopped(f"the training stopped: {error}") from None
 
 
 class Trainer(NotebookClient):
