@@ -244,7 +244,7 @@ def test_grading_downloads_nothing(mirror, monkeypatch, capsys):
     assert capsys.readouterr().out.count("\n") == 1
 
 
-def test_a_damaged_file_in_the_cache_is_an_error(mirror, monkeypatch):
+def test_a_damaged_file_in_the_cache_is_an_error(mirror):
     data.load("MNIST")
     damaged = data._cached("MNIST") / "train-labels-idx1-ubyte.gz"
     damaged.write_bytes(gzip.compress(idx_labels(30)[:-1] + b"\0"))  # a sound file, but not the one

@@ -177,7 +177,7 @@ def test_another_number_of_epochs_is_refused():
         train(start(), count=2)
 
 
-def test_a_changed_function_among_the_settings_is_refused(tmp_path):
+def test_a_changed_function_among_the_settings_is_refused():
     def loss(x):
         return x.sum()
 
@@ -205,7 +205,7 @@ def test_a_damaged_folder_says_what_to_do():
         start()
 
 
-def test_nan_stops_with_epoch_and_cause(capsys):
+def test_nan_stops_with_epoch_and_cause():
     run = start()
     with pytest.raises(training.TrainingError) as error:
         for _ in run.epochs(3):
@@ -289,7 +289,7 @@ def test_what_a_notebook_shows_when_the_loop_fails():
     assert "Traceback" in other and "RuntimeError" in other, "an ordinary error is shown in full"
 
 
-def test_a_comment_or_docstring_does_not_refuse_a_run(tmp_path, monkeypatch):
+def test_a_comment_or_docstring_does_not_refuse_a_run(tmp_path):
     def loss_of(source):
         path = tmp_path / f"m{len(list(tmp_path.iterdir()))}.py"
         path.write_text(source)

@@ -71,7 +71,7 @@ def test_canvas_without_a_roster(gradebook, tmp_path):
     assert by_id["aøhman"]["vae"] == "1.25" and by_id["cmissing"]["vae"] == ""
 
 
-def test_canvas_keeps_the_rows_and_the_header_of_its_own_file(gradebook, tmp_path, caplog):
+def test_canvas_keeps_the_rows_and_the_header_of_its_own_file(gradebook, tmp_path):
     roster = tmp_path / "canvas-export.csv"
     roster.write_text(
         "Student,ID,SIS User ID,SIS Login ID,Section,vae (4711)\n"
@@ -196,7 +196,7 @@ def test_names_that_look_like_identifiers_make_no_worksheet(gradebook, tmp_path)
     assert [row["Assignment: vae (Real)"] for row in rows] == ["1", "2"]
 
 
-def test_another_maximum_is_said_and_a_column_can_be_named(gradebook, tmp_path, caplog):
+def test_another_maximum_is_said_and_a_column_can_be_named(gradebook, tmp_path):
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("N,W,P\nX 1,asa@example.org,\nX 2,bob@example.org,\n")
     with pytest.raises(ExportError, match="no column for grades"):

@@ -155,7 +155,7 @@ else: print(os.getpgid(0) == os.getpid())
     assert told == "True\n"
 
 
-def test_its_environment_is_clean(process, monkeypatch):
+def test_its_environment_is_clean(process):
     names = value(process, "sorted(os.environ)")
     assert not [
         n for n in names if "TOKEN" in n or "KEY" in n or "SECRET" in n or n.startswith("SSH")

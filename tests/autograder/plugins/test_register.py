@@ -64,7 +64,7 @@ def test_nbgraders_own_command_ends_well_where_the_release_exists(kit):
     assert files(kit) == before
 
 
-def test_an_empty_course_folder_takes_the_kits_source_and_its_group_may_write(tmp_path, capsys):
+def test_an_empty_course_folder_takes_the_kits_source_and_its_group_may_write(tmp_path):
     config = tmp_path / "nbgrader_config.py"
     config.write_text("c = get_config()\nc.CourseDirectory.groupshared = True\n")
     assert main(["register", ASSIGNMENT, "--course-dir", str(tmp_path)]) == 0

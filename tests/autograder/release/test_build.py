@@ -282,7 +282,7 @@ def test_a_notebook_alone_in_colab_says_in_a_sentence_what_to_do(tmp_path):
     assert done.stdout.count("put vae-course.zip beside this notebook, run `%pip") == len(first)
 
 
-def test_a_published_course_fetches_its_package_and_offers_colab(tmp_path):
+def test_a_published_course_fetches_its_package_and_offers_colab():
     published = {
         "package": "https://example.org/c.zip",
         "colab": "https://example.org/{assignment}",

@@ -127,7 +127,7 @@ def test_what_is_missing_is_said_with_where_to_get_it(course, capsys):
     assert "interpolation.ipynb is no notebook any more" in said
 
 
-def test_pictures_that_a_notebook_lacks_are_drawn_from_its_run(course, capsys):
+def test_pictures_that_a_notebook_lacks_are_drawn_from_its_run(course):
     folder = course(without="check-run-beta-0")
     (folder / "vae" / "runs").mkdir()
     (folder / "vae" / "runs" / "beta-0").symlink_to(runs.REFERENCE / "beta-0")
