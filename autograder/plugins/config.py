@@ -49,10 +49,6 @@ def course_config(root: Path):
             "gradebook; rename the folder"
         )
     config.CourseDirectory.root = str(root)
-    for section in set(config) - {*OURS}:
-        if meant := get_close_matches(section, OURS, 1, 0.85):
-            where = _set_in(f"c.{section}", config)
-            raise WrongCall(f"{where}there is no c.{section}: c.{meant[0]} is meant")
     return config
 
 
@@ -86,7 +82,7 @@ def _loaded(folder: Path):
     from traitlets.config import PyFileConfigLoader
 
     try:
-        return PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
     except Exception as error:  # whatever an instructor's own lines raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
         file, line = getattr(error, "filename", frame.filename), getattr(error, "lineno", 0)
@@ -94,6 +90,11 @@ def _loaded(folder: Path):
         raise WrongCall(
             f"{file}, line {line or frame.lineno}: {type(error).__name__}: {said}"
         ) from None
+    for section in set(config) - {*OURS}:
+        if meant := get_close_matches(section, OURS, 1, 0.85):
+            where = _set_in(f"c.{section}", config)
+            raise WrongCall(f"{where}there is no c.{section}: c.{meant[0]} is meant")
+    return config
 
 
 def permit(path: Path, shared: bool) -> None:

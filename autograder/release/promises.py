@@ -140,7 +140,7 @@ def _scheme(source: str, question_id: str) -> Iterator[str]:
     """The sum of a mark scheme, and of the parts that the question itself names."""
     worth = catalogue.WRITTEN[question_id].points
     prompt, _, scheme = source.partition("### BEGIN MARK SCHEME")
-    for line in re.findall(r"^- (?:\d|½).*", scheme, re.M):
+    for line in re.findall(r"^[-*+–•]\s?[.,]?(?:\d|½).*", scheme, re.M):
         if not criteria_of(line):
             yield f"no criterion such as `- 1 point, title: …`: `{line[:60]}`"
     titles = [criterion.title for criterion in criteria_of(scheme)]

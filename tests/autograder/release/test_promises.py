@@ -66,6 +66,8 @@ BROKEN = {
         "two criteria are called 'what'",
     ),
     "no-criterion": ((SCHEME, "# - 4 points because\n"), "no criterion such as"),
+    "no dash": ((SCHEME, "# * 4 points, what: …\n"), "no criterion such as"),
+    "no zero": ((SCHEME, "# - .5 points, what: …\n"), "no criterion such as"),
     "words": (("# Why?\n", "# Why, in at most 9 words?\n"), "promises at most 9 words, the key"),
     "sum": (("# Why?\n", "# Why (1 point)? And what (2 points)?\n"), "parts .* add up to 3"),
     "heading": ((HEADING, ""), "no heading promises the points of explore.digit_statistics"),
