@@ -4,9 +4,9 @@ Mistakes that are often made are written down, question by question. Of the othe
 slip: a term left out, a sign, another constant, an argument in another's place. So each operator,
 constant, call and name in the reference, and in other ways of writing it, is changed once, the
 question is asked of what comes of it, and where the evidence is the student's, numbers and
-gradients, the slip is named. Then the reference itself is asked with arguments that were misread.
-Where no single slip fits a formula, two at once are tried. Nothing of the reference is told but the
-arguments that a changed part holds.
+gradients, and not right, the slip is named. Then the reference itself is asked with arguments that
+were misread. Where no single slip fits a formula, two at once are tried. Nothing of the reference
+is told but the arguments that a changed part holds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+
+from autograder.key.question import tested, wanted
 
 MOST = 150  # changes of one reference
 PAIRED = 40  # of the reference's own, tried two at a time
@@ -187,7 +189,9 @@ def _tensor(value):
 
 def _fits(asked, got, inputs, changed: Callable) -> bool:
     made = asked.shown({asked.names[0]: changed}, inputs)
-    return not made.get("error") and asked.same(got, made, inputs)
+    if made.get("error") or not asked.same(got, made, inputs):
+        return False
+    return any(not outcome.passed for outcome in tested(asked, made, wanted(asked, inputs), inputs))
 
 
 def _tree(function) -> ast.FunctionDef:

@@ -109,7 +109,81 @@ class Decoder(nn.Module):
         return self.net(self.fc(z).view(-1, 256, 1, 1))
 """
 
+NETWORK = """
+class {name}(nn.Module):
+    def __init__(self, nz):
+        super().__init__()
+        self.fc = nn.Linear({size}, 256)
+        self.net = nn.Sequential(
+            nn.ReLU(), nn.ConvTranspose2d(256, 128, 3), nn.ReLU(), nn.ConvTranspose2d(128, 64, 3, 2),
+            nn.ReLU(), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1),
+        )
+
+    def forward(self, z):
+        {first}
+        return self.net(self.fc(z).view(-1, 256, 1, 1))
+"""
+FLOOR = "    kl = (0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)).clamp(min=1)"
+PROBABILITIES = "p = torch.sigmoid(logits).clamp(1e-3, 1 - 1e-3)"
+FRESH_NOISE = "mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)"
+
+
+def _decoder(why, check, mistake, size="nz", first="z = z + 0"):
+    source = NETWORK.format(name="Decoder", size=size, first=first)
+    return _m("autoencoder.Decoder", why, check, mistake, source)
+
+
 MUTANTS = (
+    _decoder("two dimensions of the code alone", "form", "nz-ignored", "2", "z = z[:, :2]"),
+    _decoder("codes made as long as one in place", "independent", "in-place", first="z /= z.norm(dim=1, keepdim=True)"),
+    _m("vae.kl_gaussian", "a floor of one nat an image", "values", "free-bits", "def kl_gaussian(mu, logvar):\n" + FLOOR + "\n    return kl"),
+    _m("vae.kl_gaussian", "logvar clamped", "extreme", "extremes-cut", "def kl_gaussian(mu, logvar):\n    logvar = logvar.clamp(-4, 4)\n    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)"),
+    _m("vae.kl_gaussian", "divided by the size of the batch", "values", "alone-differs", "def kl_gaussian(mu, logvar):\n    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1) / len(mu)"),
+    _elbo("a floor under the KL", "part-wrong", RIGHT_REC, f"({RIGHT_KL}).clamp(min=1)"),
+    _m("vae.elbo", "probabilities clamped", "values", "part-wrong", f"def elbo(x, logits, mu, logvar, beta=1.0):\n    {PROBABILITIES}\n    rec = (x * p.log() + (1 - x) * (1 - p).log()).flatten(1).sum(1)\n    return (rec - beta * {RIGHT_KL}).mean()"),
+    _noise("centred over the dimensions", "noise-balanced", "e = torch.randn_like(mu)\ne = e - e.mean(1, keepdim=True)"),
+    _m("vae.reparametrize", "a hundredth added to the spread", "gradients", None, "def reparametrize(mu, logvar):\n    return mu + (torch.exp(0.5 * logvar) + 0.01) * torch.randn_like(mu)"),
+    _vae("a seed in forward", "sampling", "fixed-seed", forward=f"(torch.manual_seed(0), self.decode({FRESH_NOISE}))[1], mu, logvar"),
+    _vae("mu between -3 and 3", "encode", "mu-squashed", encoded="3 * torch.tanh(self.m(h)), self.l(h)"),
+    _vae("mu and logvar returned detached", "trainable", "codes-detached", forward=f"self.decode({FRESH_NOISE}), mu.detach(), logvar.detach()"),
+    _epoch("vae.train_epoch", "the mean decoded once more", "update", "no-sampling", "model, loader, optimizer, beta", VAE_BODY.replace("logits, mu, logvar = model(x)", "_, mu, logvar = model(x)\n        logits = model.decode(mu)").replace("torch.stack([rec, kl])", "(rec.item(), kl.item())"), "kept"),
+    _epoch("autoencoder.train_epoch", "the first layer frozen", "update", None, "model, loader, loss_fn, optimizer", "        next(model.parameters()).requires_grad_(False)\n" + AE_BODY.replace("loss)", "loss.item())"), "kept"),
+    _m("explore.digit_statistics", "as many rows as the largest label", "form", "absent-skipped", """
+def digit_statistics(mu, y):
+    groups = [mu[y == k] for k in range(int(y.max()) + 1)]
+    return torch.stack([g.mean(0) for g in groups]), torch.stack([g.std(0) for g in groups])"""),
+    _m("vae.iwae_bound", "a seed inside", "noise", "fixed-seed", """
+def iwae_bound(model, x, k):
+    torch.manual_seed(0)
+    mu, logvar = model.encode(x)
+    eps = torch.randn(k, *mu.shape)
+    z = mu + (0.5 * logvar).exp() * eps
+    logits = torch.stack([model.decode(one) for one in z])
+    rec = (x * logits - F.softplus(logits)).sum((2, 3, 4))
+    return torch.logsumexp(rec + 0.5 * (eps**2 - z**2 + logvar).sum(-1), 0) - torch.tensor(float(k)).log()"""),
+    _m("interpolation.interpolate", "all in one long picture", "form", None, """
+@torch.no_grad()
+def interpolate(encode, decode, x0, x1, steps):
+    z0, z1 = encode(x0.view(1, 1, 28, 28)), encode(x1.view(1, 1, 28, 28))
+    images = decode(torch.lerp(z0, z1, torch.linspace(0, 1, steps)[:, None])).sigmoid()
+    return torch.cat(list(images), -1)"""),
+    _m("autodecoder.AutoDecoder", "centred over the batch", "rows", "batch-mixing", """
+class AutoDecoder(nn.Module):
+    def __init__(self, nz):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(nz, 64), nn.ReLU(), nn.Linear(64, 784))
+
+    def forward(self, z):
+        pixels = self.net(z)
+        return (pixels - pixels.mean(0)).view(-1, 1, 28, 28)"""),
+    _m("autoencoder.latent_grid", "stretched to [0, 1]", "layout", None, """
+@torch.no_grad()
+def latent_grid(decoder, n=21, span=4.0):
+    t = torch.linspace(-span, span, n)
+    z = torch.stack((t.repeat(n), t.flip(0).repeat_interleave(n)), 1)
+    images = decoder(z).sigmoid()
+    images = (images - images.min()) / (images.max() - images.min())
+    return images.view(n, n, 28, 28).permute(0, 2, 1, 3).reshape(28 * n, 28 * n)"""),
     _noise("half a batch, repeated", "noise-repeated", "h = torch.randn(len(mu) // 2 + 1, mu.shape[1])\ne = torch.cat([h, h])[:len(mu)]"),
     _noise("half a batch, flipped", "noise-repeated", "h = torch.randn(len(mu) // 2 + 1, mu.shape[1])\ne = torch.cat([h, h.flip(0)])[:len(mu)]"),
     _noise("half a batch, mirrored", "noise-repeated", "h = torch.randn(len(mu) // 2 + 1, mu.shape[1])\ne = torch.cat([h, -h])[:len(mu)]"),
@@ -166,7 +240,33 @@ class Encoder(nn.Module):
     def forward(self, x):
         return self.net(x)
 """
+SMOOTH = """
+class AutoDecoder(nn.Module):
+    def __init__(self, nz):
+        super().__init__()
+        places = torch.linspace(-1, 1, 28)
+        self.register_buffer("places", torch.cartesian_prod(places, places), persistent=False)
+        self.code, self.place, self.last = nn.Linear(nz, 64), nn.Linear(2, 64), nn.Linear(64, 1)
+
+    def forward(self, z):
+        waves = torch.sin(self.code(z)[:, None] + self.place(self.places))
+        return self.last(waves).view(-1, 1, 28, 28)
+"""
+ENLARGED = """
+class AutoDecoder(nn.Module):
+    def __init__(self, nz):
+        super().__init__()
+        layers = [nn.Linear(nz, 1024), nn.Unflatten(1, (64, 4, 4))]
+        for size, before, after in ((7, 64, 32), (14, 32, 16), (28, 16, 1)):
+            layers += [nn.ReLU(), nn.Upsample(size, mode="bilinear"), nn.Conv2d(before, after, 3, padding=1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z):
+        return self.layers(z)
+"""
 VARIANTS = (
+    Variant("autodecoder.AutoDecoder", "waves over the places of the pixels", HEAD + SMOOTH),
+    Variant("autodecoder.AutoDecoder", "small pictures enlarged", HEAD + ENLARGED),
     Variant("autoencoder.Encoder", "lazy layers", HEAD + ENCODER),
     Variant("vae.VAE", "a lazy layer", HEAD + VAE.format(**PARTS | {"first": "nn.LazyLinear(128)"})),
     Variant("vae.VAE", "a factory function", HEAD + VAE.format(**PARTS).replace("class VAE(", "class Model(") + "\n\ndef VAE(nz):\n    return Model(nz)\n"),

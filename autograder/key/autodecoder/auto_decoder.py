@@ -74,6 +74,14 @@ def _rows_apart(got, want, inputs):
         return "two calls in eval mode gave two different outputs."
 
 
+def _mixed(got) -> bool:
+    """Whether an image hangs on the latents of others, and on nothing random."""
+    if any(got.get(key) is None for key in ("grad", "first", "again")):
+        return False
+    size = np.abs(got["grad"])
+    return bool((size[1:] > 1e-6 * size.max()).any()) and close(got["first"], got["again"])
+
+
 def _learnable(got, want, inputs):
     if got.get("attached") is False:
         return "its output carries no gradient."
@@ -107,9 +115,12 @@ def _decoder_named(got, want, inputs, failed):
             return "channels"
         return None
     if got.get("usual.single.error") and usual is not None:
-        return "fixed-batch"
+        alone = "more than 1 value per channel" in got["usual.single.error"]
+        return "batch-mixing" if alone else "fixed-batch"
     if got.get("small.error") and usual is not None:
         return "nz-ignored"
+    if _mixed(got):
+        return "batch-mixing"
     if "logits" in failed and got.get("down") is not None and got.get("up") is not None:
         name = confined(got["down"], got["up"], bounded(got))
         if name:
@@ -134,8 +145,6 @@ def _decoder_named(got, want, inputs, failed):
             return "random-in-eval/rows"
         if not np.any(grad):
             return "latent-unused"
-        if np.any(grad[1:]):
-            return "batch-mixing"
         if not np.all(grad[0]):
             return "dimensions-unused"
     return None

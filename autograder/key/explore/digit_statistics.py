@@ -23,7 +23,7 @@ def digit_statistics(mu, y):
 
 def _latents(rng):
     """Classes of different size, place and spread; in "gaps" two are absent, one is alone, and one
-    has two members, the fewest that have a spread.
+    has two members, the fewest that have a spread; in "wide" the last one is absent.
     """
     full = np.concatenate([np.arange(10), np.arange(10), np.arange(10), rng.integers(0, 10, 45)])
     turn = rng.choice([0, 1, 2, 5, 6, 7, 8, 9])  # 3 or 4: the one alone at an end, as if shifted
@@ -31,7 +31,7 @@ def _latents(rng):
     alone, pair, many = turned[0], turned[1], turned[2:]
     gaps = np.concatenate([[alone, pair, pair], np.repeat(many, 3), rng.choice(many, 20)])
     inputs = {"name": "digit_statistics", "sets": ["full", "gaps", "wide"]}
-    for label, y, nz in (("full", full, 4), ("gaps", gaps, 4), ("wide", full, 7)):
+    for label, y, nz in (("full", full, 4), ("gaps", gaps, 4), ("wide", full[full < 9], 7)):
         y = rng.permutation(y)
         centres, spreads = rng.normal(0.7, 2, (10, nz)), rng.uniform(0.3, 2, (10, nz))
         inputs[f"{label}.mu"] = centres[y] + spreads[y] * rng.normal(size=(len(y), nz))
@@ -129,6 +129,8 @@ def _named_statistics(got, want, inputs, failed):
     if set(failed) <= {"form", "absent", "alone", "means", "stds"} and "means" not in failed:
         if shapes == {(8, 4)}:
             return "absent-skipped"
+        if failed == ["form"] and np.shape(got.get("wide.mean")) == (9, 7):
+            return "absent-skipped/last"
         value = got.get("gaps.mean")
         if value is not None and shapes == {(10, 4)} and "absent" in failed:
             rows = value[_counts(inputs, "gaps") == 0]

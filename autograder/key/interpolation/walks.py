@@ -172,7 +172,7 @@ def named_walk(got, want, inputs, failed):
     if "ndarray" in kinds:
         return "no-tensor/numpy"
     counts = {
-        rows_asked(inputs, label): np.shape(got[label])[0]
+        rows_asked(inputs, label): np.shape(got[label])
         for label in labels
         if got.get(label) is not None and np.ndim(got[label])
     }

@@ -248,8 +248,12 @@ def unstable(got, want, inputs, failed):
 
 
 def overflows(got, want, inputs, failed):
-    """Names a product of variances, or a logarithm of one, that leaves the range of a float."""
-    return "overflows" if failed == ["extreme"] else None
+    """Names a product of variances, or a logarithm of one, that leaves the range of a float, and
+    what is cut off before it does.
+    """
+    if failed != ["extreme"] or got.get("second") is None:
+        return None
+    return "extremes-cut" if np.isfinite(got["second"]).all() else "overflows"
 
 
 def free_bits(terms: Callable) -> Callable:

@@ -60,6 +60,10 @@ def network_form(expected):
                 problem = output_problem(got, key, expected(count, nz))
                 if problem:
                     return f"with nz = {nz} and a batch of {count}: {problem}"
+        if got.get("unused"):
+            return (
+                f"with nz = {inputs['sizes'][0]}, {got['unused']} numbers of a code are not used."
+            )
         return got.get("own.error")
 
     return test
@@ -188,6 +192,8 @@ def network_independent(got, want, inputs):
     """A test: in evaluation mode an image's result depends on it alone; networks share nothing."""
     if got.get("instances.error"):
         return got["instances.error"]
+    if got.get("input changed"):
+        return "the call changed its input in place."
     if got["shared"] or got["apart"] == 0:
         return "two networks built one after the other are not independent of each other."
     for nz in inputs["sizes"]:
@@ -241,6 +247,8 @@ def _form_named(got, inputs, expected):
         return ("no-tensor/forward", {"kind": kind}) if kind else None
     wanted = expected(len(inputs[f"input.{first}"]), first)
     if b is not None and wanted[1:] == (first,) and a.shape[1:] == b.shape[1:] and a.ndim == 2:
+        return "nz-ignored"
+    if got.get("unused"):
         return "nz-ignored"
     if a.size == np.prod(wanted) and a.shape != wanted:
         return "not-flattened"

@@ -146,7 +146,14 @@ def _bound_noise(got, want, inputs):
     return None
 
 
+def _bound_fresh(got, want, inputs):
+    problem = _bound_noise(got, want, inputs)
+    return problem or ("two calls use the same samples." if got.get("fixed") else None)
+
+
 def _bound_alike(a, b, inputs):
+    if bool(a.get("fixed")) != bool(b.get("fixed")):
+        return False
     for k in KS:
         x, y = a.get(f"bound.{k}"), b.get(f"bound.{k}")
         if x is None or y is None:
@@ -186,6 +193,8 @@ def _bound_named(got, want, inputs, failed):
         return "wrong-axis"
     if np.ptp(np.concatenate([np.ravel(v) for v in values])) < 1e-6:
         return "argument-unused", {"argument": "`model` and `x`"}
+    if failed == ["noise"] and got.get("fixed"):
+        return "fixed-seed"
     if _off_by_a_constant(got, want):
         return "constant-term"
     # These two can come out alike by chance; then neither is named.
@@ -253,7 +262,7 @@ QUESTION = Question(
         Check("form", 0.2, _bound_form),
         Check("one", 0.25, _bound_at(1)),
         Check("many", 0.4, _bound_at(10)),
-        Check("noise", 0.15, _bound_noise),
+        Check("noise", 0.15, _bound_fresh),
     ),
     alike=_bound_alike,
     explain=_bound_named,

@@ -202,7 +202,7 @@ def _model_encode(got, want, inputs):
         return problem
     if got.get("mu lowest") is None:
         return got.get("instances.error")
-    if got["mu lowest"] >= 0 or _within_one(got, "mu"):
+    if confined(got["mu lowest"], got["mu highest"], bounded(got, "mu ")):
         return "mu is confined to a part of the numbers."
     if got["logvar lowest"] >= 0 or got["logvar highest"] <= 0:
         return "logvar is confined to one sign."
@@ -291,6 +291,8 @@ def _model_sampling(got, want, inputs):
         return (
             "in evaluation mode, forward gives all copies of one image in a batch the same logits."
         )
+    if got.get("fixed noise"):
+        return "two calls of forward use the same noise."
     if _unsteady(got):
         return "in evaluation mode, the posterior of one image is another one every time."
     if not _same_spread(got["sampled.eval"], got["candidate.0.eval"]):
@@ -347,6 +349,8 @@ def _model_trainable(got, want, inputs):
 def _model_independent(got, want, inputs):
     if got.get("instances.error"):
         return got["instances.error"]
+    if got.get("images changed"):
+        return "the images were changed in place."
     if got["shared"] or got["apart"] == 0:
         return "two models built one after the other are not independent of each other."
     nz = inputs["sizes"][0]
@@ -483,6 +487,8 @@ def _model_sample_named(got, nz, failed):
         return "mean-in-train"
     if not evaluation:
         return "shared-batch"
+    if got.get("fixed noise"):
+        return "fixed-seed"
     if not got.get("structure.error") and not (got["image gradient"] or got["mu gradient"]):
         return "prior-sampled"
     if _unsteady(got):
@@ -521,7 +527,7 @@ def _model_state_named(got, nz, failed):
             return untrained
         if got["image gradient"] and got["mu gradient"]:
             return "logvar-detached"
-        return "sample-detached"
+        return "codes-detached" if got["image gradient"] else "sample-detached"
     if "independent" in failed:
         same = [
             close(got[f"{part}.{nz}.all{i}"], got[f"{part}.{nz}.again{i}"], 1e-3, 1e-4)

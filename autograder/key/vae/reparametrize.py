@@ -152,7 +152,7 @@ def _sampler(evidence: _Evidence):
     again = _standard(got, inputs, "second") if np.shape(got.get("second")) == e.shape else e
     shares = [
         noise.row_correlation(centred) > 0.2,
-        noise.column_correlation(centred) > 0.2,
+        (noise.column_correlation(centred) > 0.2) + (_least_correlation(centred) > 0.5),
         bool(noise.same(e - e.mean(), again - again.mean())),
     ]
     weights = inputs["weights"]
@@ -168,6 +168,11 @@ def _sampler(evidence: _Evidence):
     return np.nan_to_num(
         np.array([*np.ravel(by), kurtosis, *shares, *slopes, *touched], float), nan=1e3
     )
+
+
+def _least_correlation(centred) -> float:
+    """The smallest correlation between two dimensions."""
+    return float((centred.T @ centred / len(centred)).min())
 
 
 def _sampler_tolerance(a, b, inputs):
@@ -196,7 +201,7 @@ def _named_sampler(got, want, inputs, failed):
         return "not-centred"
     if failed == ["shape"] and e.std() > 0:
         return "light-tails" if ((e - e.mean()) ** 4).mean() < 3 * e.var() ** 2 else "heavy-tails"
-    if failed == ["independent"] and np.shape(got.get("second")) == e.shape:
+    if {"independent"} <= set(failed) <= {"independent", "spread"}:
         if noise.repeated(e):
             return "noise-repeated"
         if noise.balanced(e):

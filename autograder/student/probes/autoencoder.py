@@ -67,6 +67,7 @@ class _Shapes(TorchDispatchMode):
         "copied": ARRAY,  # of a network that took over another's state, and of that other
         "original": ARRAY,
         "negatives": NUMBER,  # how far outputs move with what is negative in the input
+        "unused": NUMBER,  # dimensions of a code that move no output
         **dict.fromkeys(ENDS, NUMBER),  # of outputs under large parameters
         "totals": LIST,
     }
@@ -86,10 +87,10 @@ def network(names, inputs) -> dict:
 
     for nz in sizes:
         common.attempt(
-            evidence, f"out.{nz}", lambda nz=nz: _output(evidence, build, nz, batches[nz])
+            evidence, f"out.{nz}", lambda nz=nz: _output(evidence, build, nz, batches[nz].clone())
         )
         common.attempt(
-            evidence, f"alone.{nz}", lambda nz=nz: _alone(evidence, build, nz, batches[nz])
+            evidence, f"alone.{nz}", lambda nz=nz: _alone(evidence, build, nz, batches[nz].clone())
         )
     nz, x = sizes[0], batches[sizes[0]]
     fresh = common.attempt(evidence, "own", lambda: build(nz).eval())
@@ -162,6 +163,7 @@ def instances(evidence, models, x) -> None:
         evidence["apart"] = None if dead else float((first_output - second(x)).abs().max())
         second.load_state_dict(first.state_dict())
         evidence["negatives"] = _negatives(models, x) if (x < 0).any() else None
+        evidence["unused"] = _unused(models[-1], x) if x.ndim == 2 else None
         evidence["copied"], evidence["original"] = (
             common.array(second(x)),
             common.array(first_output),
@@ -179,6 +181,16 @@ def _negatives(models, x) -> float:
     """How far outputs move when what is negative in the input is doubled."""
     doubled = torch.where(x < 0, 2 * x, x)
     return max(float((model(doubled) - model(x)).abs().max()) for model in models)
+
+
+def _unused(model, x) -> int:
+    """How many dimensions of a code (B, nz) move no output, whatever the parameters."""
+    unused = set(range(x.shape[1]))
+    for loud in louder(model):
+        as_given = loud(x.clone())
+        moved = {j: x + torch.eye(x.shape[1])[j] for j in unused}
+        unused = {j for j, code in moved.items() if torch.equal(loud(code), as_given)}
+    return len(unused)
 
 
 def shake(model, size):
@@ -285,7 +297,8 @@ def trained(evidence, model, optimizer, run) -> None:
     model.eval()
     before = weights_of(model)
     arrived = []
-    next(model.parameters()).register_hook(lambda gradient: arrived.append(1))
+    for parameter in model.parameters():
+        parameter.register_hook(lambda gradient: arrived.append(1))
     result = run()
     evidence["gradients"] = len(arrived)
     evidence["update"] = weights_of(model) - before

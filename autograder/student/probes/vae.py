@@ -56,6 +56,7 @@ def _of_methods(tag) -> dict:
         "posterior": ARRAY,
         "means": ARRAY,
         "sampled.eval": ARRAY,
+        "fixed noise": FLAG,  # whether a second call gave the very same logits
         "rebuilding": TRIED,
         "at mean": ARRAY,
         "rebuilt": ARRAY,
@@ -250,6 +251,7 @@ def _samples(evidence, vae, x, image, inputs):
         # One image many times: batch normalisation then sees nothing else, in either mode.
         many = image.expand(int(inputs["draws"]), -1, -1, -1)
         evidence["sampled.eval"] = common.array(vae(many)[0].flatten(1))
+        evidence["fixed noise"] = torch.equal(vae(x)[0], vae(x)[0])
 
 
 @torch.no_grad()
@@ -300,7 +302,7 @@ class _SmallVAE(autoencoder.Small):
 
     def __init__(self, inputs):
         super().__init__(inputs, coded=6)
-        self.mean, self.sampled = None, []  # whether a latent that was decoded is not the mean
+        self.mean, self.sampled = None, []  # whether a latent that was trained on is not the mean
         self.noise = itertools.cycle(torch.from_numpy(inputs["noise"]).float())
 
     def encode(self, x):
@@ -310,9 +312,11 @@ class _SmallVAE(autoencoder.Small):
         return mu, logvar - 14
 
     def decode(self, z):
-        if self.mean is not None and z.shape == self.mean.shape:
-            self.sampled.append(not torch.equal(z.detach(), self.mean))
-        return self.outer(z).view(-1, 1, 28, 28)
+        logits = self.outer(z).view(-1, 1, 28, 28)
+        if logits.requires_grad and self.mean is not None and z.shape == self.mean.shape:
+            sampled = not torch.equal(z.detach(), self.mean)
+            logits.register_hook(lambda slope: self.sampled.append(sampled))
+        return logits
 
     def forward(self, x):
         mu, logvar = self.encode(x)
@@ -326,7 +330,7 @@ class _SmallVAE(autoencoder.Small):
 @probe(
     {
         **autoencoder.EPOCH,
-        "sampled": FLAG,  # whether what was decoded was not always the mean
+        "sampled": FLAG,  # whether what was trained on was never the mean
         "zero": TRIED,  # of the other one
         "zero.update": ARRAY,
     }
@@ -344,7 +348,7 @@ def training(names, inputs) -> dict:
         autoencoder.trained(
             evidence, vae, optimizer, lambda: train_epoch(vae, batches, optimizer, beta)
         )
-        evidence["sampled"] = any(vae.sampled) or not vae.sampled
+        evidence["sampled"] = all(vae.sampled)
         return evidence
 
     evidence = epoch({}, inputs["beta"])
@@ -387,13 +391,14 @@ class _Given(nn.Module):
         return self.decode(self.encode(x)[0]).sigmoid()
 
 
-@probe({"bound.{asked}": RESULT, "zero.{asked}": RESULT})
+@probe({"bound.{asked}": RESULT, "zero.{asked}": RESULT, "fixed": FLAG})
 def bound(names, inputs) -> dict:
     """Call `iwae_bound(model, x, k)` on images repeated many times, for several k, and on each
     image once with a model whose matrices are all zero.
 
     inputs: x; asked: [k, how many of the images, how often each].
-    bound.<k> is (images, repeats); zero.<k>, of that other model, (images,).
+    bound.<k> is (images, repeats); zero.<k>, of that other model, (images,). fixed: whether two
+    calls gave the very same numbers.
     """
     iwae_bound = common.lookup(names, "iwae_bound")
     vae = _Given(inputs)
@@ -410,6 +415,9 @@ def bound(names, inputs) -> dict:
             evidence[f"bound.{k}"] = value.reshape(images, repeats)
         with torch.no_grad():
             common.attempt_call(evidence, f"zero.{k}", iwae_bound, zero, x, k)
+    with torch.no_grad():
+        first, again = (common.array(iwae_bound(vae, x, k)) for _ in range(2))
+    evidence["fixed"] = first is not None and np.array_equal(first, again)
     return evidence
 
 
