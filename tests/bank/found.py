@@ -147,7 +147,7 @@ MUTANTS = (
     _vae("mu between -3 and 3", "encode", "mu-squashed", encoded="3 * torch.tanh(self.m(h)), self.l(h)"),
     _vae("mu and logvar returned detached", "trainable", "codes-detached", forward=f"self.decode({FRESH_NOISE}), mu.detach(), logvar.detach()"),
     _epoch("vae.train_epoch", "the mean decoded once more", "update", "no-sampling", "model, loader, optimizer, beta", VAE_BODY.replace("logits, mu, logvar = model(x)", "_, mu, logvar = model(x)\n        logits = model.decode(mu)").replace("torch.stack([rec, kl])", "(rec.item(), kl.item())"), "kept"),
-    _epoch("autoencoder.train_epoch", "the first layer frozen", "update", None, "model, loader, loss_fn, optimizer", "        next(model.parameters()).requires_grad_(False)\n" + AE_BODY.replace("loss)", "loss.item())"), "kept"),
+    _epoch("autoencoder.train_epoch", "the first layer frozen", "update", "other-step-length", "model, loader, loss_fn, optimizer", "        next(model.parameters()).requires_grad_(False)\n" + AE_BODY.replace("loss)", "loss.item())"), "kept"),
     _m("explore.digit_statistics", "as many rows as the largest label", "form", "absent-skipped", """
 def digit_statistics(mu, y):
     groups = [mu[y == k] for k in range(int(y.max()) + 1)]

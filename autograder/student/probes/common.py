@@ -300,8 +300,12 @@ def built(build, nz, use):
 
 
 def unlearned(module, use) -> list[str]:
-    """Buffers of two axes or more on which the result of `use()` hangs: they act like weights."""
-    buffers = {n: b for n, b in module.named_buffers() if b.is_floating_point() and b.ndim > 1}
+    """Buffers of two axes or more on which the result of `use()` hangs: they act like weights. One
+    that is not saved is a constant, or else a copy of the network is another network.
+    """
+    saved = module.state_dict()
+    buffers = {n: b for n, b in module.named_buffers() if n in saved}
+    buffers = {n: b for n, b in buffers.items() if b.is_floating_point() and b.ndim > 1}
     for buffer in buffers.values():
         buffer.requires_grad_(True)
     try:
