@@ -290,21 +290,21 @@ def mend_moved(folder):
     start = re.compile(
         b"#!(/.*)/bin/python[0-9.]*\n|#!/bin/sh\n'''exec' \"?(/.*?)/bin/python.*\n' '''\n"
     )
-    old = None
-    for path in glob.glob(os.path.join(programs, "*")):
-        found = start.match(_read(path))
-        named = os.fsdecode(found.group(1) or found.group(2)) if found else here
-        if os.path.realpath(named) != here:
-            old = named
-            first = "#!/bin/sh\n'''exec' \"%s/bin/python\" \"$0\" \"$@\"\n' '''\n" % here
-            _write(path, os.fsencode(first) + _read(path)[found.end() :])
-    if old is None:
+    made = start.match(_read(os.path.join(programs, "pip")))
+    old = os.fsdecode(made.group(1) or made.group(2)) if made else here
+    if os.path.realpath(old) == here:
         return
     tell("%s was made in %s: it is put right." % (folder, os.path.dirname(old)))
     run([program(here), "-m", "venv", "--without-pip", here], folder)  # how it is activated
     was, now = ("'" + os.path.dirname(at).replace("'", "\\'") + "/" for at in (old, here))
     for path in _packages(here, "__editable__*.py"):
         _write(path, _read(path).replace(os.fsencode(was), os.fsencode(now)))
+    first = "#!/bin/sh\n'''exec' \"%s/bin/python\" \"$0\" \"$@\"\n' '''\n" % here
+    paths = glob.glob(os.path.join(programs, "*"))
+    for path in sorted(paths, key=lambda path: path.endswith("/pip")):  # what tells is mended last
+        found = start.match(_read(path))
+        if found and (found.group(1) or found.group(2)) == os.fsencode(old):
+            _write(path, os.fsencode(first) + _read(path)[found.end() :])
 
 
 def _read(path):

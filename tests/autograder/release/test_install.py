@@ -93,7 +93,7 @@ def test_an_environment_that_was_moved_with_its_folder_is_put_right(tmp_path, ca
     was, now = tmp_path / "winter", tmp_path / "my course é"
     made = [sys.executable, "-m", "venv", "--without-pip", str(was / ".venv")]
     subprocess.run(made, check=True)
-    script = was / ".venv" / "bin" / "tool"
+    script = was / ".venv" / "bin" / "pip"
     script.write_text(
         f"#!{was}/.venv/bin/python\nimport sys\nprint(sys.prefix)\n", encoding="utf-8"
     )
@@ -103,11 +103,14 @@ def test_an_environment_that_was_moved_with_its_folder_is_put_right(tmp_path, ca
     (packages / "__editable___kit_finder.py").write_text(editable, encoding="utf-8")
     install.mend_moved(str(was / ".venv"))
     assert capsys.readouterr().out == ""  # it is where it was made
+    other = was / ".venv" / "bin" / "other"
+    other.write_text("#!/usr/bin/python3\n", encoding="utf-8")
     was.rename(now)
     for told in ("put right", ""):
         install.mend_moved(str(now / ".venv"))
         assert told in capsys.readouterr().out
-    tool = now / ".venv" / "bin" / "tool"
+    tool = now / ".venv" / "bin" / "pip"
+    assert tool.with_name("other").read_text(encoding="utf-8") == "#!/usr/bin/python3\n"
     said = subprocess.run([tool], capture_output=True, encoding="utf-8", check=True).stdout
     assert said.strip() == str(now / ".venv")
     for file in (*packages.parents[2].glob("bin/*"), *now.rglob("__editable__*.py")):
