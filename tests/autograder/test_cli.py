@@ -138,7 +138,7 @@ def test_what_ends_a_command_is_one_sentence(error, capsys):
     assert capsys.readouterr().err == ENDS[error][1]
 
 
-@pytest.mark.parametrize("command", ["autograder doctor", "utils.report"])
+@pytest.mark.parametrize("command", ["autograder doctor", "utils.report", "tests quick"])
 def test_a_python_without_the_packages_says_which_has_them(command):
     """As where the environment was not activated."""
     without = [sys.executable, "-S", "-m", *command.split()]
