@@ -3,7 +3,7 @@
 quick  a minute: what students import, and each question by itself; no browser, bank or grading
 test   what CI runs: the suite as this machine is, then isolation and notebooks once more on the
        wall that needs no namespaces
-long   everything, two files at a time; run again, it goes on after the last file that passed.
+long   everything, three files at a time; run again, it goes on after the last file that passed.
        docs/long-run.md says when each file ran last; what it said is kept in build/long/
 
 Whatever ends a ring, Ctrl-C too, no process of it goes on. More arguments are pytest's; paths among
@@ -52,7 +52,10 @@ LANDLOCK = {"AUTOGRADER_WALL": "landlock"}
 # What has met this wall already, as it is tried on every wall, does not meet it again; nor does
 # what no wall has a part in.
 AGAIN = ["-k", "not landlock and not forged_metadata"]
-# Files that take longest, first: the two processes then end at the same time.
+# One more than the cores of a small machine: a third of the time, tests wait for a browser, or for
+# something to end.
+AT_ONCE = 3
+# Files that take longest, first: the processes then end at the same time.
 DEAREST = [
     "tests/autograder/exam/test_walls.py",
     "tests/attacks/test_cells.py",
@@ -72,7 +75,7 @@ DEAREST = [
     "tests/autograder/key/test_strangers.py",
     "tests/access/test_pages.py",
 ]
-PARALLEL = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+PARALLEL = ["-n", str(AT_ONCE), "--dist", "loadfile", "--no-loadscope-reorder"]
 NO_TESTS = 5  # pytest's exit status where nothing was selected
 
 
@@ -123,7 +126,7 @@ def long(more: list[str]) -> int:
     running, failed = {}, []
     with interrupted_all(running):
         while todo or running:
-            while todo and len(running) < 2:
+            while todo and len(running) < AT_ONCE:
                 name = todo.pop(0)
                 arguments, wall = steps[name]
                 process = start("--long", "--whole-bank", *arguments, log=_log(name), **wall)

@@ -14,10 +14,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 from autograder.exam import examiner
 from autograder.exam.examiner import Cell
 from autograder.exam.walls.common import Limits
+from autograder.key import catalogue
+from autograder.key.question import Exam
 from autograder.letter import letter as letters
 from autograder.letter import text, told
 from autograder.plugins.feedback import WritePage
 from autograder.student import landlock
+from autograder.student.asking import InProcess
 from tests.autograder.conftest import KL
 from tests.support import leaks, walls
 
@@ -69,9 +72,12 @@ def warm(request, course):
 
 
 @pytest.fixture(scope="module")
-def unattacked(examine):
-    """What the wrong answer scores by itself."""
-    return examine(WRONG).records[QUESTION]["score"]
+def unattacked(tmp_path_factory):
+    """What the wrong answer scores by itself, with as much time as it takes."""
+    names = {}
+    exec(WRONG, names)
+    exam = Exam(InProcess(names, tmp_path_factory.mktemp("own")), 3, catalogue.find)
+    return exam.grade(QUESTION).score
 
 
 @pytest.fixture(scope="module")
