@@ -21,12 +21,15 @@ from autograder.exam import unlabelled
 from autograder.key import catalogue
 from utils.hand_in.answers import PICTURES
 from utils.hand_in.notebook import LARGEST
+from utils.hand_in.notebook import text as text_of
 
 FILE = 128 * 2**20  # bytes of any other file that is copied
 CELLS = 2000
 
 OTHERS = {  # how a file begins that is none, and what it is
-    b"<": "a web page that shows one, saved in place of the file itself",
+    **dict.fromkeys(
+        (b"<!", b"<?", b"<h", b"<H"), "a web page that shows one, saved in place of the file itself"
+    ),
     b"PK": "an archive",
     b"%PDF": "a PDF of one",
 }
@@ -115,7 +118,7 @@ def _rebuilt(number: int, cell, notes: list[str]) -> NotebookNode | None:
     if kind not in ("code", "markdown", "raw"):
         notes.append(f"Cell {number + 1} is of no type that notebooks have: {kind!r:.40}")
         kind = "raw"
-    source = _text(cell.get("source"))
+    source = text_of(cell.get("source"))
     source = source.replace("\r\n", "\n").replace("\r", "\n")  # as the release has line ends
     made = cell_of(f"cell-{number}", kind, source)
     if made.cell_type == "markdown" and isinstance(cell.get("attachments"), dict):
@@ -125,13 +128,6 @@ def _rebuilt(number: int, cell, notes: list[str]) -> NotebookNode | None:
     if isinstance(about, dict) and isinstance(about.get("grade_id"), str):
         made.metadata.nbgrader = NotebookNode(grade_id=about["grade_id"])
     return made
-
-
-def _text(value) -> str:
-    """Notebooks hold text as a string or a list of lines; no halves of characters."""
-    if isinstance(value, list):
-        value = "".join(line for line in value if isinstance(line, str))
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
 def cell_of(id: str, kind: str, source: str) -> NotebookNode:
@@ -146,10 +142,10 @@ def _pictures(attachments: dict, notes: list[str]) -> NotebookNode:
     """The pasted pictures that can be shown, {name: {"image/png": base64}}."""
     shown = NotebookNode()
     for name, bundle in attachments.items():
-        name = _text(name)
+        name = text_of(name)
         for kind, data in bundle.items() if isinstance(bundle, dict) else ():
-            if kind in PICTURES and _text(data):
-                shown[name] = NotebookNode({kind: _text(data)})
+            if kind in PICTURES and text_of(data):
+                shown[name] = NotebookNode({kind: text_of(data)})
         if name not in shown:
             kinds = ", ".join(map(str, bundle)) if isinstance(bundle, dict) else "nothing"
             notes.append(f"The picture {name[:80]!r} cannot be shown: it is {kinds[:80]}")

@@ -7,6 +7,7 @@ around it. An answer in words must reach the person who marks it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from nbformat import NotebookNode
@@ -127,22 +128,28 @@ def _added(source: str, released: str) -> str:
     def told(line: str) -> str:
         return "".join(filter(str.isalnum, line)) or line.strip()
 
-    asked = set(map(told, released.splitlines())) - {""}
-    lines = source.splitlines()
-    if not asked <= set(map(told, lines)):
-        return ""
-    return "\n".join(line for line in lines if told(line) not in asked).strip()
+    asked, added = Counter(filter(None, map(told, released.splitlines()))), []
+    for line in source.splitlines():
+        if asked[told(line)] > 0:
+            asked[told(line)] -= 1
+        else:
+            added.append(line)
+    return "" if asked.total() else "\n".join(added).strip()
 
 
 def _join(cells, known, name, warn) -> None:
     """Put an answer together that an editor split in two: both halves have its id. Of copies, which
-    begin with its first line, the last that was edited counts.
+    begin with its first line or have most words in common, the last that was edited counts.
     """
     header = _header(known[name])
     for place in range(len(cells) - 1, 0, -1):
         cell, piece = cells[place - 1 : place + 1]
-        copy = header and piece.source.strip().startswith(header)
-        if label_of(cell) == label_of(piece) == name and not copy:
+        if not label_of(cell) == label_of(piece) == name:
+            continue
+        texts = [c.source.strip() for c in (cell, piece)]
+        one, other = (set(text.split()) for text in texts)
+        copy = known[name].source.strip() in texts or len(one & other) > len(one | other) / 2
+        if not copy and not (header and texts[1].startswith(header)):
             cell.source = f"{cell.source}\n\n{piece.source}".strip()
             if "attachments" in piece:
                 cell.setdefault("attachments", NotebookNode()).update(piece.attachments)

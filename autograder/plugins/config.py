@@ -91,7 +91,8 @@ def _loaded(folder: Path):
             f"{file}, line {line or frame.lineno}: {type(error).__name__}: {said}"
         ) from None
     for section in set(config) - {*OURS}:
-        if meant := get_close_matches(section, OURS, 1, 0.85):
+        meant = get_close_matches(section, OURS, 1, 0.85)
+        if meant and not section.endswith(meant[0]):  # one derived from ours
             where = _set_in(f"c.{section}", config)
             raise WrongCall(f"{where}there is no c.{section}: c.{meant[0]} is meant")
     return config

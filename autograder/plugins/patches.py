@@ -215,7 +215,7 @@ def read_paths() -> None:
 
     def found(pattern: str) -> list[str]:
         known = pattern
-        while known and not os.path.lexists(known):
+        while known != os.path.dirname(known) and not os.path.lexists(known):
             known = os.path.dirname(known)
         return glob.glob(glob.escape(known) + pattern.removeprefix(known))
 

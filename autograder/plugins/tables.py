@@ -140,16 +140,19 @@ def _encodings(data: bytes) -> list[str]:
 
 
 def _delimiter(text: str) -> str:
-    """What cuts the most lines into one number of cells, and then into the most."""
+    """What cuts the largest part of its rows into one number of cells, and then into the most: a
+    wrong one cuts texts of several lines in quotes into rows of their own.
+    """
     begin = text.lstrip("\r\n")[:20_000]
 
-    def cells(delimiter: str) -> tuple[int, int]:
+    def cells(delimiter: str) -> tuple[float, int]:
         rows = csv.reader(io.StringIO(begin, newline=""), delimiter=delimiter)
         widths = Counter()
         with contextlib.suppress(csv.Error):
-            for row in rows:
-                widths[len(row)] += len(row) > 1
-        return max(((lines, width) for width, lines in widths.items()), default=(0, 0))
+            widths.update(len(row) for row in rows)
+        whole = widths.total()
+        cut = [(lines / whole, width) for width, lines in widths.items() if width > 1]
+        return max(cut, default=(0, 0))
 
     return max(DELIMITERS, key=cells)
 
@@ -169,7 +172,7 @@ def _header(rows: list[list[str]]) -> int:
 def _is_entry(row: list[str], below: list[list[str]]) -> bool:
     """Whether a row is no header: it holds an email, a number, or what a row below holds too."""
     told = {(i, cell.strip()) for i, cell in enumerate(row) if cell.strip()}
-    if any("@" in cell or cell.isdigit() for _, cell in told):
+    if any("@" in cell or cell[0].isdigit() for _, cell in told):
         return True
     return any((i, cell.strip()) in told for other in below for i, cell in enumerate(other))
 

@@ -133,17 +133,21 @@ def program(folder):
     return os.path.join(folder, *parts)
 
 
+def _environment():
+    """Variables of what is started: nothing in them puts packages elsewhere, or finds others."""
+    kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    # PIP_USER: whatever pip's own settings are
+    return dict(kept, PYTHONIOENCODING="utf-8", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_USER="0")
+
+
 def run(command, folder):
     """Run a command, and show how far it is; SystemExit, in one sentence, when it fails."""
     shown = bool(sys.stdout) and sys.stdout.isatty()
     said = []
-    environment = dict(os.environ, PYTHONIOENCODING="utf-8", PIP_DISABLE_PIP_VERSION_CHECK="1")
-    environment = {name: value for name, value in environment.items() if name not in ELSEWHERE}
-    environment["PIP_USER"] = "0"  # whatever pip's own settings are
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env=environment,
+        env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,  # so that all that it starts can be ended with it
@@ -176,7 +180,9 @@ def _says(folder, *words):
     """What the environment's Python prints, in bytes; None where it does not run, or fails."""
     command = [program(folder)] + list(words)
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
     except OSError:
         return None
     printed = process.communicate()[0]
@@ -272,6 +278,7 @@ def _alone():
 
 def _packages(folder, pattern):
     """Files and folders beside an environment's packages."""
+    folder = glob.escape(folder)
     here = [os.path.join(folder, "lib", "python*"), os.path.join(folder, "Lib")]
     return [p for at in here for p in glob.glob(os.path.join(at, "site-packages", pattern))]
 
@@ -292,7 +299,7 @@ def mend_moved(folder):
     )
     made = start.match(_read(os.path.join(programs, "pip")))
     old = os.fsdecode(made.group(1) or made.group(2)) if made else here
-    if os.path.realpath(old) == here:
+    if os.path.realpath(old) == here or _says(here, "-c", "print(1)") is None:
         return
     tell("%s was made in %s: it is put right." % (folder, os.path.dirname(old)))
     run([program(here), "-m", "venv", "--without-pip", here], folder)  # how it is activated
@@ -300,7 +307,7 @@ def mend_moved(folder):
     for path in _packages(here, "__editable__*.py"):
         _write(path, _read(path).replace(os.fsencode(was), os.fsencode(now)))
     first = "#!/bin/sh\n'''exec' \"%s/bin/python\" \"$0\" \"$@\"\n' '''\n" % here
-    paths = glob.glob(os.path.join(programs, "*"))
+    paths = glob.glob(os.path.join(glob.escape(programs), "*"))
     for path in sorted(paths, key=lambda path: path.endswith("/pip")):  # what tells is mended last
         found = start.match(_read(path))
         if found and (found.group(1) or found.group(2)) == os.fsencode(old):

@@ -245,7 +245,7 @@ class AutoDecoder(nn.Module):
     def __init__(self, nz):
         super().__init__()
         places = torch.linspace(-1, 1, 28)
-        self.register_buffer("places", torch.cartesian_prod(places, places), persistent=False)
+        self.register_buffer("places", torch.cartesian_prod(places, places))
         self.code, self.place, self.last = nn.Linear(nz, 64), nn.Linear(2, 64), nn.Linear(64, 1)
 
     def forward(self, z):
@@ -269,5 +269,12 @@ VARIANTS = (
     Variant("autodecoder.AutoDecoder", "small pictures enlarged", HEAD + ENLARGED),
     Variant("autoencoder.Encoder", "lazy layers", HEAD + ENCODER),
     Variant("vae.VAE", "a lazy layer", HEAD + VAE.format(**PARTS | {"first": "nn.LazyLinear(128)"})),
+    Variant("vae.VAE", "a posterior that begins as the prior", HEAD + VAE.format(**PARTS).replace("\n    def encode", "        for head in (self.m, self.l):\n            nn.init.zeros_(head.weight)\n            nn.init.zeros_(head.bias)\n\n    def encode", 1)),
+    Variant("vae.elbo", "a probability and a little", HEAD + f"""
+def elbo(x, logits, mu, logvar, beta=1.0):
+    p = logits.sigmoid()
+    rec = (x * (p + 1e-7).log() + (1 - x) * (1 - p + 1e-7).log()).flatten(1).sum(1)
+    return (rec - beta * {RIGHT_KL}).mean()
+"""),
     Variant("vae.VAE", "a factory function", HEAD + VAE.format(**PARTS).replace("class VAE(", "class Model(") + "\n\ndef VAE(nz):\n    return Model(nz)\n"),
 )

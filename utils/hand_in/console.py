@@ -1,6 +1,6 @@
 """Commands in a terminal: the Python that lacks what they need, the console that lacks letters."""
 
-import importlib
+import importlib.util
 import sys
 
 OLDEST = 3, 11
@@ -16,7 +16,8 @@ def run(module: str) -> int:
     try:
         return importlib.import_module(module).main()
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("", *OURS):
+        ours = (error.name or "").partition(".")[0] in ("", *OURS)
+        if ours or importlib.util.find_spec("torch"):  # the right Python, and a name misspelt
             raise
         return lacks(f"lacks {error.name}")
 

@@ -233,7 +233,7 @@ def _told_by_blackboard(entry: Entry, text: Upload) -> None:
         said = text.read(Budget(TEXT)).decode("utf-8", "replace")
     except LeftOut:
         return
-    person = re.match(r"\W*Name: *(.+?) *\(([^()\n]+)\)", said)
+    person = re.match(r"\W*Name: *(.+) \(([^()\n]+)\)", said)
     if person:
         entry.name, entry.ids = person[1], (person[2],)
 

@@ -35,6 +35,7 @@ class People:
         self._ids: dict[str, set[str]] = defaultdict(set)
         self._names: dict[str, set[str]] = defaultdict(set)
         self._spelled: dict[str, set[str]] = defaultdict(set)
+        self._exact: dict[str, set[str]] = defaultdict(set)
         self._numbers: dict[str, set[str]] = defaultdict(set)
         self._figures: dict[str, set[str]] = defaultdict(set)
         for student in students:
@@ -47,6 +48,7 @@ class People:
                 if name.strip():
                     self._names[letters(name)].add(student.id)
                     self._spelled[letters(spelled(name))].add(student.id)
+                    self._exact[_exact(name)].add(student.id)
 
     def by_id(self, text: str) -> set[str]:
         """Who has this id, email or number."""
@@ -80,7 +82,7 @@ class People:
         if not any(tried):  # a team's submission bears its name before a person's
             parts = entry.name.split("-")
             tried = [self.by_name("-".join(parts[i:])) for i in range(1, len(parts))]
-            tried += [self.by_name(name) for name in _otherwise(entry.name)]
+            tried += [self._exact.get(_exact(n), set()) for n in _otherwise(entry.name)]
             entry.notes += [f"taken from {entry.name!r}"] if any(tried) else []
         for found in tried:
             if len(found) == 1:
@@ -112,9 +114,14 @@ def _otherwise(name: str) -> Iterator[str]:
             yield name.encode(read).decode(written)
 
 
+def _exact(name: str) -> str:
+    """A name with its accents, and with any sign that a wrong reading put into it."""
+    return re.sub(r"[ .,'’_-]", "", unicodedata.normalize("NFC", name).casefold())
+
+
 def figure(text) -> str:
     """A whole number without the zeros around it; "" for anything else."""
-    found = re.fullmatch(r"0*([0-9]+?)(?:[.,]0+)?", _seen(text))
+    found = re.fullmatch(r"0*([0-9]+?)(?:[.,]0{1,2})?", _seen(text))
     return found[1] if found else ""
 
 

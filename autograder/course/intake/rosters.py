@@ -101,7 +101,8 @@ class Roster:
             likely = known or (len(hits) > len(filled) / 2 and len(set(hits)) == len(hits))
             if hits and likely:
                 sure = known or "@" in filled[0]
-                found[number] = number not in names, sure, len(set(hits))
+                whole = sum(bool(self.people.by_id(cell)) for cell in filled)  # with their zeros
+                found[number] = number not in names, sure, whole, len(set(hits))
         return sorted(found, key=found.__getitem__, reverse=True)
 
     def _names(self, columns) -> list[tuple[int, ...]]:
@@ -206,7 +207,7 @@ class Roster:
 
 def digits(text: str) -> str:
     """The number in "Participant 8000", or in the 8000.0 of a spreadsheet."""
-    return re.sub(r"\D", "", re.sub(r"[.,]0+$", "", text.strip()))
+    return re.sub(r"\D", "", re.sub(r"[.,]0{1,2}$", "", text.strip()))
 
 
 def value(text: str) -> float | None:

@@ -123,7 +123,9 @@ def _chosen(found, wanted, budget: Budget, notes: list[str]) -> dict[str, str]:
     chosen = {}
     for notebook, own in wanted.items():
         mine = [name for name, cells in looked.items() if cells.mostly(own)]
-        mine = mine or [name for name in found if _attempt(name, {notebook}) is not None]
+        mine = [name for name in mine if name in found] or [
+            name for name in found if _attempt(name, {notebook.casefold()}) is not None
+        ]
         mine = [n for n in mine if n.lower().endswith(".ipynb")] or mine
         if not mine and len(wanted) == 1:
             bare = [name for name, cells in looked.items() if cells.bare]
@@ -131,7 +133,7 @@ def _chosen(found, wanted, budget: Budget, notes: list[str]) -> dict[str, str]:
         if not mine:
             continue
         paths = [PurePosixPath(part) for name in mine for part in (name, name.split("/")[0])]
-        known = {notebook, *(path.stem.casefold() for path in paths)}
+        known = {notebook.casefold(), *(path.stem.casefold() for path in paths)}
         mine.sort(key=lambda name: _order(name, notebook, known, found[name]))
         best = mine[-1]
         chosen[notebook] = best
@@ -162,8 +164,11 @@ class _Cells:
     bare: bool
 
     def mostly(self, own: set[str]) -> bool:
-        """Whether most of them are these; notebooks of one course share a few."""
-        return len(self.known & own) > len(self.known - own) + self.others
+        """Whether most of them are these, or it has most of these; notebooks of one course share a
+        few.
+        """
+        held = len(self.known & own)
+        return held > len(self.known - own) + self.others or 2 * held > len(own)
 
 
 def _looked_into(found, wanted, budget: Budget, notes: list[str]) -> dict[str, _Cells]:
@@ -219,13 +224,15 @@ def _again(path: PurePosixPath, known: set[str]) -> int | None:
 
 
 def _order(name: str, notebook: str, known: set[str], upload: Upload):
-    """Later attempts are larger: by the LMS's number on the zip or the notebook, then by time, then
-    the right name first. known: names of all that may count, and of the folders they lie in.
+    """Later attempts are larger: by the LMS's number on the zip or on the notebook's own name, then
+    by time, then the right name first, then by a number on another name. known: names of all that
+    may count, and of the folders they lie in.
     """
     top = PurePosixPath(PurePosixPath(name).parts[0])
     whole = _again(top, known) if str(top) != name else None
-    right = _attempt(name, {notebook}) is not None
-    return (whole or 0, _attempt(name, known) or 0, _seconds(upload), right, name)
+    right = _attempt(name, {notebook.casefold()})
+    other = _attempt(name, known) or 0
+    return (whole or 0, right or 0, _seconds(upload), right is not None, other, name)
 
 
 def _seconds(upload: Upload) -> float:

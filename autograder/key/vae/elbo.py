@@ -38,7 +38,7 @@ def _elbo_inputs(rng):
     """
     shape = 5, 1, 28, 28
     sure = rng.random(shape) < 0.01
-    scaled = {"logits": np.where(sure, rng.choice([-10, 10], shape), rng.normal(0.3, 1, shape))}
+    scaled = {"logits": np.where(sure, rng.choice([-7, 7], shape), rng.normal(0.3, 1, shape))}
     apart = 0.0
     while apart < 0.5:
         latents = {k: v for k, v in gaussians(rng).items() if k != "weights"}

@@ -147,7 +147,7 @@ def _bound_noise(got, want, inputs):
 
 
 def _bound_fresh(got, want, inputs):
-    problem = _bound_noise(got, want, inputs)
+    problem = _bound_noise(got, want, inputs) or got.get("again.error")
     return problem or ("two calls use the same samples." if got.get("fixed") else None)
 
 

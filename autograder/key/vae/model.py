@@ -459,7 +459,7 @@ def _model_range_named(got, failed):
         return "logvar-constant"
     if "encode" in failed and (got["logvar lowest"] >= 0 or got["logvar highest"] <= 0):
         return "logvar-one-sided"
-    if "encode" in failed and "confined" in (_model_encode(got, {}, {"sizes": []}) or ""):
+    if "encode" in failed and confined(got["mu lowest"], got["mu highest"], bounded(got, "mu ")):
         return "mu-squashed"
     if "encode" in failed and _within_one(got, "logvar"):
         return "logvar-squashed"

@@ -90,7 +90,7 @@ def _forward(evidence, model, label, z) -> None:
 def _closer(evidence, build, nz, z, weights) -> None:
     model, other = build(nz), build(nz)
     fresh = build(nz)
-    learns(evidence, fresh, z.clone())
+    learns(evidence, fresh, model, z.clone())
     with torch.no_grad():
         evidence.update(extremes([loud(z.clone()) for loud in louder(fresh)]))
     other.load_state_dict(model.state_dict())

@@ -96,7 +96,7 @@ def network(names, inputs) -> dict:
     fresh = common.attempt(evidence, "own", lambda: build(nz).eval())
     if fresh is not None:
         common.own(evidence, inputs, code=fresh, decode=fresh)
-    common.attempt(evidence, "structure", lambda: structure(evidence, build(nz), x))
+    common.attempt(evidence, "structure", lambda: structure(evidence, build(nz), build(nz), x))
     common.attempt(
         evidence, "instances", lambda: instances(evidence, [build(nz) for _ in range(INSTANCES)], x)
     )
@@ -121,9 +121,9 @@ def _alone(evidence, build, nz, x):
         common.file(evidence, f"alone.{nz}", model(x[:1]))
 
 
-def structure(evidence, model, x) -> None:
+def structure(evidence, model, other, x) -> None:
     """Which parameters there are, which a gradient reaches, and whether the output bends."""
-    learns(evidence, model, x)
+    learns(evidence, model, other, x)
     model.eval()
     with torch.no_grad():
         half = len(x) // 2
@@ -132,16 +132,20 @@ def structure(evidence, model, x) -> None:
         evidence["bend"] = float((middle - ends).abs().max() / (model(a) - model(b)).abs().max())
 
 
-def learns(evidence, model, x) -> None:
-    """What of a network an optimizer can change, see `LEARNS`; the model is in train mode then."""
+def learns(evidence, model, other, x) -> None:
+    """What of a network an optimizer can change, see `LEARNS`; the model is in train mode then, and
+    its weights are no longer quite as they were. other: another fresh one.
+    """
     learning = parameters(evidence, model)
     model.train()
+    with torch.no_grad():
+        shake(model, 0.01)  # a layer may begin with zeros: nothing below it learns until it moves
     result = model(x)
     total = (result * torch.randn_like(result)).sum()
     if total.requires_grad:
         total.backward()
     evidence["unreached"] = [name for name, p in learning.items() if p.grad is None]
-    evidence["unlearned"] = common.unlearned(model, lambda: model(x))
+    evidence["unlearned"] = common.unlearned(model, other, lambda: model(x))
 
 
 def parameters(evidence, model) -> dict:

@@ -299,13 +299,13 @@ def built(build, nz, use):
     return module
 
 
-def unlearned(module, use) -> list[str]:
+def unlearned(module, other, use) -> list[str]:
     """Buffers of two axes or more on which the result of `use()` hangs: they act like weights. One
-    that is not saved is a constant, or else a copy of the network is another network.
+    that another fresh network has as well is a constant.
     """
-    saved = module.state_dict()
-    buffers = {n: b for n, b in module.named_buffers() if n in saved}
-    buffers = {n: b for n, b in buffers.items() if b.is_floating_point() and b.ndim > 1}
+    buffers = {n: b for n, b in module.named_buffers() if b.is_floating_point() and b.ndim > 1}
+    constant = {n for n, b in other.named_buffers() if n in buffers and torch.equal(b, buffers[n])}
+    buffers = {n: b for n, b in buffers.items() if n not in constant}
     for buffer in buffers.values():
         buffer.requires_grad_(True)
     try:

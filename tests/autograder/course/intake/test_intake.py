@@ -29,6 +29,13 @@ STRANGER = (  # another assignment's, which has a cell of the same name
     b'{"cells": [{"metadata": {"nbgrader": {"grade_id": "train_epoch"}}},'
     b' {"metadata": {"nbgrader": {"grade_id": "autoencoder-train_epoch"}}}]}'
 )
+BOTH = (  # another assignment's, and all of this one
+    b'{"cells": [{"metadata": {"nbgrader": {"grade_id": "train_epoch"}}},'
+    b' {"metadata": {"nbgrader": {"grade_id": "vae-elbo"}}},'
+    b' {"metadata": {"nbgrader": {"grade_id": "autoencoder-train_epoch"}}},'
+    b' {"metadata": {"nbgrader": {"grade_id": "autoencoder-Encoder"}}},'
+    b' {"metadata": {"nbgrader": {"grade_id": "autoencoder-Decoder"}}}]}'
+)
 BARE = b'{"cells": [{"metadata": {}}]}'  # as some editors save it
 WANTED = {"vae": {"vae-elbo", "train_epoch"}}
 
@@ -87,6 +94,16 @@ def test_a_participant_without_a_name_is_anonymous(told):
         people().find(downloads.Entry(told))
 
 
+def test_a_name_that_only_resembles_when_misread_is_nobodys():
+    known = People(
+        SimpleNamespace(id=id, first_name=first, last_name=last, email="", lms_user_id=None)
+        for id, first, last in [("m", "Minh", "Li"), ("a", "Andre", "Rossi")]
+    )
+    for name in ("Lê Minh", "Andreá Rossi"):
+        with pytest.raises(Unusable):
+            known.find(downloads.Entry(name))
+
+
 def test_a_number_that_is_somebody_elses_id_is_not_believed():
     entry = downloads.Entry("Bob O'Hara, Jr.", "0815")
     with pytest.raises(Unusable, match="the number of 0815 and the name of bob; a --roster"):
@@ -102,7 +119,7 @@ def test_logins_with_underscores_are_told_apart():
         "HW_1_an_na_attempt_2026-03-01-12-00-00_vae.ipynb": b"a",
         "HW_1_b_na_attempt_2026-03-02-12-00-00_vae.ipynb": b"b",
         "HW_1_bob_attempt_2026-03-02-12-00-00_vae.ipynb": b"c",
-        "HW_1_b_na_attempt_2026-03-02-12-00-00.txt": b"Name: X (fx2)",
+        "HW_1_b_na_attempt_2026-03-02-12-00-00.txt": b"Name: F (Xavier) L (fx2)\nAssignment: HW",
     }
     platform, found = downloads.entries(uploads(files))
     assert platform == "Blackboard" and [len(entry.uploads) for entry in found] == [1, 1, 1]
@@ -192,6 +209,12 @@ def test_a_notebook_counts_whatever_it_is_called(files, said):
         ({"a (2)/vae.ipynb": NOTEBOOK, "a/vae.ipynb": NOTEBOOK}, "a (2)/vae.ipynb", "latest of 2"),
         ({"vae_20260301.ipynb": NOTEBOOK, "vae.ipynb": NOTEBOOK}, "vae.ipynb", "the latest of 2"),
         ({"my.ipynb": NOTEBOOK.decode().encode("utf-16")}, "my.ipynb", "taken as vae.ipynb"),
+        (
+            {"backup.ipynb": NOTEBOOK, "backup2.ipynb": NOTEBOOK, "vae.ipynb": NOTEBOOK},
+            "vae.ipynb",
+            "the latest of 3",
+        ),
+        ({"both.ipynb": BOTH}, "both.ipynb", "taken as vae.ipynb"),
     ],
 )
 def test_of_several_notebooks_the_one_that_is_meant_counts(files, wins, said):
@@ -212,6 +235,18 @@ def test_of_several_notebooks_the_one_that_is_meant_counts(files, wins, said):
 def test_what_may_be_another_notebook_is_not_guessed(files):
     with pytest.raises(Unusable, match="it holds no vae.ipynb; it holds "):
         submission.taken(uploads(files), WANTED)
+
+
+def test_a_name_in_capitals_is_found_by_its_name():
+    kept, _ = submission.taken(uploads({"Homework1.ipynb": b"{"}), {"Homework1": {"h-f"}})
+    assert kept["Homework1.ipynb"] == b"{"
+
+
+def test_two_copies_of_one_part_are_no_two_parts():
+    part = b'{"cells": [{"metadata": {"nbgrader": {"grade_id": "two"}}}]}'
+    files = {"part1.ipynb": part, "part1 (1).ipynb": part}
+    kept, notes = submission.taken(uploads(files), {"part1": {"one"}, "part2": {"two"}})
+    assert kept and notes
 
 
 def test_a_checkpoint_alone_is_named():
@@ -257,6 +292,8 @@ def test_a_roster_of_an_older_encoding_is_read_as_its_people_are_known(tmp_path,
         ("Login,Name\nbob,x,ill\njm7,y,ill\n", ["bob", "jm7"]),
         ("Login,x\n0815,1\n0042.0,2\n", ["0815", "42"]),
         ("Login,x\n815,1\n42,2\n", ["0815", "42"]),
+        ('Login,Note\nbob,"<p>a;\nb;\nc;\nd;</p>"\njm7,"e;\nf;"\n', ["bob", "jm7"]),
+        ("Login,day\nbob,2026-03-01,ill\njm7,2026-03-02,ill\n", ["bob", "jm7"]),
         ("Login,x\n\ufeff815.0\u200b,1\n\u200bbob,2\n", ["0815", "bob"]),
         ("Name,Mail\nx,Bob <bob@example.org>\ny,mailto:jm7@example.org\n", ["bob", "jm7"]),
         # a first name that is somebody else's id
@@ -302,6 +339,17 @@ def test_numbers_that_a_spreadsheet_made_fractions_of_are_the_same_numbers(tmp_p
 def test_a_worksheet_of_one_is_known_by_its_columns(tmp_path, word, fields):
     found, owners = roster(tmp_path, f"{fields}\n{word} 8000,x,bob,7,,24\n")
     assert owners == ["bob"] and (found.worksheet, found.grade, found.maximum) == (0, 4, 5)
+
+
+def test_running_numbers_are_nobodys_id(tmp_path):
+    known = People(
+        SimpleNamespace(id=f"00{n}", first_name=name, last_name="", email="", lms_user_id=None)
+        for n, name in ((1, "Cem"), (2, "Bo"), (3, "Ada"))
+    )
+    path = tmp_path / "roster.csv"
+    path.write_text("Nr,Name,Matrikel,Moodle\n1,Ada,003,501\n2,Bo,002,502\n3,Cem,001,503\n")
+    found = Roster(path, known, ())
+    assert [found.owner(row) for row in found.table.rows] == ["003", "002", "001"]
 
 
 def test_a_column_of_groups_is_no_identifier(tmp_path):
