@@ -90,7 +90,7 @@ def test_an_old_python_can_read_the_script():
 
 @pytest.mark.skipif(os.name == "nt", reason="programs on Windows name their place in other ways")
 def test_an_environment_that_was_moved_with_its_folder_is_put_right(tmp_path, capsys):
-    was, now = tmp_path / "winter", tmp_path / "my course é"
+    was, now = tmp_path / "winter", tmp_path / "my [course] é"
     made = [sys.executable, "-m", "venv", "--without-pip", str(was / ".venv")]
     subprocess.run(made, check=True)
     script = was / ".venv" / "bin" / "pip"
@@ -169,6 +169,7 @@ def test_without_a_network_the_set_up_ends_in_one_line(tmp_path):
     gone.parent.mkdir(parents=True)
     (kit / ".venv" / "pyvenv.cfg").touch()
     gone.symlink_to(tmp_path / "gone")
+    (gone.parent / "pip").write_text("#!/elsewhere/.venv/bin/python\n", encoding="utf-8")
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")} | nowhere
     environment |= {"PIP_RETRIES": "0", "TMPDIR": tempfile.gettempdir()}
