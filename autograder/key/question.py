@@ -184,6 +184,10 @@ class Question:
         """Whether two pieces of evidence show the same behaviour."""
         return bool((self.alike or same_arrays)(a, b, inputs))
 
+    def satisfied(self, got: Evidence, inputs: Mapping) -> bool:
+        """Whether evidence passes every check."""
+        return all(outcome.passed for outcome in tested(self, got, wanted(self, inputs), inputs))
+
     def read(self, sent: Mapping, inputs: Mapping) -> Evidence:
         """What came back, to be read by the names that are declared."""
         return Evidence(sent, self.kinds, inputs)
