@@ -170,7 +170,10 @@ def device_of(module):
 
 
 def model(build, name: str, nz: int):
-    """`build(nz)`, once it is known to be an nn.Module with parameters."""
+    """`build(nz)`, once it is known to be an nn.Module with parameters; these are moved a little: a
+    layer may begin with zeros, behind which nothing shows.
+    """
+    import torch
     from torch import nn
 
     require(callable(build), f"`{name}` should be a class, but is {build!r}.")
@@ -193,6 +196,10 @@ def model(build, name: str, nz: int):
         + (f", but one called `{alike[0]}`: is it misspelt?" if alike else ": is it misspelt, or ")
         + ("" if alike else "indented so far that it stands inside another method?"),
     )
+    with torch.no_grad():
+        for p in made.parameters():
+            if p.is_floating_point() and not nn.parameter.is_lazy(p):
+                p.add_(0.01 * torch.randn_like(p))
     return made
 
 

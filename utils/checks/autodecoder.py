@@ -85,12 +85,15 @@ def AutoDecoder(build):
         grad = torch.autograd.grad(logits[1].square().sum(), z, retain_graph=True)[0]
         require(grad[1].abs().sum() > 0, "The images do not depend on z.")
         require(not grad[0].any(), "In eval mode an image should depend on its own row of z only.")
+    with torch.no_grad():
+        for p in decoder.parameters():
+            p.mul_(10)
     far = decoder(100 * z)
     require(
         far.min() < 0 < far.max() and far.abs().max() > 1,
-        f"For large z the output stays between {far.min():.3g} and {far.max():.3g}. A decoder ends "
-        "with its last linear or convolutional layer: logits are any numbers, and the sigmoid "
-        "comes later, with the loss.",
+        f"For large z and weights the output stays between {far.min():.3g} and {far.max():.3g}. "
+        "A decoder ends with its last linear or convolutional layer: logits are any numbers, and "
+        "the sigmoid comes later, with the loss.",
     )
     used = torch.autograd.grad(far.sum(), list(decoder.parameters()), allow_unused=True)
     idle = [n for (n, _), g in zip(decoder.named_parameters(), used, strict=True) if g is None]
