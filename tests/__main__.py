@@ -116,7 +116,7 @@ def _paths(more: list[str]) -> bool:
 
 def long(more: list[str]) -> int:
     """Every test file in a process of its own; what passed with these sources is not repeated."""
-    paths = [argument for argument in more if Path(argument).exists()]
+    paths = [argument for argument in more if Path(argument).exists() or argument in _steps([], [])]
     options = [argument for argument in more if argument not in paths]
     steps = _steps(paths, options)
     done, now = {} if options else _recorded(), _state()
@@ -129,7 +129,7 @@ def long(more: list[str]) -> int:
             while todo and len(running) < AT_ONCE:
                 name = todo.pop(0)
                 arguments, wall = steps[name]
-                process = start("--long", "--whole-bank", *arguments, log=_log(name), **wall)
+                process = start(*arguments, log=_log(name), **wall)
                 running[process] = name, time.monotonic()
             process = first_ended(running)
             name, since = running.pop(process)
@@ -165,16 +165,16 @@ def _passed(entry: dict | None, now: dict) -> bool:
 
 
 def _steps(paths: list[str], more: list[str]) -> dict[str, tuple[list[str], dict]]:
-    """{name: (what pytest is told, the wall that is forced)}, the dearest first.
+    """{name: (what pytest is told, the wall that is forced)}, the dearest first. Once more without
+    namespaces goes what `test` runs so: what is long meets every wall by itself.
 
-    paths: where to look, everywhere if empty. more: for pytest.
+    paths: how the names begin, all if empty. more: for pytest.
     """
     files = [f.relative_to(ROOT).as_posix() for f in sorted(ROOT.glob("tests/**/test_*.py"))]
     files.sort(key=lambda path: DEAREST.index(path) if path in DEAREST else len(DEAREST))
-    steps = {path: ([path, *more], {}) for path in files if path.startswith(tuple(paths) or "")}
-    if not paths:
-        steps |= {f"{path}, landlock": ([path, *AGAIN, *more], LANDLOCK) for path in ISOLATION}
-    return steps
+    steps = {path: (["--long", "--whole-bank", path, *more], {}) for path in files}
+    steps |= {f"{path}, landlock": ([path, *AGAIN, *more], LANDLOCK) for path in ISOLATION}
+    return {name: step for name, step in steps.items() if name.startswith(tuple(paths) or "")}
 
 
 def _log(name: str) -> Path:
